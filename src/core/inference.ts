@@ -1,0 +1,130 @@
+/**
+ * One request and its stream of events, as they travel from an API adapter through any node to the head of a ring.
+ * Every adapter (OpenAI, Ollama, …) speaks this and nothing else; it is plain data, so it also crosses the wire.
+ */
+
+/** How the next token is chosen. Absent fields take the server's defaults (`DEFAULT_SAMPLING`). */
+export interface SamplingOptions {
+  /** 0 is greedy. */
+  readonly temperature?: number;
+  readonly topP?: number;
+  /** 0 keeps all. */
+  readonly topK?: number;
+  readonly minP?: number;
+  readonly repeatPenalty?: number;
+  readonly repeatLastN?: number;
+  readonly frequencyPenalty?: number;
+  readonly presencePenalty?: number;
+  /** Absent: a random one. */
+  readonly seed?: number;
+  /** Token id → added to its logit. */
+  readonly logitBias?: Readonly<Record<string, number>>;
+  /** GBNF; excludes `jsonSchema`. */
+  readonly grammar?: string;
+  /** JSON schema text that the answer must match. */
+  readonly jsonSchema?: string;
+}
+
+/** OpenAI's message and tool shapes are the lingua franca of llama.cpp's templates; they pass through as they came. */
+export interface ChatMessage {
+  readonly role: string;
+  readonly content?: unknown;
+  readonly [field: string]: unknown;
+}
+
+export interface ChatPrompt {
+  readonly kind: "chat";
+  readonly messages: readonly ChatMessage[];
+  readonly tools?: readonly unknown[];
+  readonly toolChoice?: "auto" | "none" | "required";
+  readonly parallelToolCalls?: boolean;
+  readonly enableThinking?: boolean;
+}
+
+export interface TextPrompt {
+  readonly kind: "text";
+  /** Text, or token ids. */
+  readonly prompt: string | readonly number[];
+}
+
+export interface InferenceRequest {
+  readonly id: string;
+  readonly model: string;
+  readonly input: ChatPrompt | TextPrompt;
+  readonly sampling: SamplingOptions;
+  /** Absent: until the model ends or the context is full. */
+  readonly maxTokens?: number;
+  readonly stop: readonly string[];
+  /** 0: none; else each token comes with its log-probability and those of this many best alternatives minus one. */
+  readonly logprobs: number;
+  readonly ignoreEos?: boolean;
+}
+
+export interface TokenLogprob {
+  readonly token: number;
+  /** The token's own bytes as text; invalid UTF-8 becomes U+FFFD, so `bytes` is the truth. */
+  readonly text: string;
+  readonly bytes: readonly number[];
+  readonly logprob: number;
+  readonly top: readonly {
+    readonly token: number;
+    readonly text: string;
+    readonly bytes: readonly number[];
+    readonly logprob: number;
+  }[];
+}
+
+export interface ToolCallDelta {
+  readonly index: number;
+  readonly id?: string;
+  readonly name?: string;
+  readonly arguments?: string;
+}
+
+export type FinishReason = "stop" | "length" | "tool_calls";
+
+export interface Usage {
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+  /** How many of the prompt's tokens were found in a KV cache. */
+  readonly cachedTokens: number;
+}
+
+/** Seconds and rates as measured by the head. */
+export interface Timings {
+  readonly queueSeconds: number;
+  readonly prefillSeconds: number;
+  readonly decodeSeconds: number;
+}
+
+export type InferenceEvent =
+  | { readonly type: "started"; readonly promptTokens: number; readonly cachedTokens: number }
+  | {
+      readonly type: "delta";
+      /** New answer text; may be empty when only logprobs or a tool call came. */
+      readonly text: string;
+      readonly reasoning?: string;
+      readonly toolCalls?: readonly ToolCallDelta[];
+      readonly logprobs?: readonly TokenLogprob[];
+    }
+  | { readonly type: "finished"; readonly reason: FinishReason; readonly usage: Usage; readonly timings: Timings };
+
+export interface TokenizeRequest {
+  readonly model: string;
+  readonly text: string;
+  readonly addSpecial: boolean;
+  readonly parseSpecial: boolean;
+}
+
+/** What any node can be asked to do with a loaded model; `transport/` carries it to the head when that is elsewhere. */
+export interface InferenceService {
+  /**
+   * The events of one answer: `started`, any number of `delta`, `finished`. Ends by throwing an `ExoError` when it
+   * cannot. Aborting the signal, or leaving the loop, frees the slot within one token.
+   */
+  generate(request: InferenceRequest, signal: AbortSignal): AsyncIterable<InferenceEvent>;
+  tokenize(request: TokenizeRequest): Promise<readonly number[]>;
+  detokenize(model: string, tokens: readonly number[]): Promise<string>;
+  /** The prompt text that the model's chat template makes of the messages. */
+  applyTemplate(model: string, prompt: ChatPrompt): Promise<string>;
+}

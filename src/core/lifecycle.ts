@@ -1,0 +1,47 @@
+import { ExoError } from "./errors.js";
+
+/** Something with a start and a stop. `stop` may be called twice, and on a service that never started. */
+export interface Service {
+  readonly name: string;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts services in order and stops them in reverse. A failed start stops what had started before it and rethrows;
+ * a failing stop does not keep the others from stopping.
+ */
+export class ServiceGroup implements Service {
+  readonly name: string;
+  readonly #services: readonly Service[];
+  #started: Service[] = [];
+
+  constructor(name: string, services: readonly Service[]) {
+    this.name = name;
+    this.#services = services;
+  }
+
+  async start(): Promise<void> {
+    for (const service of this.#services) {
+      try {
+        await service.start();
+      } catch (thrown) {
+        await this.stop().catch(() => {});
+        throw thrown;
+      }
+      this.#started.push(service);
+    }
+  }
+
+  async stop(): Promise<void> {
+    const failures: unknown[] = [];
+    const running = this.#started.reverse();
+    this.#started = [];
+    for (const service of running) {
+      await service.stop().catch((thrown: unknown) => failures.push(thrown));
+    }
+    if (failures.length > 0) {
+      throw new ExoError("internal", `${this.name} did not stop cleanly`, { cause: new AggregateError(failures) });
+    }
+  }
+}

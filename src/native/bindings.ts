@@ -1,0 +1,256 @@
+/**
+ * The native addon's whole surface, declared once, in the order of `native/bindings/addon.cpp`. Internal, thin, data
+ * only: no defaults, nothing optional ("none" is `null`; `undefined` is an error naming the full path). Friendly
+ * options become these complete structs in `stage.ts`, `sampler.ts` and `chat.ts`.
+ *
+ * Every failure is an `Error` whose `code` is one of `core/errors.ts` and whose message is a whole sentence.
+ * Handles are type-tagged externals: a handle of the wrong kind, or a closed one, is refused by name.
+ */
+
+declare const handleKind: unique symbol;
+/** A loaded (or loading) layer range with its KV cache, its thread and its job queue. */
+export type StageHandle = { readonly [handleKind]: "stage" };
+/** The sampling state of one sequence. Belongs to a stage with an output head. */
+export type SamplerHandle = { readonly [handleKind]: "sampler" };
+
+export interface NativeLibraryInfo {
+  /** llama.cpp release tag and full commit the addon was built from. */
+  readonly llama_tag: string;
+  readonly llama_commit: string;
+  /** Where ggml and llama-common came from. */
+  readonly ggml_origin: "prebuilt" | "source";
+  /** Directory that holds the addon and its shared libraries. */
+  readonly library_directory: string;
+}
+
+export interface NativeDevice {
+  /** ggml's name, e.g. `CPU`, `CUDA0`, `Metal`. */
+  readonly name: string;
+  readonly description: string;
+  readonly kind: "cpu" | "gpu" | "igpu" | "accelerator";
+  /** Bytes. */
+  readonly memory_free: number;
+  readonly memory_total: number;
+}
+
+/** Activation element types on the wire and at a stage's input. `q8_0` is ggml's block of 32 (34 bytes). */
+export type NativeActivationType = "f32" | "f16" | "q8_0";
+
+export interface NativeStageParams {
+  /** First file of the model; further parts (`-00002-of-…`) are found beside it. */
+  readonly model_path: string;
+  /** Half-open layer range `[layer_begin, layer_end)`; `layer_begin == layer_end` only together with `has_output`. */
+  readonly layer_begin: number;
+  readonly layer_end: number;
+  /** Output head here: final norm and lm_head, logits and sampling. */
+  readonly has_output: boolean;
+  /** Only the vocabulary: tokenizer and chat template, nothing to decode with. */
+  readonly vocab_only: boolean;
+  /** Tokens of KV cache per sequence, and how many sequences at once. */
+  readonly context_size: number;
+  readonly max_sequences: number;
+  /** Largest number of rows in one decode, and in one compute pass. */
+  readonly batch_size: number;
+  readonly micro_batch_size: number;
+  readonly threads: number;
+  readonly batch_threads: number;
+  /** ggml device names, or `[]` for CPU only. */
+  readonly devices: readonly string[];
+  /** Layers of this stage on those devices, counted from its first; -1: all. */
+  readonly gpu_layers: number;
+  readonly kv_type_k: "f32" | "f16" | "bf16" | "q8_0" | "q4_0";
+  readonly kv_type_v: "f32" | "f16" | "bf16" | "q8_0" | "q4_0";
+  readonly flash_attention: "auto" | "on" | "off";
+  /** One KV cache shared by all sequences (a row may then use up to `context_size` in total). */
+  readonly kv_unified: boolean;
+  readonly use_mmap: boolean;
+  readonly use_mlock: boolean;
+}
+
+export interface NativeStageInfo {
+  readonly architecture: string;
+  readonly description: string;
+  readonly layer_count: number;
+  /** Elements of one hidden state row. */
+  readonly embedding_size: number;
+  readonly vocabulary_size: number;
+  /** Tokens the model was trained for. */
+  readonly context_trained: number;
+  /** Tokens of KV cache per sequence as allocated (llama.cpp rounds up). */
+  readonly context_size: number;
+  readonly parameter_count: number;
+  readonly chat_template: string | null;
+  readonly bos_token: number;
+  readonly eos_token: number;
+  readonly add_bos: boolean;
+  /** Position shift and partial removal of a sequence are possible (not so for recurrent state). */
+  readonly can_shift: boolean;
+  readonly can_trim: boolean;
+}
+
+/** Bytes by kind, summed over the stage's devices, and per device. */
+export interface NativeStageMemory {
+  readonly weights: number;
+  readonly kv_cache: number;
+  readonly compute: number;
+  readonly output: number;
+  readonly devices: readonly {
+    readonly name: string;
+    readonly weights: number;
+    readonly kv_cache: number;
+    readonly compute: number;
+  }[];
+}
+
+/** Bytes of one row in `NativeBatch.rows`, little endian: u16 sequence, u16 flags, i32 position, i32 token. */
+export const ROW_BYTES = 12;
+/** Row flag: this row's hidden state or logits are wanted. */
+export const ROW_OUTPUT = 1;
+/** Numbers in one KV operation: op, sequence, destination sequence, p0, p1, delta. */
+export const KV_OPERATION_NUMBERS = 6;
+/** `op` of a KV operation. p0 < 0: from 0; p1 < 0: to the end. sequence < 0 in `remove`: every sequence. */
+export const KV_OPERATION = { remove: 0, copy: 1, keep: 2, add: 3 } as const;
+
+/**
+ * One micro-batch. KV operations are applied in order, then the rows are computed.
+ * Zero rows: only the KV operations.
+ */
+export interface NativeBatch {
+  /** `n * ROW_BYTES`. Read in place. Tokens are used by a stage that holds the embedding, ignored elsewhere. */
+  readonly rows: Uint8Array;
+  /** `n * KV_OPERATION_NUMBERS`. */
+  readonly kv_operations: Int32Array;
+  /**
+   * Hidden states `[n][embedding_size]`, row-major, little endian, or `null` for a stage that holds the embedding.
+   * Read in place when 4-byte aligned, f32 and in memory this addon may read until the promise settles.
+   */
+  readonly activations: Uint8Array | null;
+  readonly activation_type: NativeActivationType;
+  /** Stage without output head: the type of the hidden states to return, and free bytes wanted before them. */
+  readonly result_type: NativeActivationType;
+  readonly result_head_room: number;
+  /** Return every row's hidden state (`false`), or only those flagged `ROW_OUTPUT` (`true`). */
+  readonly result_outputs_only: boolean;
+  /** Stage with output head: which flagged rows to sample, by row index. The sampler accepts what it chose. */
+  readonly samples: readonly NativeSampleRequest[];
+  /** Return the logits of the flagged rows too (tests, perplexity). */
+  readonly want_logits: boolean;
+}
+
+export interface NativeSampleRequest {
+  readonly row: number;
+  readonly sampler: SamplerHandle;
+  /** How many best alternatives to report with log-probabilities; 0: none, not even the chosen token's. */
+  readonly top_logprobs: number;
+}
+
+export interface NativeSample {
+  readonly token: number;
+  readonly is_end_of_generation: boolean;
+  /** Natural log of the probability before the sampler chain; 0 when not asked for. */
+  readonly logprob: number;
+  readonly top_tokens: Int32Array;
+  readonly top_logprobs: Float32Array;
+}
+
+export interface NativeDecodeResult {
+  /**
+   * Hidden states with `result_head_room` free bytes before them: the view covers head room and states, starts at a
+   * 64-byte-aligned address and returns to the pool when collected. `null` where the stage has an output head.
+   */
+  readonly activations: Uint8Array | null;
+  readonly samples: readonly NativeSample[];
+  /** `[flagged rows][vocabulary_size]` f32, or `null`. */
+  readonly logits: Float32Array | null;
+  /** Time on the stage's thread. */
+  readonly compute_microseconds: number;
+  /** Time in the stage's queue. */
+  readonly queue_microseconds: number;
+}
+
+export interface NativeSamplerParams {
+  readonly seed: number;
+  readonly temperature: number;
+  readonly top_k: number;
+  readonly top_p: number;
+  readonly min_p: number;
+  readonly repeat_penalty: number;
+  readonly repeat_last_n: number;
+  readonly frequency_penalty: number;
+  readonly presence_penalty: number;
+  readonly logit_bias_tokens: Int32Array;
+  readonly logit_bias_values: Float32Array;
+  readonly ignore_eos: boolean;
+  /** GBNF text or `null`. */
+  readonly grammar: string | null;
+  /** Grammar only from a trigger on; triggers and preserved tokens as `chat_apply` gave them (JSON text) or `null`. */
+  readonly grammar_lazy: boolean;
+  readonly grammar_triggers: string | null;
+  readonly preserved_tokens: readonly string[];
+  /** Text the template already put at the start of the answer (e.g. `<think>`), for grammars; or `null`. */
+  readonly generation_prompt: string | null;
+}
+
+export interface NativeChatPrompt {
+  readonly prompt: string;
+  /** GBNF that the answer must follow, or `null`. */
+  readonly grammar: string | null;
+  readonly grammar_lazy: boolean;
+  readonly grammar_triggers: string | null;
+  readonly preserved_tokens: readonly string[];
+  readonly additional_stops: readonly string[];
+  readonly generation_prompt: string | null;
+  /** Hand this to `chat_parse`; opaque. */
+  readonly parser_state: string;
+}
+
+/** Live objects, for leak tests. */
+export interface NativeCounters {
+  readonly stages: number;
+  readonly samplers: number;
+  readonly activation_buffers_in_use: number;
+  readonly activation_bytes_pooled: number;
+}
+
+export interface NativeBindings {
+  library_info(): NativeLibraryInfo;
+  /** Loads every ggml backend found in `directory` (the best CPU variant and any GPU). Returns the backends' names. */
+  backends_load(directory: string): readonly string[];
+  devices_list(): readonly NativeDevice[];
+  /** Where llama.cpp's own log lines go; `null` drops them. Levels: debug, info, warn, error. */
+  log_set_sink(sink: ((level: string, text: string) => void) | null): void;
+  counters(): NativeCounters;
+
+  /** A handle with its own thread and an empty queue. */
+  stage_create(): StageHandle;
+  /** `on_progress` gets 0…1. Rejects `cancelled` when the stage is closed meanwhile. */
+  stage_load(
+    stage: StageHandle,
+    params: NativeStageParams,
+    on_progress: (fraction: number) => void,
+  ): Promise<NativeStageInfo>;
+  stage_memory(stage: StageHandle): NativeStageMemory;
+  /** Queues one micro-batch; jobs run in call order. Rejects `overloaded` when the queue (64) is full. */
+  stage_decode(stage: StageHandle, batch: NativeBatch): Promise<NativeDecodeResult>;
+  /** Cancels loading, lets the running job end, rejects queued ones with `cancelled`, frees everything. Idempotent. */
+  stage_close(stage: StageHandle): Promise<void>;
+
+  tokenize(stage: StageHandle, text: string, add_special: boolean, parse_special: boolean): Int32Array;
+  /** The bytes of the tokens; may cut a UTF-8 character. */
+  detokenize(stage: StageHandle, tokens: Int32Array, render_special: boolean): Uint8Array;
+
+  sampler_create(stage: StageHandle, params: NativeSamplerParams): SamplerHandle;
+  /** Feeds tokens to penalties (and, with `to_grammar`, to the grammar) without sampling. */
+  sampler_accept(sampler: SamplerHandle, tokens: Int32Array, to_grammar: boolean): void;
+  sampler_close(sampler: SamplerHandle): void;
+
+  /**
+   * `request` is JSON text: `{messages, tools, tool_choice, parallel_tool_calls, json_schema, grammar,
+   * add_generation_prompt, enable_thinking}` with OpenAI's shapes; absent parts are `null`.
+   */
+  chat_apply(stage: StageHandle, request: string): NativeChatPrompt;
+  /** Raw answer text so far → OpenAI assistant message as JSON text: `{content, reasoning_content, tool_calls}`. */
+  chat_parse(stage: StageHandle, parser_state: string, text: string, is_partial: boolean): string;
+  /** JSON schema text → GBNF text. */
+  json_schema_to_grammar(schema: string): string;
+}
