@@ -140,15 +140,18 @@ export interface NativeBatch {
 export interface NativeSampleRequest {
   readonly row: number;
   readonly sampler: SamplerHandle;
-  /** How many best alternatives to report with log-probabilities; 0: none, not even the chosen token's. */
-  readonly top_logprobs: number;
+  /** 0: none. n: the log-probability of the chosen token and of the n - 1 best ones. */
+  readonly logprobs: number;
 }
 
 export interface NativeSample {
+  /** Why this one could not be sampled (a grammar with no way on), or `null`; the batch's other samples stand. */
+  readonly error: string | null;
   readonly token: number;
   readonly is_end_of_generation: boolean;
   /** Natural log of the probability before the sampler chain; 0 when not asked for. */
   readonly logprob: number;
+  /** Best first. */
   readonly top_tokens: Int32Array;
   readonly top_logprobs: Float32Array;
 }
@@ -183,23 +186,20 @@ export interface NativeSamplerParams {
   readonly ignore_eos: boolean;
   /** GBNF text or `null`. */
   readonly grammar: string | null;
-  /** Grammar only from a trigger on; triggers and preserved tokens as `chat_apply` gave them (JSON text) or `null`. */
-  readonly grammar_lazy: boolean;
-  readonly grammar_triggers: string | null;
-  readonly preserved_tokens: readonly string[];
-  /** Text the template already put at the start of the answer (e.g. `<think>`), for grammars; or `null`. */
-  readonly generation_prompt: string | null;
+  /** What `chat_apply` gave, or `null`. Excludes `grammar`, which then is part of it. */
+  readonly constraint: string | null;
 }
 
 export interface NativeChatPrompt {
   readonly prompt: string;
-  /** GBNF that the answer must follow, or `null`. */
-  readonly grammar: string | null;
-  readonly grammar_lazy: boolean;
-  readonly grammar_triggers: string | null;
-  readonly preserved_tokens: readonly string[];
+  /**
+   * Hand this to `sampler_create`; opaque JSON text, or `null` when the answer is free. Holds the grammar with its
+   * triggers, the text the template already put at the start of the answer, and the tags around reasoning.
+   */
+  readonly constraint: string | null;
+  /** Special tokens that must be written out for `chat_parse` to see them. */
+  readonly preserved_tokens: Int32Array;
   readonly additional_stops: readonly string[];
-  readonly generation_prompt: string | null;
   /** Hand this to `chat_parse`; opaque. */
   readonly parser_state: string;
 }
@@ -240,13 +240,16 @@ export interface NativeBindings {
   detokenize(stage: StageHandle, tokens: Int32Array, render_special: boolean): Uint8Array;
 
   sampler_create(stage: StageHandle, params: NativeSamplerParams): SamplerHandle;
-  /** Feeds tokens to penalties (and, with `to_grammar`, to the grammar) without sampling. */
-  sampler_accept(sampler: SamplerHandle, tokens: Int32Array, to_grammar: boolean): void;
+  /**
+   * Feeds tokens without sampling: to the penalties, and with `generated` also to the grammar and the random numbers,
+   * so that the sampler stands where one that had chosen these tokens would.
+   */
+  sampler_accept(sampler: SamplerHandle, tokens: Int32Array, generated: boolean): void;
   sampler_close(sampler: SamplerHandle): void;
 
   /**
    * `request` is JSON text: `{messages, tools, tool_choice, parallel_tool_calls, json_schema, grammar,
-   * add_generation_prompt, enable_thinking}` with OpenAI's shapes; absent parts are `null`.
+   * add_generation_prompt, enable_thinking}` with OpenAI's shapes; `json_schema` is text; absent parts are `null`.
    */
   chat_apply(stage: StageHandle, request: string): NativeChatPrompt;
   /** Raw answer text so far → OpenAI assistant message as JSON text: `{content, reasoning_content, tool_calls}`. */

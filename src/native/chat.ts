@@ -1,0 +1,73 @@
+import type { ChatPrompt, SamplingOptions } from "../core/inference.js";
+import type { NativeChatPrompt, StageHandle } from "./bindings.js";
+import { loadBindings } from "./load.js";
+import { nativeCall } from "./native-call.js";
+
+/** What the model's chat template made of the messages. */
+export interface RenderedChat {
+  /** Tokenize with `addSpecial: true, parseSpecial: true`; llama.cpp does not double a BOS the template wrote. */
+  readonly prompt: string;
+  /** For `Stage.createSampler`: tools, JSON schema and grammar in one. Opaque text; null when the answer is free. */
+  readonly constraint: string | null;
+  /** Further stop strings that this template needs. */
+  readonly additionalStops: readonly string[];
+  /** Special tokens that must be written out (`renderSpecial`) for `parse` to see them. */
+  readonly preservedTokens: ReadonlySet<number>;
+  /** Opaque; for `Chat.parse`. Plain text, so it may travel to another node with the request. */
+  readonly parserState: string;
+}
+
+export interface ToolCall {
+  readonly id: string;
+  readonly name: string;
+  /** JSON text; incomplete while the answer is. */
+  readonly arguments: string;
+}
+
+/** A raw answer taken apart. */
+export interface ParsedAnswer {
+  readonly content: string;
+  readonly reasoning: string;
+  readonly toolCalls: readonly ToolCall[];
+}
+
+/** The model's chat template, and the parser for the answers it leads to. */
+export class Chat {
+  readonly #stage: StageHandle;
+
+  constructor(stage: StageHandle) {
+    this.#stage = stage;
+  }
+
+  /** Throws `unsupported` when the model has no chat template, `invalid_argument` for messages it cannot take. */
+  render(chat: ChatPrompt, sampling: Pick<SamplingOptions, "grammar" | "jsonSchema"> = {}): RenderedChat {
+    const request = JSON.stringify({
+      messages: chat.messages,
+      tools: chat.tools ?? null,
+      tool_choice: chat.toolChoice ?? null,
+      parallel_tool_calls: chat.parallelToolCalls ?? null,
+      json_schema: sampling.jsonSchema ?? null,
+      grammar: sampling.grammar ?? null,
+      add_generation_prompt: true,
+      enable_thinking: chat.enableThinking ?? null,
+    });
+    return toRenderedChat(nativeCall(() => loadBindings().chat_apply(this.#stage, request)));
+  }
+
+  /** Takes the raw text so far apart; `partial` while more is to come. */
+  parse(rendered: Pick<RenderedChat, "parserState">, text: string, partial: boolean): ParsedAnswer {
+    return JSON.parse(
+      nativeCall(() => loadBindings().chat_parse(this.#stage, rendered.parserState, text, partial)),
+    ) as ParsedAnswer;
+  }
+}
+
+function toRenderedChat(native: NativeChatPrompt): RenderedChat {
+  return {
+    prompt: native.prompt,
+    constraint: native.constraint,
+    additionalStops: native.additional_stops,
+    preservedTokens: new Set(native.preserved_tokens),
+    parserState: native.parser_state,
+  };
+}
