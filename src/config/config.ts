@@ -1,0 +1,69 @@
+import type { HostPort, ListenAddress } from "./address.js";
+import type { LayerAssignment } from "./layer-assignment.js";
+import type { Paths } from "./paths.js";
+
+export const DISCOVERY_KINDS = ["static"] as const;
+export type DiscoveryKind = (typeof DISCOVERY_KINDS)[number];
+
+export const WIRE_TYPES = ["f32", "f16", "q8_0"] as const;
+export type WireType = (typeof WIRE_TYPES)[number];
+
+export const KV_TYPES = ["f32", "f16", "bf16", "q8_0", "q4_0"] as const;
+export type KvType = (typeof KV_TYPES)[number];
+
+export const STRATEGIES = ["memory-weighted"] as const;
+export type Strategy = (typeof STRATEGIES)[number];
+
+export const FLASH_ATTENTION_MODES = ["auto", "on", "off"] as const;
+export type FlashAttentionMode = (typeof FLASH_ATTENTION_MODES)[number];
+
+export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export const LOG_FORMATS = ["auto", "pretty", "json"] as const;
+export type LogFormat = (typeof LOG_FORMATS)[number];
+
+/** Everything that can be set by flag, environment or file. `null` means "decide for me". */
+export interface Settings {
+  /** Model spec to place as soon as enough nodes are there. */
+  readonly model: string | null;
+  readonly http: ListenAddress;
+  readonly grpc: ListenAddress;
+  /** A trusted LAN: any node found may join. */
+  readonly open: boolean;
+  readonly join: string | null;
+  readonly name: string;
+  readonly peer: readonly HostPort[];
+  /** Empty: none. */
+  readonly discovery: readonly DiscoveryKind[];
+  /** Cap on the bytes this node offers. */
+  readonly memory: number | null;
+  /** As the user wrote them, e.g. `cpu`, `cuda:0`. Empty: every device found. */
+  readonly device: readonly string[];
+  readonly threads: number | null;
+  /** Tokens of context per slot. */
+  readonly ctx: number | null;
+  /** Sequences answered at once. */
+  readonly slots: number;
+  /** Requests that may wait when every slot is taken. */
+  readonly queue: number;
+  /** Rows in one compute pass, and the size of a prefill chunk. */
+  readonly ubatch: number;
+  readonly kv: KvType;
+  readonly wire: WireType;
+  readonly flashAttention: FlashAttentionMode;
+  readonly strategy: Strategy;
+  readonly minNodes: number;
+  /** Placement by hand. */
+  readonly layers: readonly LayerAssignment[] | null;
+  /** Keys that the HTTP API accepts. Empty: it asks for none. */
+  readonly apiKey: readonly string[];
+  readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
+}
+
+export interface Config extends Settings {
+  readonly paths: Paths;
+  /** The configuration file that was read, if any. */
+  readonly file: string | null;
+}

@@ -1,0 +1,231 @@
+import { hostname } from "node:os";
+import { z } from "zod";
+import { parseHostPort, parseListenAddress } from "./address.js";
+import { parseByteSize } from "./byte-size.js";
+import {
+  DISCOVERY_KINDS,
+  FLASH_ATTENTION_MODES,
+  KV_TYPES,
+  LOG_FORMATS,
+  LOG_LEVELS,
+  type Settings,
+  STRATEGIES,
+  WIRE_TYPES,
+} from "./config.js";
+import { parseLayerAssignments } from "./layer-assignment.js";
+import { listOf, type Option, parsed, toggle, wholeNumber } from "./option.js";
+
+export const DEFAULT_HTTP_PORT = 52_415;
+export const DEFAULT_GRPC_PORT = 52_416;
+
+const NODE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
+
+function nameOfThisMachine(): string {
+  const name = (hostname().split(".")[0] ?? "").replaceAll(/[^A-Za-z0-9_-]/g, "-").slice(0, 63);
+  return NODE_NAME.test(name) ? name : "node";
+}
+
+function oneOf(words: readonly string[]): string {
+  return `one of ${words.join(", ")}`;
+}
+
+const nonEmpty = z.string().trim().min(1);
+
+/** Every setting, in the order of the help. The command line, the environment and the file are all read by it. */
+export const OPTIONS: { readonly [Key in keyof Settings]: Option<Settings[Key]> } = {
+  model: {
+    flag: "model",
+    argument: "model",
+    positional: true,
+    description: "model to place as soon as enough nodes are there: a path, an https: or npm: spec, or a known name",
+    expects: "the name of a model",
+    schema: nonEmpty,
+    default: null,
+  },
+  http: {
+    flag: "http",
+    argument: "host:port",
+    description: "where the HTTP API and the chat page listen",
+    expects: 'an address such as "127.0.0.1:52415" or ":52415"',
+    schema: parsed(parseListenAddress),
+    default: { host: "127.0.0.1", port: DEFAULT_HTTP_PORT },
+  },
+  grpc: {
+    flag: "grpc",
+    argument: "host:port",
+    description: "where other nodes reach this one (without a host: loopback until open or in a cluster)",
+    expects: 'an address such as "0.0.0.0:52416" or ":52416"',
+    schema: parsed(parseListenAddress),
+    default: { host: null, port: DEFAULT_GRPC_PORT },
+  },
+  open: {
+    flag: "open",
+    argument: null,
+    description: "trust this network: any exo-native node on it may join (encrypted, not authenticated)",
+    expects: "true or false",
+    schema: toggle,
+    default: false,
+  },
+  join: {
+    flag: "join",
+    argument: "token",
+    description: "join the cluster that this token was made by",
+    expects: "a join token",
+    schema: nonEmpty,
+    default: null,
+  },
+  name: {
+    flag: "name",
+    argument: "name",
+    description: "this node's name",
+    expects: "a name of at most 63 letters, digits, dots, dashes or underscores",
+    schema: z.string().regex(NODE_NAME),
+    default: nameOfThisMachine(),
+  },
+  peer: {
+    flag: "peer",
+    argument: "host:port",
+    repeatable: true,
+    description: "another node to form a ring with",
+    expects: 'addresses such as "192.168.1.20:52416" or "studio.local"',
+    schema: listOf(parsed((text) => parseHostPort(text, DEFAULT_GRPC_PORT))),
+    default: [],
+  },
+  discovery: {
+    flag: "discovery",
+    argument: "kinds",
+    description: `how other nodes are found: any of ${DISCOVERY_KINDS.join(", ")}`,
+    expects: `any of ${DISCOVERY_KINDS.join(", ")}, separated by commas`,
+    schema: listOf(z.enum(DISCOVERY_KINDS)),
+    default: ["static"],
+  },
+  memory: {
+    flag: "memory",
+    argument: "size",
+    description: "offer at most this much memory",
+    expects: 'a size such as "4GiB" or "800MB"',
+    schema: parsed(parseByteSize).pipe(z.number().positive()),
+    default: null,
+  },
+  device: {
+    flag: "device",
+    argument: "devices",
+    description: "compute on these devices only, e.g. cpu,cuda:0",
+    expects: 'devices such as "cpu" or "cpu,cuda:0"',
+    schema: listOf(z.string().regex(/^[A-Za-z][A-Za-z0-9_-]*(:\d{1,3})?$/)),
+    default: [],
+  },
+  threads: {
+    flag: "threads",
+    argument: "n",
+    description: "CPU threads for computing (default: one per physical core)",
+    expects: "a whole number from 1 to 1024",
+    schema: wholeNumber(1, 1024),
+    default: null,
+  },
+  ctx: {
+    flag: "ctx",
+    argument: "tokens",
+    description: "context per slot (default: what the model was trained for, at most what fits)",
+    expects: "a whole number of tokens, at least 16",
+    schema: wholeNumber(16, 2 ** 27),
+    default: null,
+  },
+  slots: {
+    flag: "slots",
+    argument: "n",
+    description: "requests answered at once",
+    expects: "a whole number from 1 to 256",
+    schema: wholeNumber(1, 256),
+    default: 4,
+  },
+  queue: {
+    flag: "queue",
+    argument: "n",
+    description: "requests that may wait for a slot before others are turned away",
+    expects: "a whole number from 0 to 100000",
+    schema: wholeNumber(0, 100_000),
+    default: 64,
+  },
+  ubatch: {
+    flag: "ubatch",
+    argument: "tokens",
+    description: "tokens in one compute pass, and the size of a prefill chunk",
+    expects: "a whole number from 1 to 8192",
+    schema: wholeNumber(1, 8192),
+    default: 512,
+  },
+  kv: {
+    flag: "kv",
+    argument: "type",
+    description: `number format of the KV cache: ${KV_TYPES.join(", ")}`,
+    expects: oneOf(KV_TYPES),
+    schema: z.enum(KV_TYPES),
+    default: "f16",
+  },
+  wire: {
+    flag: "wire",
+    argument: "type",
+    description: `number format of activations between nodes: ${WIRE_TYPES.join(", ")} (f32 is exact)`,
+    expects: oneOf(WIRE_TYPES),
+    schema: z.enum(WIRE_TYPES),
+    default: "f32",
+  },
+  flashAttention: {
+    flag: "flash-attention",
+    argument: "mode",
+    description: `flash attention: ${FLASH_ATTENTION_MODES.join(", ")}`,
+    expects: oneOf(FLASH_ATTENTION_MODES),
+    schema: z.enum(FLASH_ATTENTION_MODES),
+    default: "auto",
+  },
+  strategy: {
+    flag: "strategy",
+    argument: "name",
+    description: `what a placement aims for: ${STRATEGIES.join(", ")}`,
+    expects: oneOf(STRATEGIES),
+    schema: z.enum(STRATEGIES),
+    default: "memory-weighted",
+  },
+  minNodes: {
+    flag: "min-nodes",
+    argument: "n",
+    description: "wait for this many nodes before placing the model",
+    expects: "a whole number from 1 to 1000",
+    schema: wholeNumber(1, 1000),
+    default: 1,
+  },
+  layers: {
+    flag: "layers",
+    argument: "ranges",
+    description: "place by hand, e.g. 0-11@node-a,11-22@node-b (half-open ranges, the head first)",
+    expects: 'ranges such as "0-11@node-a,11-22@node-b", each ending after it begins',
+    schema: parsed(parseLayerAssignments),
+    default: null,
+  },
+  apiKey: {
+    flag: "api-key",
+    argument: "key",
+    repeatable: true,
+    description: "ask HTTP clients for this key",
+    expects: "keys of at least 8 visible ASCII characters",
+    schema: listOf(z.string().regex(/^[\x21-\x7e]{8,512}$/)),
+    default: [],
+  },
+  logLevel: {
+    flag: "log-level",
+    argument: "level",
+    description: `how much to log: ${LOG_LEVELS.join(", ")}`,
+    expects: oneOf(LOG_LEVELS),
+    schema: z.enum(LOG_LEVELS),
+    default: "info",
+  },
+  logFormat: {
+    flag: "log-format",
+    argument: "format",
+    description: "pretty lines or JSON (default: pretty on a terminal)",
+    expects: oneOf(LOG_FORMATS),
+    schema: z.enum(LOG_FORMATS),
+    default: "auto",
+  },
+};

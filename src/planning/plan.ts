@@ -1,0 +1,24 @@
+import type { StageMemory } from "../model/memory-estimate.js";
+
+/** One stage of a plan, in ring order. `stages[0]` is the head: first layers, embedding and output head. */
+export interface PlannedStage {
+  readonly nodeId: string;
+  /** Half-open `[layerBegin, layerEnd)`. */
+  readonly layerBegin: number;
+  readonly layerEnd: number;
+  readonly hasEmbedding: boolean;
+  readonly hasOutput: boolean;
+  readonly memory: StageMemory;
+}
+
+/** Which node gets which layers, and why. Plain data. */
+export interface Plan {
+  /** Id of the model. */
+  readonly model: string;
+  readonly layerCount: number;
+  readonly stages: readonly PlannedStage[];
+  /** Node id of the head. */
+  readonly head: string;
+  readonly unused: readonly { readonly nodeId: string; readonly reason: string }[];
+  readonly reasons: readonly string[];
+}

@@ -1,0 +1,71 @@
+import { type DestinationStream, type LoggerOptions, pino, stdSerializers } from "pino";
+import { build as prettyStream } from "pino-pretty";
+import type { LogFormat, LogLevel } from "../config/config.js";
+import { ExoError } from "../core/errors.js";
+import type { Logger } from "../core/ports.js";
+
+export interface LoggerSettings {
+  readonly level: LogLevel;
+  /** `auto`: pretty on a terminal, JSON otherwise. */
+  readonly format: LogFormat;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Default: standard error, so that standard output stays free for answers and `--json`. */
+  readonly destination?: DestinationStream;
+  readonly isTerminal?: boolean;
+}
+
+const STANDARD_ERROR = 2;
+
+/** Fields that hold secrets or people's text, at the top of the fields or one level down. */
+const PRIVATE_FIELDS = [
+  "apiKey",
+  "authorization",
+  "content",
+  "cookie",
+  "input",
+  "join",
+  "key",
+  "messages",
+  "password",
+  "prompt",
+  "secret",
+  "text",
+  "token",
+];
+const PRIVATE_HEADERS = ["req.headers.authorization", "req.headers.cookie", 'req.headers["x-api-key"]'];
+
+function serializeError(thrown: unknown): unknown {
+  if (thrown instanceof ExoError) {
+    const { code, message, stack, cause } = thrown;
+    const known = code === "internal" ? { code, message, stack } : { code, message };
+    return cause instanceof Error ? { ...known, cause: cause.message } : known;
+  }
+  return thrown instanceof Error ? stdSerializers.err(thrown) : thrown;
+}
+
+function destinationOf(settings: LoggerSettings): DestinationStream {
+  const plain = settings.destination ?? pino.destination({ fd: STANDARD_ERROR, sync: true });
+  const isTerminal = settings.isTerminal ?? process.stderr.isTTY === true;
+  const pretty = settings.format === "pretty" || (settings.format === "auto" && isTerminal);
+  if (!pretty) return plain;
+  return prettyStream({
+    destination: settings.destination === undefined ? STANDARD_ERROR : { write: (line) => plain.write(line) },
+    colorize: isTerminal && !((settings.env ?? process.env).NO_COLOR ?? ""),
+    ignore: "pid,hostname",
+    translateTime: "SYS:HH:MM:ss",
+    singleLine: true,
+    sync: true,
+  });
+}
+
+/** The real log sink. It writes what it is given, so the rule "never prompt or answer text" binds its callers. */
+export function createLogger(settings: LoggerSettings): Logger {
+  const options: LoggerOptions = {
+    level: settings.level,
+    base: null,
+    redact: { paths: [...PRIVATE_FIELDS, ...PRIVATE_FIELDS.map((field) => `*.${field}`), ...PRIVATE_HEADERS] },
+    serializers: { err: serializeError, error: serializeError },
+    formatters: { level: (label) => ({ level: label }) },
+  };
+  return pino(options, destinationOf(settings));
+}
