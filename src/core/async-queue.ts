@@ -1,0 +1,51 @@
+/**
+ * A queue with a push end and an `await`ing end. It has no bound of its own: use it where the producer is bounded
+ * (an answer is never longer than its context).
+ */
+export class AsyncQueue<Item> implements AsyncIterable<Item> {
+  readonly #items: Item[] = [];
+  #end: { readonly error: unknown } | null = null;
+  #wake: (() => void) | null = null;
+
+  push(item: Item): void {
+    if (this.#end !== null) return;
+    this.#items.push(item);
+    this.#signal();
+  }
+
+  /** No more items; the reader gets what is queued, then the end. */
+  end(): void {
+    this.#finish(null);
+  }
+
+  /** The reader gets what is queued, then this error. */
+  fail(error: unknown): void {
+    this.#finish(error);
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Item, void, void> {
+    for (;;) {
+      const item = this.#items.shift();
+      if (item !== undefined) {
+        yield item;
+      } else if (this.#end !== null) {
+        if (this.#end.error !== null) throw this.#end.error;
+        return;
+      } else {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+    }
+  }
+
+  #finish(error: unknown): void {
+    this.#end ??= { error };
+    this.#signal();
+  }
+
+  #signal(): void {
+    this.#wake?.();
+    this.#wake = null;
+  }
+}

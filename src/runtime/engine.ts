@@ -1,0 +1,152 @@
+import { AsyncQueue } from "../core/async-queue.js";
+import { ExoError } from "../core/errors.js";
+import type { ChatPrompt, InferenceEvent, InferenceRequest, TextPrompt } from "../core/inference.js";
+import type { Clock, Logger } from "../core/ports.js";
+import type { Stage } from "../native/stage.js";
+import { Answer, type PreparedPrompt } from "./answer.js";
+import type { Pipeline } from "./pipeline.js";
+import { Scheduler, type SchedulerStats } from "./scheduler.js";
+
+export interface EngineOptions {
+  /** The stage with the output head: its tokenizer, chat template and samplers serve the whole ring. */
+  readonly outputStage: Stage;
+  readonly pipeline: Pipeline;
+  readonly slotCount: number;
+  readonly contextSize: number;
+  readonly microBatchSize: number;
+  readonly queueLimit: number;
+  /** Of the stages that hold layers: part of a sequence can be forgotten. */
+  readonly canTrim: boolean;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Answers requests at the head of a ring: template, tokens, scheduling, sampling, text. */
+export class Engine {
+  readonly #options: EngineOptions;
+  readonly #scheduler: Scheduler;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    this.#scheduler = new Scheduler(options);
+  }
+
+  get contextSize(): number {
+    return this.#options.contextSize;
+  }
+
+  stats(): SchedulerStats {
+    return this.#scheduler.stats();
+  }
+
+  /** See `InferenceService.generate`. */
+  async *generate(request: InferenceRequest, signal: AbortSignal): AsyncGenerator<InferenceEvent, void, void> {
+    const prompt = this.#prepare(request);
+    const gone = new AbortController();
+    const events = new AsyncQueue<InferenceEvent>();
+    this.#submit(request, prompt, AbortSignal.any([signal, gone.signal]), events);
+    try {
+      yield* events;
+    } finally {
+      gone.abort();
+    }
+  }
+
+  tokenize(text: string, addSpecial: boolean, parseSpecial: boolean): readonly number[] {
+    return this.#options.outputStage.tokenizer.encode(text, { addSpecial, parseSpecial });
+  }
+
+  detokenize(tokens: readonly number[]): string {
+    this.#checkTokens(tokens);
+    return this.#options.outputStage.tokenizer.decode(tokens, { renderSpecial: true });
+  }
+
+  applyTemplate(prompt: ChatPrompt): string {
+    return this.#options.outputStage.chat.render(prompt).prompt;
+  }
+
+  /** Ends every request with `error`, then frees the stages. */
+  async close(error: ExoError): Promise<void> {
+    await this.#scheduler.close(error);
+    await this.#options.pipeline.close();
+  }
+
+  #prepare(request: InferenceRequest): PreparedPrompt {
+    const prompt =
+      request.input.kind === "chat" ? this.#prepareChat(request, request.input) : this.#prepareText(request.input);
+    if (prompt.tokens.length === 0) {
+      throw new ExoError("invalid_argument", "The prompt is empty; send at least one token.", { param: "prompt" });
+    }
+    this.#checkTokens(prompt.tokens);
+    const { contextSize } = this.#options;
+    if (prompt.tokens.length >= contextSize) {
+      throw new ExoError(
+        "context_exceeded",
+        `The prompt has ${prompt.tokens.length} tokens, but the context holds ${contextSize} including the answer; ` +
+          "shorten it or load the model with a larger --ctx.",
+        { param: request.input.kind === "chat" ? "messages" : "prompt" },
+      );
+    }
+    return { ...prompt, stops: [...prompt.stops, ...request.stop] };
+  }
+
+  #prepareChat(request: InferenceRequest, input: ChatPrompt): PreparedPrompt {
+    const { chat, tokenizer } = this.#options.outputStage;
+    const rendered = chat.render(input, request.sampling);
+    return {
+      tokens: tokenizer.encode(rendered.prompt, { addSpecial: true, parseSpecial: true }),
+      stops: rendered.additionalStops,
+      constraint: rendered.constraint,
+      preservedTokens: rendered.preservedTokens,
+      parser: (text, partial) => chat.parse(rendered, text, partial),
+    };
+  }
+
+  #prepareText(input: TextPrompt): PreparedPrompt {
+    const tokens =
+      typeof input.prompt === "string"
+        ? this.#options.outputStage.tokenizer.encode(input.prompt, { addSpecial: true, parseSpecial: true })
+        : input.prompt;
+    return { tokens, stops: [], constraint: null, preservedTokens: new Set(), parser: null };
+  }
+
+  #checkTokens(tokens: readonly number[]): void {
+    const { vocabularySize } = this.#options.outputStage.info;
+    const wrong = tokens.find((token) => !Number.isInteger(token) || token < 0 || token >= vocabularySize);
+    if (wrong !== undefined) {
+      throw new ExoError("invalid_argument", `Expected token ids from 0 to ${vocabularySize - 1}, received ${wrong}.`);
+    }
+  }
+
+  #submit(
+    request: InferenceRequest,
+    prompt: PreparedPrompt,
+    signal: AbortSignal,
+    events: AsyncQueue<InferenceEvent>,
+  ): void {
+    const room = this.#options.contextSize - prompt.tokens.length;
+    const sampler = this.#options.outputStage.createSampler({
+      ...request.sampling,
+      constraint: prompt.constraint,
+      ignoreEos: request.ignoreEos ?? false,
+    });
+    try {
+      sampler.acceptPrompt(prompt.tokens);
+      this.#scheduler.submit(
+        new Answer({
+          prompt,
+          logprobs: request.logprobs,
+          sampler,
+          maxTokens: Math.min(request.maxTokens ?? room, room),
+          signal,
+          events,
+          clock: this.#options.clock,
+          tokenizer: this.#options.outputStage.tokenizer,
+        }),
+      );
+    } catch (thrown) {
+      sampler.close();
+      throw thrown;
+    }
+  }
+}

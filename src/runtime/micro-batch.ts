@@ -1,0 +1,55 @@
+import { encodeKvOperations, encodeRows, type KvOperation, type Row } from "../native/micro-batch.js";
+import type { SampleRequest } from "../native/stage.js";
+
+/**
+ * Rows that go round the ring together. Every stage applies the KV operations in order and then computes the rows;
+ * the head samples the rows named in `samples`.
+ */
+export interface RingBatch {
+  /** As `encodeRows` writes them. */
+  readonly rows: Uint8Array;
+  readonly rowCount: number;
+  /** As `encodeKvOperations` writes them. */
+  readonly kvOperations: Int32Array;
+  readonly samples: readonly SampleRequest[];
+}
+
+/** Collects the rows of one micro-batch, up to its size. */
+export class RingBatchBuilder {
+  readonly #capacity: number;
+  readonly #rows: Row[] = [];
+  readonly #kvOperations: KvOperation[] = [];
+  readonly #samples: SampleRequest[] = [];
+
+  /** @param capacity rows at most */
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  get rowsLeft(): number {
+    return this.#capacity - this.#rows.length;
+  }
+
+  get isEmpty(): boolean {
+    return this.#rows.length === 0 && this.#kvOperations.length === 0;
+  }
+
+  /** Adds a token at a position of a sequence; `sample` asks for the token that follows it. */
+  addRow(sequence: number, position: number, token: number, sample: Omit<SampleRequest, "row"> | null): void {
+    if (sample !== null) this.#samples.push({ row: this.#rows.length, ...sample });
+    this.#rows.push({ sequence, position, token, output: sample !== null });
+  }
+
+  addKvOperation(operation: KvOperation): void {
+    this.#kvOperations.push(operation);
+  }
+
+  build(): RingBatch {
+    return {
+      rows: encodeRows(this.#rows),
+      rowCount: this.#rows.length,
+      kvOperations: encodeKvOperations(this.#kvOperations),
+      samples: this.#samples,
+    };
+  }
+}

@@ -1,0 +1,33 @@
+import type { ExoError } from "../core/errors.js";
+import type { Sample } from "../native/stage.js";
+import type { RingBatch } from "./micro-batch.js";
+
+/** Where the time of one micro-batch went, in seconds. */
+export interface PipelineTimings {
+  /** From hand-over to samples. */
+  readonly total: number;
+  /** On the stages' threads, all stages together. */
+  readonly compute: number;
+}
+
+export interface PipelineResult {
+  /** One for each entry of `RingBatch.samples`, in its order. */
+  readonly samples: readonly (Sample | ExoError)[];
+  readonly timings: PipelineTimings;
+}
+
+/**
+ * Computes micro-batches, alone (`local-pipeline.ts`) or round a ring (`ring-pipeline.ts`). Micro-batches are computed
+ * in the order of the calls to `run`; several may be under way at once.
+ */
+export interface Pipeline {
+  /** How many micro-batches are worth having under way: enough that no stage idles. */
+  readonly depth: number;
+  /** Rejects with an `ExoError`; one failed micro-batch does not fail the next, unless the pipeline is broken. */
+  run(batch: RingBatch): Promise<PipelineResult>;
+  /** The reason why nothing more can be computed, or `null`. */
+  readonly broken: ExoError | null;
+  /** Calls back once if the pipeline breaks, with the reason. */
+  onBroken(callback: (error: ExoError) => void): void;
+  close(): Promise<void>;
+}

@@ -1,0 +1,70 @@
+import type { ExoError } from "../core/errors.js";
+import type { FinishReason } from "../core/inference.js";
+import type { Sampler } from "../native/sampler.js";
+import type { Sample } from "../native/stage.js";
+
+/** One request as the scheduler sees it: tokens in, samples out. The callbacks must not throw. */
+export interface GenerationJob {
+  /** At least one token; the caller has checked that it leaves room in the context. */
+  readonly promptTokens: readonly number[];
+  readonly sampler: Sampler;
+  /** Most tokens to generate, already bounded by the context. */
+  readonly maxTokens: number;
+  /** As `SampleRequest.logprobs`. */
+  readonly logprobs: number;
+  readonly signal: AbortSignal;
+  /** A slot was found; `cachedTokens` of the prompt are already in its KV cache. */
+  onStarted(cachedTokens: number): void;
+  /** A token was chosen. Return `false` to stop here (a stop string was completed, say). */
+  onToken(sample: Sample): boolean;
+  /** Called exactly once, last, when no stage works on this job any more. */
+  onEnd(outcome: JobOutcome): void;
+}
+
+export type JobOutcome =
+  | { readonly kind: "finished"; readonly reason: Exclude<FinishReason, "tool_calls"> }
+  | { readonly kind: "cancelled" }
+  | { readonly kind: "failed"; readonly error: ExoError };
+
+/**
+ * One sequence of the KV cache and the job that uses it. A slot whose job has ended keeps its tokens: the next prompt
+ * that begins with them need not be computed again.
+ */
+export class Slot {
+  readonly sequence: number;
+  /** Tokens whose KV entries are on every stage or on their way there, in frame order. */
+  cached: number[] = [];
+  job: GenerationJob | null = null;
+  /** The token that the last sample chose and that is not yet computed; `null` while prefilling or waiting. */
+  nextToken: number | null = null;
+  generated = 0;
+  /** Micro-batches under way that hold rows of this slot. */
+  underWay = 0;
+  /** Set when the job shall end as soon as nothing of it is under way. */
+  outcome: JobOutcome | null = null;
+  /** Counts admissions, for prompts to be served in order of arrival. */
+  order = 0;
+  /** For least-recently-used choice among idle slots. */
+  lastUsed = 0;
+
+  constructor(sequence: number) {
+    this.sequence = sequence;
+  }
+
+  get idle(): boolean {
+    return this.job === null;
+  }
+
+  /** Prompt tokens not yet sent. */
+  get promptLeft(): number {
+    return this.job === null ? 0 : Math.max(0, this.job.promptTokens.length - this.cached.length);
+  }
+
+  /** How many tokens at the start of `tokens` are already cached here; never all of them, for the last must be computed. */
+  reusablePrefix(tokens: readonly number[]): number {
+    const most = Math.min(this.cached.length, tokens.length - 1);
+    let length = 0;
+    while (length < most && this.cached[length] === tokens[length]) length += 1;
+    return length;
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * Turns the bytes of tokens into text that may be shown: waits for whole UTF-8 characters, and holds back what may yet
+ * become a stop string.
+ */
+export class TextAssembler {
+  readonly #decoder = new TextDecoder("utf-8");
+  readonly #stops: readonly string[];
+  #held = "";
+  #stopped = false;
+
+  /** @param stops the answer ends before the first of these; empty ones are ignored */
+  constructor(stops: readonly string[]) {
+    this.#stops = stops.filter((stop) => stop !== "");
+  }
+
+  /** A stop string was completed; nothing comes after it. */
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
+  /** Adds the bytes of one token; returns the text that can be shown now. */
+  push(bytes: Uint8Array): string {
+    if (this.#stopped) return "";
+    return this.#release(this.#held + this.#decoder.decode(bytes, { stream: true }), false);
+  }
+
+  /** The answer has ended: returns what was held back. An incomplete character becomes U+FFFD. */
+  finish(): string {
+    if (this.#stopped) return "";
+    return this.#release(this.#held + this.#decoder.decode(), true);
+  }
+
+  #release(text: string, final: boolean): string {
+    const stopAt = this.#firstStop(text);
+    if (stopAt >= 0) {
+      this.#stopped = true;
+      this.#held = "";
+      return text.slice(0, stopAt);
+    }
+    const hold = final ? 0 : this.#heldLength(text);
+    this.#held = text.slice(text.length - hold);
+    return text.slice(0, text.length - hold);
+  }
+
+  #firstStop(text: string): number {
+    const found = this.#stops.map((stop) => text.indexOf(stop)).filter((at) => at >= 0);
+    return found.length === 0 ? -1 : Math.min(...found);
+  }
+
+  /** Length of the longest end of `text` with which some stop string begins. */
+  #heldLength(text: string): number {
+    const longest = Math.max(0, ...this.#stops.map((stop) => stop.length - 1));
+    for (let length = Math.min(longest, text.length); length > 0; length -= 1) {
+      const tail = text.slice(text.length - length);
+      if (this.#stops.some((stop) => stop.startsWith(tail))) return length;
+    }
+    return 0;
+  }
+}
