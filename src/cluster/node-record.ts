@@ -1,0 +1,106 @@
+import { z } from "zod";
+import { ExoError } from "../core/errors.js";
+
+const bytes = z.number().nonnegative();
+const count = z.int().nonnegative();
+const text = z.string().max(4096);
+
+const memory = z.object({ weights: bytes, kvCache: bytes, compute: bytes, output: bytes });
+
+const device = z.object({
+  name: text,
+  description: text,
+  kind: z.enum(["cpu", "gpu", "igpu", "accelerator"]),
+  memoryFree: bytes,
+  memoryTotal: bytes,
+});
+
+/** A layer range that a node holds in memory. */
+const heldStage = z.object({
+  ringId: text,
+  epoch: count,
+  model: text,
+  stageIndex: count,
+  layerBegin: count,
+  layerEnd: count,
+  hasOutput: z.boolean(),
+  memory,
+});
+
+const ringStage = z.object({
+  nodeId: text,
+  nodeName: text,
+  layerBegin: count,
+  layerEnd: count,
+  hasOutput: z.boolean(),
+  memory,
+  /** 0…1 while loading, 1 when loaded. */
+  progress: z.number().min(0).max(1),
+  /** `waiting`, `fetch`, `load` or `loaded`. */
+  phase: text,
+});
+
+/** A model on a ring, as its head tells it. */
+const ring = z.object({
+  id: text,
+  epoch: count,
+  /** Name of the model in the API. */
+  model: text,
+  /** What another node needs to find the same model. */
+  spec: text,
+  state: z.enum(["waiting", "loading", "ready", "failed"]),
+  /** Why it is not ready, or `null`. */
+  reason: text.nullable(),
+  layerCount: count,
+  contextSize: count,
+  slots: count,
+  busySlots: count,
+  waitingRequests: count,
+  stages: z.array(ringStage).max(1024),
+  /** Why it was placed so. */
+  planReasons: z.array(text).max(1024),
+  card: z.object({
+    created: z.number(),
+    contextTrained: count,
+    vocabularySize: count,
+    embeddingSize: count,
+    parameterCount: z.number().nonnegative(),
+    sizeBytes: bytes,
+    architecture: text,
+  }),
+});
+
+const record = z.object({
+  id: text.min(1),
+  name: text.min(1),
+  version: text,
+  llamaTag: text,
+  grpcPort: z.int().min(0).max(65_535),
+  /** Where this node answers HTTP, or `null`. */
+  httpAddress: text.nullable(),
+  devices: z.array(device).max(256),
+  /** Most bytes that the owner offers, or `null` for no cap. */
+  memoryCap: bytes.nullable(),
+  stages: z.array(heldStage).max(1024),
+  /** Rings whose head this node is. */
+  rings: z.array(ring).max(256),
+});
+
+export type NodeRecord = z.infer<typeof record>;
+export type HeldStage = z.infer<typeof heldStage>;
+export type RingRecord = z.infer<typeof ring>;
+export type RingStageRecord = z.infer<typeof ringStage>;
+export type StageMemoryRecord = z.infer<typeof memory>;
+
+export const NO_MEMORY: StageMemoryRecord = { weights: 0, kvCache: 0, compute: 0, output: 0 };
+
+/** Reads what a peer says of itself. Throws `peer_incompatible` naming the field that is wrong. */
+export function parseNodeRecord(value: unknown): NodeRecord {
+  const result = record.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  throw new ExoError(
+    "peer_incompatible",
+    `The peer's record is malformed at ${issue?.path.join(".") ?? "its root"}: ${issue?.message ?? "unknown fault"}.`,
+  );
+}
