@@ -1,0 +1,38 @@
+import { ExoError } from "../core/errors.js";
+
+/**
+ * Version of everything on the wire: services, stream metadata and frames. Raised with every change that an older node
+ * would misread.
+ */
+export const PROTOCOL_VERSION = 1;
+
+/** What two nodes must agree on to share a ring. */
+export interface NodeBuild {
+  readonly protocolVersion: number;
+  /** The llama.cpp release the addon was built from: tag for people, commit for comparison. */
+  readonly llamaTag: string;
+  readonly llamaCommit: string;
+}
+
+/**
+ * Throws `peer_incompatible`, naming both versions, when the two builds cannot work together: hidden states and KV
+ * caches are only the same on both sides with the same llama.cpp.
+ */
+export function requireCompatible(own: NodeBuild, peer: NodeBuild, peerName: string): void {
+  if (own.protocolVersion !== peer.protocolVersion) {
+    throw new ExoError(
+      "peer_incompatible",
+      `${peerName} speaks protocol version ${peer.protocolVersion}, this node version ${own.protocolVersion}; run the same exo-native release on both.`,
+    );
+  }
+  if (own.llamaCommit !== peer.llamaCommit) {
+    throw new ExoError(
+      "peer_incompatible",
+      `${peerName} is built with llama.cpp ${describe(peer)}, this node with ${describe(own)}; run the same exo-native release on both.`,
+    );
+  }
+}
+
+function describe(build: NodeBuild): string {
+  return `${build.llamaTag} (${build.llamaCommit.slice(0, 12)})`;
+}

@@ -1,0 +1,91 @@
+import type { InferenceService } from "../core/inference.js";
+import type { ActivationType } from "../native/activation.js";
+import type { KvType } from "../native/stage-options.js";
+import type { NodeBuild } from "./compatibility.js";
+
+/** Who a node is, as each side tells the other. */
+export interface NodeHello extends NodeBuild {
+  readonly nodeId: string;
+  /** Chosen by its owner; not unique. */
+  readonly name: string;
+  /** Of the exo-native package. */
+  readonly version: string;
+  readonly capabilities: readonly string[];
+  /** Where the node listens for gRPC; its host is the one its peer sees. */
+  readonly grpcPort: number;
+}
+
+export interface NodeHealth {
+  /** The node's own record: plain data, parsed by whoever keeps records. */
+  readonly record: unknown;
+  readonly uptimeSeconds: number;
+}
+
+/** A place in a ring of one epoch. */
+export interface StagePlace {
+  readonly ringId: string;
+  readonly epoch: number;
+  /** 0 is the head. */
+  readonly stageIndex: number;
+  readonly stageCount: number;
+}
+
+export interface NextHop {
+  readonly nodeId: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface LoadStageRequest {
+  readonly place: StagePlace;
+  /** A model spec as a user writes it. */
+  readonly model: string;
+  /** Half-open. */
+  readonly layerBegin: number;
+  readonly layerEnd: number;
+  readonly hasOutput: boolean;
+  /** Tokens per sequence, and sequences at once. */
+  readonly contextSize: number;
+  readonly maxSequences: number;
+  /** Rows in one frame, and in one compute pass. */
+  readonly batchSize: number;
+  readonly microBatchSize: number;
+  readonly kvTypeK: KvType;
+  readonly kvTypeV: KvType;
+  readonly flashAttention: "auto" | "on" | "off";
+  /** Of the hidden states this stage sends on. */
+  readonly wireType: ActivationType;
+  readonly nextHop: NextHop;
+}
+
+export interface LoadedStage {
+  readonly architecture: string;
+  /** Of the whole model. */
+  readonly layerCount: number;
+  readonly embeddingSize: number;
+  /** Tokens per sequence as allocated. */
+  readonly contextSize: number;
+  /** Bytes. */
+  readonly weightsBytes: number;
+  readonly kvCacheBytes: number;
+  readonly computeBytes: number;
+  readonly outputBytes: number;
+  readonly loadSeconds: number;
+}
+
+export type LoadStageEvent =
+  | { readonly type: "progress"; readonly phase: "fetch" | "load"; readonly fraction: number }
+  | { readonly type: "done"; readonly stage: LoadedStage };
+
+/**
+ * What a node does for its peers. `control-server.ts` offers it over gRPC, `ControlClient` is the same interface at
+ * the other end; an `ExoError` thrown here comes out there with the same code, message and `retryable`.
+ */
+export interface NodeService extends InferenceService {
+  /** A compatible peer introduced itself; the answer is this node. */
+  hello(peer: NodeHello): Promise<NodeHello>;
+  health(): Promise<NodeHealth>;
+  /** Ends with `done`. Aborting the signal, or leaving the loop, cancels the load and frees what it held. */
+  loadStage(request: LoadStageRequest, signal: AbortSignal): AsyncIterable<LoadStageEvent>;
+  unloadStage(place: StagePlace): Promise<void>;
+}
