@@ -1,0 +1,180 @@
+import { ExoError } from "../core/errors.js";
+import type { Clock, Logger } from "../core/ports.js";
+import type { ActivationType } from "../native/activation.js";
+import { KV_OPERATION_NUMBERS } from "../native/bindings.js";
+import type { Stage } from "../native/stage.js";
+import { type BatchFrame, type FrameLimits, frameHeadRoom, type OutgoingFrame } from "../transport/frame.js";
+import { decodeFrame } from "../transport/frame-decode.js";
+import { encodeFrame, encodeFrameWithoutRows } from "../transport/frame-encode.js";
+import type { RingBatch } from "./micro-batch.js";
+import type { Pipeline, PipelineResult } from "./pipeline.js";
+import { SendQueue } from "./send-queue.js";
+
+export interface RingPipelineOptions {
+  /** Embedding and first layers. */
+  readonly front: Pick<Stage, "decode" | "close">;
+  /** Output head without layers: the end of the way round. */
+  readonly output: Pick<Stage, "decode" | "close">;
+  readonly epoch: number;
+  readonly stageCount: number;
+  readonly limits: FrameLimits;
+  readonly wireType: ActivationType;
+  /** To the next stage. */
+  readonly send: (frame: OutgoingFrame) => Promise<void>;
+  /** Closes both edges of the head. */
+  readonly disconnect: () => Promise<void>;
+  /** A micro-batch that is not back within this time breaks the ring. */
+  readonly roundTripDeadlineMs: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+interface Awaited {
+  readonly resolve: (frame: BatchFrame) => void;
+  readonly reject: (error: ExoError) => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+/** The head's side of a ring: first layers here, a way round the other stages, then the output head here. */
+export class RingPipeline implements Pipeline {
+  readonly depth: number;
+  readonly #options: RingPipelineOptions;
+  readonly #queue: SendQueue;
+  readonly #awaited = new Map<number, Awaited>();
+  readonly #listeners: ((error: ExoError) => void)[] = [];
+  #nextMicroBatch = 0;
+  #broken: ExoError | null = null;
+
+  constructor(options: RingPipelineOptions) {
+    this.#options = options;
+    this.#queue = new SendQueue(options.send);
+    this.depth = options.stageCount + 1;
+  }
+
+  get broken(): ExoError | null {
+    return this.#broken;
+  }
+
+  onBroken(callback: (error: ExoError) => void): void {
+    if (this.#broken === null) this.#listeners.push(callback);
+    else callback(this.#broken);
+  }
+
+  async run(batch: RingBatch): Promise<PipelineResult> {
+    if (this.#broken !== null) throw this.#broken;
+    const begun = this.#options.clock.monotonic();
+    const microBatch = this.#nextMicroBatch;
+    this.#nextMicroBatch = (microBatch + 1) >>> 0;
+    const back = this.#expect(microBatch);
+    // Only this end of the promise may be awaited, so the other must not count as unhandled.
+    back.catch(() => {});
+    const outgoing = this.#computeFront(batch, microBatch);
+    this.#queue.add(outgoing).catch((thrown: unknown) => this.#forget(microBatch, ExoError.from(thrown)));
+    const frame = await back;
+    const { samples, computeSeconds } = await this.#computeOutput(batch, frame);
+    return {
+      samples,
+      timings: {
+        total: (this.#options.clock.monotonic() - begun) / 1000,
+        compute: computeSeconds + frame.computeMicroseconds / 1e6,
+      },
+    };
+  }
+
+  /** A frame that came back to the head. Rejects, which closes the edge, only if it is malformed. */
+  async onFrame(bytes: Uint8Array): Promise<void> {
+    const frame = decodeFrame(bytes, this.#options.limits);
+    const awaited = this.#awaited.get(frame.microBatch);
+    if (awaited === undefined) {
+      this.#options.logger.debug({ microBatch: frame.microBatch }, "a frame came back that nothing waits for");
+      return;
+    }
+    if (frame.kind === "error") this.#forget(frame.microBatch, frame.error);
+    else this.#settle(frame.microBatch)?.resolve(frame);
+  }
+
+  /** Nothing more will come back: a stage or an edge is lost. */
+  break(error: ExoError): void {
+    if (this.#broken !== null) return;
+    this.#broken = error;
+    for (const microBatch of [...this.#awaited.keys()]) this.#forget(microBatch, error);
+    for (const listener of this.#listeners) listener(error);
+  }
+
+  async close(): Promise<void> {
+    this.break(new ExoError("not_ready", "The ring is being taken down."));
+    await this.#options.disconnect();
+    await Promise.all([this.#options.front.close(), this.#options.output.close()]);
+  }
+
+  #expect(microBatch: number): Promise<BatchFrame> {
+    const { roundTripDeadlineMs } = this.#options;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.break(
+          new ExoError(
+            "stage_lost",
+            `A micro-batch did not come back round the ring within ${roundTripDeadlineMs / 1000} s; a stage hangs.`,
+          ),
+        );
+      }, roundTripDeadlineMs);
+      this.#awaited.set(microBatch, { resolve, reject, timer });
+    });
+  }
+
+  #settle(microBatch: number): Awaited | undefined {
+    const awaited = this.#awaited.get(microBatch);
+    this.#awaited.delete(microBatch);
+    clearTimeout(awaited?.timer);
+    return awaited;
+  }
+
+  #forget(microBatch: number, error: ExoError): void {
+    this.#settle(microBatch)?.reject(error);
+  }
+
+  async #computeFront(batch: RingBatch, microBatch: number): Promise<OutgoingFrame> {
+    const { front, epoch, limits, wireType } = this.#options;
+    const headRoom = frameHeadRoom(batch.rowCount, batch.kvOperations.length / KV_OPERATION_NUMBERS);
+    const result = await front.decode({
+      rows: batch.rows,
+      kvOperations: batch.kvOperations,
+      resultType: wireType,
+      resultHeadRoom: headRoom,
+    });
+    const fields = {
+      epoch,
+      microBatch,
+      fromStage: 0,
+      activationType: wireType,
+      embeddingSize: limits.embeddingSize,
+      rows: batch.rows,
+      kvOperations: batch.kvOperations,
+      computeMicroseconds: result.computeSeconds * 1e6,
+      queueMicroseconds: result.queueSeconds * 1e6,
+    };
+    return result.activations === null
+      ? encodeFrameWithoutRows(fields)
+      : encodeFrame(fields, result.activations, headRoom);
+  }
+
+  async #computeOutput(
+    batch: RingBatch,
+    frame: BatchFrame,
+  ): Promise<{ samples: PipelineResult["samples"]; computeSeconds: number }> {
+    if (frame.rowCount !== batch.samples.length) {
+      throw new ExoError(
+        "bad_frame",
+        `The last stage returned ${frame.rowCount} rows where ${batch.samples.length} were asked for.`,
+      );
+    }
+    if (frame.rowCount === 0) return { samples: [], computeSeconds: 0 };
+    return this.#options.output.decode({
+      rows: frame.rows,
+      activations: frame.activations,
+      activationType: frame.activationType,
+      // Only the rows that were asked for come back, in their order.
+      samples: batch.samples.map((sample, row) => ({ ...sample, row })),
+    });
+  }
+}
