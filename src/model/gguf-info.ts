@@ -1,13 +1,23 @@
+import { basename, dirname, join } from "node:path";
+import { ExoError } from "../core/errors.js";
+import { fileTypeName } from "./ggml-types.js";
+import { type GgufHeader, type GgufTensor, readGgufHeader } from "./gguf-header.js";
+import { GgufMetadata } from "./gguf-metadata.js";
+import { type LayerState, layerStates } from "./layer-state.js";
+
 /** What a GGUF file says about itself, as far as placing and running it needs. Sizes in bytes. */
 export interface GgufInfo {
   readonly architecture: string;
   /** `general.name`, or `null`. */
   readonly name: string | null;
+  /** Without the extra layers that only predict further tokens. */
   readonly layerCount: number;
   readonly embeddingSize: number;
   /** Tokens the model was trained for. */
   readonly contextTrained: number;
   readonly headCount: number;
+  /** Widest inner row of the feed-forward part, in elements, over the experts used at once. */
+  readonly feedForwardSize: number;
   readonly vocabularySize: number;
   /** Of the weights, e.g. `Q4_K_M`, `IQ2_XXS`. */
   readonly quantisation: string;
@@ -19,24 +29,113 @@ export interface GgufInfo {
   readonly embeddingBytes: number;
   /** Weights that only the output head holds; with a tied embedding the head uses `embeddingBytes` too. */
   readonly outputBytes: number;
+  /** Small tensors that every stage holds, e.g. rope frequencies. */
+  readonly sharedBytes: number;
   readonly tiedEmbedding: boolean;
-  /** All weights. */
-  readonly weightBytes: number;
-  /** Memory of each layer per sequence. */
+  /** What each layer keeps between tokens of a sequence. */
   readonly layerState: readonly LayerState[];
-  /** Widest inner row of the feed-forward part, in elements; for the size of compute buffers. */
-  readonly feedForwardSize: number;
-  /** Files in order; more than one for `-00001-of-0000N` models. */
-  readonly files: readonly { readonly path: string; readonly bytes: number }[];
+  /** In order; more than one for `-00001-of-0000N` models. */
+  readonly files: readonly ModelFile[];
 }
 
-/** What a layer keeps between tokens of one sequence. */
-export interface LayerState {
-  /** Elements per token in the K and the V cache; 0 where the layer has no attention. */
-  readonly keyElements: number;
-  readonly valueElements: number;
-  /** Tokens that the cache holds at most (sliding window), or `null` for the whole context. */
-  readonly window: number | null;
-  /** Bytes per sequence whatever its length (recurrent layers). */
-  readonly fixedBytes: number;
+export interface ModelFile {
+  readonly path: string;
+  readonly bytes: number;
+}
+
+const SPLIT_NAME = /^(?<stem>.+)-(?<part>\d{5})-of-(?<parts>\d{5})\.gguf$/;
+
+/** All files of the model that `path` is the first of. */
+export function modelPartPaths(path: string): readonly string[] {
+  const groups = SPLIT_NAME.exec(basename(path))?.groups;
+  const parts = Number(groups?.parts ?? 1);
+  if (groups === undefined || parts < 1) return [path];
+  if (Number(groups.part) !== 1) {
+    throw new ExoError("invalid_argument", `${path} is a later part of a model; name its first part, -00001-of-….`);
+  }
+  const numbered = (part: number): string => `${groups.stem}-${String(part).padStart(5, "0")}-of-${groups.parts}`;
+  return Array.from({ length: parts }, (_, index) => join(dirname(path), `${numbered(index + 1)}.gguf`));
+}
+
+/** Reads the headers of a model's files. `model_not_found` when one is missing, `invalid_model` when one is damaged. */
+export async function readGgufInfo(path: string): Promise<GgufInfo> {
+  const files: ModelFile[] = [];
+  const headers: GgufHeader[] = [];
+  for (const part of modelPartPaths(path)) {
+    const { header, fileBytes } = await readGgufHeader(part);
+    files.push({ path: part, bytes: fileBytes });
+    headers.push(header);
+  }
+  const tensors = headers.flatMap((header) => header.tensors);
+  return describe(new GgufMetadata(headers[0]?.metadata ?? new Map(), path), tensors, files, path);
+}
+
+type Place = "layer" | "embedding" | "output" | "shared" | "unused";
+
+/** Source: `LLM_TENSOR_INFOS` in llama-arch.cpp. */
+const EMBEDDING_TENSOR = /^(token_embd\.|position_embd\.|token_types\.|per_layer_token_embd\.|hrm\.)/;
+const OUTPUT_TENSOR = /^(output|cls|dense_[23]|dec\.output_norm|enc\.output_norm|altup_(unembd_)?proj)[._]/;
+const LAYER_TENSOR = /^blk\.(\d+)\./;
+
+function placeOf(name: string, layerCount: number): { place: Place; layer: number } {
+  const layer = Number(LAYER_TENSOR.exec(name)?.[1] ?? -1);
+  if (layer >= 0) return { place: layer < layerCount ? "layer" : "unused", layer };
+  if (EMBEDDING_TENSOR.test(name)) return { place: "embedding", layer };
+  return { place: OUTPUT_TENSOR.test(name) ? "output" : "shared", layer };
+}
+
+function sumByPlace(tensors: readonly GgufTensor[], layerCount: number): Record<Place, number> & { layers: number[] } {
+  const sums = { layer: 0, embedding: 0, output: 0, shared: 0, unused: 0 };
+  const layers = new Array<number>(layerCount).fill(0);
+  for (const tensor of tensors) {
+    const { place, layer } = placeOf(tensor.name, layerCount);
+    sums[place] += tensor.bytes;
+    if (place === "layer") layers[layer] = (layers[layer] ?? 0) + tensor.bytes;
+  }
+  return { ...sums, layers };
+}
+
+/** The number format that most of the weights are in. */
+function commonestType(tensors: readonly GgufTensor[]): string {
+  const bytes = new Map<string, number>();
+  for (const tensor of tensors) bytes.set(tensor.type, (bytes.get(tensor.type) ?? 0) + tensor.bytes);
+  return [...bytes].sort((a, b) => b[1] - a[1])[0]?.[0] ?? "unknown";
+}
+
+function describe(
+  metadata: GgufMetadata,
+  tensors: readonly GgufTensor[],
+  files: readonly ModelFile[],
+  path: string,
+): GgufInfo {
+  const layerCount = metadata.size("block_count") - metadata.size("nextn_predict_layers", 0);
+  const embedding = tensors.find((tensor) => tensor.name === "token_embd.weight");
+  if (layerCount < 1 || layerCount > tensors.length || embedding === undefined) {
+    const why = `it has ${tensors.length} tensors for ${layerCount} layers${embedding ? "" : " and no token embedding"}`;
+    throw new ExoError("invalid_model", `${path} cannot be used as a model: ${why}.`);
+  }
+  const bytes = sumByPlace(tensors, layerCount);
+  return {
+    architecture: metadata.architecture,
+    name: metadata.text("general.name"),
+    layerCount,
+    embeddingSize: metadata.size("embedding_length"),
+    contextTrained: metadata.size("context_length"),
+    headCount: metadata.size("attention.head_count", 0),
+    feedForwardSize: Math.max(
+      metadata.size("feed_forward_length", 0),
+      metadata.size("expert_feed_forward_length", 0) * metadata.size("expert_used_count", 1),
+    ),
+    vocabularySize: metadata.length("tokenizer.ggml.tokens") || embedding.rows,
+    quantisation: fileTypeName(metadata.number("general.file_type") ?? -1) ?? commonestType(tensors),
+    parameterCount: tensors.reduce((sum, tensor) => sum + tensor.elements, 0),
+    hasChatTemplate: metadata.text("tokenizer.chat_template") !== null,
+    layerBytes: bytes.layers,
+    embeddingBytes: bytes.embedding,
+    outputBytes: bytes.output,
+    sharedBytes: bytes.shared,
+    tiedEmbedding: !tensors.some((tensor) => tensor.name === "output.weight"),
+    layerState: layerStates(metadata, layerCount),
+    files,
+  };
 }

@@ -1,5 +1,6 @@
 import type { KvType } from "../config/config.js";
-import type { GgufInfo, LayerState } from "./gguf-info.js";
+import type { GgufInfo } from "./gguf-info.js";
+import type { LayerState } from "./layer-state.js";
 
 /** Bytes on a node, by kind. */
 export interface StageMemory {
@@ -16,6 +17,8 @@ export interface MemoryNeeds {
   readonly kvType: KvType;
   /** Rows in one compute pass. */
   readonly ubatch: number;
+  /** Without it the attention scores of every head are held at once. */
+  readonly flashAttention: boolean;
 }
 
 /** A part of a model: half-open layer range `[begin, end)`, with or without the two ends. */
@@ -38,12 +41,12 @@ export function weightBytes(info: GgufInfo, part: ModelPart): number {
   const layers = info.layerBytes.slice(part.begin, part.end).reduce((sum, bytes) => sum + bytes, 0);
   // A tied embedding serves both ends, so it is held where either of them is, once.
   const embedding = part.hasEmbedding || (part.hasOutput && info.tiedEmbedding) ? info.embeddingBytes : 0;
-  return layers + embedding + (part.hasOutput ? info.outputBytes : 0);
+  return layers + embedding + info.sharedBytes + (part.hasOutput ? info.outputBytes : 0);
 }
 
+/** Sliding windows are counted as the whole context, for llama.cpp keeps that too where a prefix is to be reused. */
 function layerCacheBytes(layer: LayerState, needs: MemoryNeeds): number {
-  const wanted = layer.window === null ? needs.contextSize : Math.min(needs.contextSize, layer.window + needs.ubatch);
-  const cells = Math.ceil(wanted / KV_CELL_PADDING) * KV_CELL_PADDING;
+  const cells = Math.ceil(needs.contextSize / KV_CELL_PADDING) * KV_CELL_PADDING;
   const perToken = (layer.keyElements + layer.valueElements) * KV_ELEMENT_BYTES[needs.kvType];
   return (cells * perToken + layer.fixedBytes) * needs.slots;
 }
@@ -52,4 +55,29 @@ function layerCacheBytes(layer: LayerState, needs: MemoryNeeds): number {
 export function kvCacheBytes(info: GgufInfo, part: ModelPart, needs: MemoryNeeds): number {
   const layers = info.layerState.slice(part.begin, part.end);
   return Math.ceil(layers.reduce((sum, layer) => sum + layerCacheBytes(layer, needs), 0));
+}
+
+/**
+ * llama.cpp's scratch buffer: the widest moment of a layer, and of the output head its logits. Checked against what
+ * llama.cpp reports for TinyLlama: it is (vocabulary + 2 · embedding) · rows there, and below this in between.
+ */
+export function computeBytes(info: GgufInfo, part: ModelPart, needs: MemoryNeeds): number {
+  const perLayer = 2 * info.feedForwardSize + 4 * info.embeddingSize;
+  const scores = needs.flashAttention ? 1 : 1 + info.headCount;
+  const layers = part.begin === part.end ? 0 : perLayer + scores * needs.contextSize;
+  const output = part.hasOutput ? info.vocabularySize + 2 * info.embeddingSize : 0;
+  return (layers + output) * needs.ubatch * F32_BYTES;
+}
+
+/** What a stage takes on its node. */
+export function stageMemory(info: GgufInfo, part: ModelPart, needs: MemoryNeeds): StageMemory {
+  return {
+    weights: weightBytes(info, part),
+    kvCache: kvCacheBytes(info, part, needs),
+    compute: computeBytes(info, part, needs),
+  };
+}
+
+export function totalBytes(memory: StageMemory): number {
+  return memory.weights + memory.kvCache + memory.compute;
 }

@@ -1,6 +1,6 @@
 import type { StageMemory } from "../model/memory-estimate.js";
 
-/** One stage of a plan, in ring order. `stages[0]` is the head: first layers, embedding and output head. */
+/** One stage of a plan, in ring order. `stages[0]` is the head: embedding, first layers and output head. */
 export interface PlannedStage {
   readonly nodeId: string;
   /** Half-open `[layerBegin, layerEnd)`. */
@@ -8,6 +8,7 @@ export interface PlannedStage {
   readonly layerEnd: number;
   readonly hasEmbedding: boolean;
   readonly hasOutput: boolean;
+  /** Bytes. */
   readonly memory: StageMemory;
 }
 
@@ -19,6 +20,12 @@ export interface Plan {
   readonly stages: readonly PlannedStage[];
   /** Node id of the head. */
   readonly head: string;
-  readonly unused: readonly { readonly nodeId: string; readonly reason: string }[];
+  readonly unused: readonly UnusedNode[];
+  /** Sentences: what was aimed for, then one for each stage and each unused node. */
   readonly reasons: readonly string[];
+}
+
+export interface UnusedNode {
+  readonly nodeId: string;
+  readonly reason: string;
 }

@@ -1,5 +1,5 @@
 import { type DestinationStream, type LoggerOptions, pino, stdSerializers } from "pino";
-import { build as prettyStream } from "pino-pretty";
+import { prettyFactory } from "pino-pretty";
 import type { LogFormat, LogLevel } from "../config/config.js";
 import { ExoError } from "../core/errors.js";
 import type { Logger } from "../core/ports.js";
@@ -46,16 +46,11 @@ function serializeError(thrown: unknown): unknown {
 function destinationOf(settings: LoggerSettings): DestinationStream {
   const plain = settings.destination ?? pino.destination({ fd: STANDARD_ERROR, sync: true });
   const isTerminal = settings.isTerminal ?? process.stderr.isTTY === true;
-  const pretty = settings.format === "pretty" || (settings.format === "auto" && isTerminal);
-  if (!pretty) return plain;
-  return prettyStream({
-    destination: settings.destination === undefined ? STANDARD_ERROR : { write: (line) => plain.write(line) },
-    colorize: isTerminal && !((settings.env ?? process.env).NO_COLOR ?? ""),
-    ignore: "pid,hostname",
-    translateTime: "SYS:HH:MM:ss",
-    singleLine: true,
-    sync: true,
-  });
+  if (settings.format === "json" || (settings.format === "auto" && !isTerminal)) return plain;
+  // A set and not empty NO_COLOR means no colour, whatever its value (no-color.org).
+  const colorize = isTerminal && ((settings.env ?? process.env).NO_COLOR ?? "") === "";
+  const pretty = prettyFactory({ colorize, ignore: "pid,hostname", translateTime: "SYS:HH:MM:ss", singleLine: true });
+  return { write: (line) => plain.write(pretty(line)) };
 }
 
 /** The real log sink. It writes what it is given, so the rule "never prompt or answer text" binds its callers. */

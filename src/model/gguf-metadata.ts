@@ -1,0 +1,61 @@
+import { ExoError } from "../core/errors.js";
+import type { GgufScalar, GgufValue } from "./gguf-header.js";
+
+/** Typed reading of a header's metadata; keys of the architecture are given without its prefix. */
+export class GgufMetadata {
+  readonly architecture: string;
+  readonly #values: ReadonlyMap<string, GgufValue>;
+  readonly #label: string;
+
+  constructor(values: ReadonlyMap<string, GgufValue>, label: string) {
+    this.#values = values;
+    this.#label = label;
+    this.architecture = this.text("general.architecture") ?? this.#missing("general.architecture");
+  }
+
+  #missing(key: string): never {
+    throw new ExoError("invalid_model", `${this.#label} cannot be used as a model: its metadata lacks "${key}".`);
+  }
+
+  #own(key: string): string {
+    return `${this.architecture}.${key}`;
+  }
+
+  text(key: string): string | null {
+    const value = this.#values.get(key);
+    return typeof value === "string" ? value : null;
+  }
+
+  number(key: string): number | null {
+    const value = this.#values.get(key);
+    return typeof value === "number" ? value : null;
+  }
+
+  /** A size of the architecture: a whole number of at least 0; a list gives its largest. */
+  size(key: string, fallback?: number): number {
+    const found = this.#sizes(this.#own(key));
+    return found === null ? (fallback ?? this.#missing(this.#own(key))) : Math.max(0, ...found);
+  }
+
+  /** The same for each layer, where the file may hold one number for all or a list. */
+  sizePerLayer(key: string, layers: number, fallback: readonly number[]): readonly number[] {
+    const found = this.#sizes(this.#own(key));
+    if (found === null) return fallback;
+    return Array.from({ length: layers }, (_, layer) => found[found.length === 1 ? 0 : layer] ?? 0);
+  }
+
+  /** Length of a list, e.g. of the vocabulary. */
+  length(key: string): number {
+    const value = this.#values.get(key);
+    return typeof value === "object" ? value.length : 0;
+  }
+
+  #sizes(key: string): readonly number[] | null {
+    const value = this.#values.get(key);
+    if (value === undefined) return null;
+    const list: readonly GgufScalar[] = typeof value === "object" ? (value.values ?? []) : [value];
+    const sizes = list.map(Number);
+    if (sizes.length > 0 && sizes.every((size) => Number.isSafeInteger(size) && size >= 0)) return sizes;
+    throw new ExoError("invalid_model", `${this.#label} cannot be used as a model: "${key}" is not a size.`);
+  }
+}

@@ -1,0 +1,44 @@
+import type { ModelCost } from "./cost.js";
+
+/** Where each stage's range ends, in ring order; the first begins at 0. */
+export type Cuts = readonly number[];
+
+/**
+ * Cuts the layers into one contiguous range of at least one layer per stage so that every stage fits its memory and
+ * the layers' bytes are as close to proportional to memory as can be: it minimises Σ bytes²/memory, whose optimum
+ * without whole layers is exactly proportional. Stage 0 is the head. `null`: these stages in this order cannot hold it.
+ *
+ * Exact dynamic programme, O(stages · layers²).
+ */
+export function partition(cost: ModelCost, memory: readonly number[]): Cuts | null {
+  const { layerCount } = cost;
+  let best: number[] = [0, ...new Array<number>(layerCount).fill(Number.POSITIVE_INFINITY)];
+  const begins: number[][] = [];
+  for (const [stage, limit] of memory.entries()) {
+    const next = new Array<number>(layerCount + 1).fill(Number.POSITIVE_INFINITY);
+    const beginOf = new Array<number>(layerCount + 1).fill(-1);
+    for (let end = stage + 1; end <= layerCount; end++) {
+      for (let begin = stage; begin < end; begin++) {
+        if (cost.bytes(begin, end, stage === 0) > limit) continue;
+        const total = (best[begin] ?? Number.POSITIVE_INFINITY) + cost.layerBytes(begin, end) ** 2 / limit;
+        if (total < (next[end] ?? 0)) {
+          next[end] = total;
+          beginOf[end] = begin;
+        }
+      }
+    }
+    best = next;
+    begins.push(beginOf);
+  }
+  return Number.isFinite(best[layerCount]) ? traceBack(begins, layerCount) : null;
+}
+
+function traceBack(begins: readonly (readonly number[])[], layerCount: number): Cuts {
+  const cuts: number[] = [];
+  let end = layerCount;
+  for (const beginOf of begins.toReversed()) {
+    cuts.unshift(end);
+    end = beginOf[end] ?? 0;
+  }
+  return cuts;
+}
