@@ -1,0 +1,52 @@
+import type { HostPort } from "../config/address.js";
+import { ExoError } from "../core/errors.js";
+import { type FrameLimits, largestFrameBytes, type OutgoingFrame } from "../transport/frame.js";
+import type { HopRegistrationHandle } from "../transport/hop-server.js";
+import { type HopPorts, OutgoingEdge } from "./outgoing-edge.js";
+import { HOP_WINDOW } from "./stage-settings.js";
+
+export interface HeadEdgesOptions {
+  readonly ringId: string;
+  readonly epoch: number;
+  readonly stageCount: number;
+  readonly nextHop: HostPort;
+  readonly limits: FrameLimits;
+  readonly ports: HopPorts;
+  /** A frame that came back from the last stage. */
+  readonly onFrame: (frame: Uint8Array) => Promise<void>;
+  /** One of the edges is gone. */
+  readonly onLost: (error: ExoError) => void;
+}
+
+/** The two ends of a ring that meet at the head: to the second stage, and back from the last. */
+export class HeadEdges {
+  readonly #outgoing: OutgoingEdge;
+  readonly #incoming: HopRegistrationHandle;
+
+  constructor(options: HeadEdgesOptions) {
+    const { ringId, epoch, stageCount, nextHop, limits, ports, onFrame, onLost } = options;
+    const maxFrameBytes = largestFrameBytes(limits);
+    this.#outgoing = new OutgoingEdge({ ringId, epoch, fromStage: 0, nextHop, maxFrameBytes, ports, onLost });
+    this.#incoming = ports.hopServer.register({
+      ringId,
+      epoch,
+      fromStage: stageCount - 1,
+      maxFrameBytes,
+      window: HOP_WINDOW,
+      receiver: {
+        onFrame,
+        onClosed: (error) =>
+          onLost(error ?? new ExoError("stage_lost", "The last stage of the ring left.", { cause: error })),
+      },
+    });
+  }
+
+  send(frame: OutgoingFrame): Promise<void> {
+    return this.#outgoing.send(frame);
+  }
+
+  async close(): Promise<void> {
+    this.#incoming.close(new ExoError("not_ready", "The ring was taken down."));
+    await this.#outgoing.close();
+  }
+}

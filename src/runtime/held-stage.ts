@@ -1,0 +1,74 @@
+import type { HostPort } from "../config/address.js";
+import { ExoError } from "../core/errors.js";
+import type { Stage } from "../native/stage.js";
+import { largestFrameBytes } from "../transport/frame.js";
+import type { HopRegistrationHandle } from "../transport/hop-server.js";
+import type { LoadStageRequest } from "../transport/node-service.js";
+import { type HopPorts, OutgoingEdge } from "./outgoing-edge.js";
+import { StageRunner } from "./stage-runner.js";
+import { frameLimits, HOP_WINDOW } from "./stage-settings.js";
+
+export interface HeldStageOptions {
+  readonly stage: Stage;
+  readonly request: LoadStageRequest;
+  readonly nextHop: HostPort;
+  readonly ports: HopPorts;
+  /** The ring went on without this stage, or is gone: free it. */
+  readonly onOrphaned: (reason: ExoError) => void;
+}
+
+/** A loaded stage in its place: frames come in on one edge, are computed and leave on the other. */
+export class HeldStage {
+  readonly stage: Stage;
+  readonly request: LoadStageRequest;
+  readonly #incoming: HopRegistrationHandle;
+  readonly #outgoing: OutgoingEdge;
+
+  constructor(options: HeldStageOptions) {
+    const { stage, request, nextHop, ports, onOrphaned } = options;
+    const { ringId, epoch, stageIndex, stageCount } = request.place;
+    const ring = { ...request, slots: request.maxSequences };
+    const limits = frameLimits(ring, stage.info.embeddingSize);
+    const maxFrameBytes = largestFrameBytes(limits);
+    this.stage = stage;
+    this.request = request;
+    this.#outgoing = new OutgoingEdge({
+      ringId,
+      epoch,
+      fromStage: stageIndex,
+      nextHop,
+      maxFrameBytes,
+      ports,
+      onLost: onOrphaned,
+    });
+    const runner = new StageRunner({
+      stage,
+      epoch,
+      stageIndex,
+      isLast: stageIndex === stageCount - 1,
+      limits,
+      wireType: request.wireType,
+      send: (frame) => this.#outgoing.send(frame),
+      logger: ports.logger,
+    });
+    this.#incoming = ports.hopServer.register({
+      ringId,
+      epoch,
+      fromStage: stageIndex - 1,
+      maxFrameBytes,
+      window: HOP_WINDOW,
+      receiver: {
+        onFrame: (frame) => runner.onFrame(frame),
+        onClosed: (error) =>
+          onOrphaned(error ?? new ExoError("stage_lost", "The stage before this one left the ring.")),
+      },
+    });
+  }
+
+  /** Idempotent. */
+  async close(reason: ExoError): Promise<void> {
+    this.#incoming.close(reason);
+    await this.#outgoing.close();
+    await this.stage.close();
+  }
+}

@@ -1,0 +1,76 @@
+import type { HostPort } from "../config/address.js";
+import { ExoError } from "../core/errors.js";
+import type { Clock, Logger } from "../core/ports.js";
+import type { NodeBuild } from "../transport/compatibility.js";
+import type { TransportCredentials } from "../transport/credentials.js";
+import type { OutgoingFrame } from "../transport/frame.js";
+import { type HopClient, openHop } from "../transport/hop-client.js";
+import type { HopServer } from "../transport/hop-server.js";
+import { HOP_WINDOW } from "./stage-settings.js";
+
+/** What a stage needs of its node to have edges. */
+export interface HopPorts {
+  readonly hopServer: HopServer;
+  readonly credentials: TransportCredentials;
+  readonly build: NodeBuild;
+  readonly nodeId: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export interface OutgoingEdgeOptions {
+  readonly ringId: string;
+  readonly epoch: number;
+  readonly fromStage: number;
+  readonly nextHop: HostPort;
+  readonly maxFrameBytes: number;
+  readonly ports: HopPorts;
+  /** The edge is gone and nobody asked for it. */
+  readonly onLost: (error: ExoError) => void;
+}
+
+const FRAME_DEADLINE_MS = 120_000;
+const OPEN_DEADLINE_MS = 15_000;
+
+/** The edge to the next stage. Opened by the first frame, because only then the next stage is known to be loaded. */
+export class OutgoingEdge {
+  readonly #options: OutgoingEdgeOptions;
+  #client: Promise<HopClient> | null = null;
+  #closed = false;
+
+  constructor(options: OutgoingEdgeOptions) {
+    this.#options = options;
+  }
+
+  async send(frame: OutgoingFrame): Promise<void> {
+    if (this.#closed) throw new ExoError("stage_lost", "The edge to the next stage is closed.");
+    this.#client ??= this.#open();
+    await (await this.#client).send(frame);
+  }
+
+  /** Idempotent. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const client = await this.#client?.catch(() => null);
+    await client?.close().catch(() => {});
+  }
+
+  async #open(): Promise<HopClient> {
+    const { ringId, epoch, fromStage, nextHop, maxFrameBytes, ports } = this.#options;
+    return openHop({
+      address: nextHop,
+      credentials: ports.credentials,
+      build: ports.build,
+      edge: { ringId, epoch, fromStage, nodeId: ports.nodeId },
+      maxFrameBytes,
+      window: HOP_WINDOW,
+      frameDeadlineMs: FRAME_DEADLINE_MS,
+      openDeadlineMs: OPEN_DEADLINE_MS,
+      logger: ports.logger,
+      clock: ports.clock,
+      onClosed: (error) => {
+        if (error !== null && !this.#closed) this.#options.onLost(error);
+      },
+    });
+  }
+}

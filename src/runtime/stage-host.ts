@@ -1,0 +1,161 @@
+import type { HostPort } from "../config/address.js";
+import { AsyncQueue } from "../core/async-queue.js";
+import { ExoError } from "../core/errors.js";
+import type { ModelProgress, ResolvedModel, ResolveOptions } from "../model/resolved-model.js";
+import { Stage } from "../native/stage.js";
+import type { LoadedStage, LoadStageEvent, LoadStageRequest, StagePlace } from "../transport/node-service.js";
+import { HeldStage } from "./held-stage.js";
+import type { HopPorts } from "./outgoing-edge.js";
+import { type ComputeSettings, stageOptions } from "./stage-settings.js";
+
+export interface StageHostOptions {
+  readonly ports: HopPorts;
+  readonly compute: ComputeSettings;
+  readonly models: { resolve(spec: string, options: ResolveOptions): Promise<ResolvedModel> };
+  /** Where a node listens, as this node reaches it; `null` when it does not know the node. */
+  readonly addressOf: (nodeId: string) => HostPort | null;
+}
+
+/** The stages that this node holds for heads elsewhere. */
+export class StageHost {
+  readonly #options: StageHostOptions;
+  readonly #held = new Map<string, HeldStage>();
+
+  constructor(options: StageHostOptions) {
+    this.#options = options;
+  }
+
+  /** Stages held now. */
+  held(): readonly HeldStage[] {
+    return [...this.#held.values()];
+  }
+
+  /** See `NodeService.loadStage`. A stage of an older epoch of the same ring makes way first. */
+  async *load(request: LoadStageRequest, signal: AbortSignal): AsyncGenerator<LoadStageEvent, void, void> {
+    checkPlace(request);
+    await this.#makeWay(request.place);
+    const events = new AsyncQueue<LoadStageEvent>();
+    const left = new AbortController();
+    const loading = this.#load(request, AbortSignal.any([signal, left.signal]), (event) => events.push(event));
+    loading.then(
+      () => events.end(),
+      (thrown: unknown) => events.fail(thrown),
+    );
+    try {
+      yield* events;
+    } finally {
+      left.abort();
+    }
+  }
+
+  /** Frees a stage; one that is not held, or of a newer epoch, is left alone. */
+  async unload(place: StagePlace): Promise<void> {
+    const held = this.#held.get(place.ringId);
+    if (held === undefined || held.request.place.epoch > place.epoch) return;
+    await this.#drop(held, new ExoError("not_ready", "The head took the ring down."));
+  }
+
+  async close(): Promise<void> {
+    const reason = new ExoError("stage_lost", "This node is shutting down.");
+    await Promise.all(this.held().map((held) => this.#drop(held, reason)));
+  }
+
+  async #load(request: LoadStageRequest, signal: AbortSignal, tell: (event: LoadStageEvent) => void): Promise<void> {
+    const begun = this.#options.ports.clock.monotonic();
+    const model = await this.#options.models.resolve(request.model, {
+      signal,
+      onProgress: (progress) => tell({ type: "progress", phase: "fetch", fraction: fractionOf(progress) }),
+    });
+    const stage = await Stage.load(
+      {
+        ...stageOptions({ ...request, slots: request.maxSequences }, this.#options.compute),
+        modelPath: model.path,
+        layerBegin: request.layerBegin,
+        layerEnd: request.layerEnd,
+        hasOutput: request.hasOutput,
+      },
+      { signal, onProgress: (fraction) => tell({ type: "progress", phase: "load", fraction }) },
+    );
+    if (signal.aborted) {
+      await stage.close();
+      throw new ExoError("cancelled", "Loading was cancelled by the head.");
+    }
+    this.#hold(stage, request);
+    const seconds = (this.#options.ports.clock.monotonic() - begun) / 1000;
+    tell({ type: "done", stage: describe(stage, seconds) });
+  }
+
+  #hold(stage: Stage, request: LoadStageRequest): void {
+    const { nodeId, host, port } = request.nextHop;
+    const held: HeldStage = new HeldStage({
+      stage,
+      request,
+      // This node's own view of the next one comes first: the head may see it at another address.
+      nextHop: this.#options.addressOf(nodeId) ?? { host, port },
+      ports: this.#options.ports,
+      onOrphaned: (reason) => this.#orphaned(held, reason),
+    });
+    this.#held.set(request.place.ringId, held);
+    const { place, layerBegin, layerEnd } = request;
+    this.#options.ports.logger.info(
+      { ring: place.ringId, epoch: place.epoch, layers: `[${layerBegin}, ${layerEnd})`, model: request.model },
+      "stage loaded",
+    );
+  }
+
+  #orphaned(held: HeldStage, reason: ExoError): void {
+    if (this.#held.get(held.request.place.ringId) !== held) return;
+    this.#options.ports.logger.info(
+      { ring: held.request.place.ringId, reason: reason.message },
+      "the ring is gone; freeing its stage",
+    );
+    void this.#drop(held, reason);
+  }
+
+  async #drop(held: HeldStage, reason: ExoError): Promise<void> {
+    const { ringId } = held.request.place;
+    if (this.#held.get(ringId) === held) this.#held.delete(ringId);
+    await held.close(reason);
+  }
+
+  async #makeWay(place: StagePlace): Promise<void> {
+    const held = this.#held.get(place.ringId);
+    if (held === undefined) return;
+    if (held.request.place.epoch >= place.epoch) {
+      throw new ExoError(
+        "stale_epoch",
+        `Ring ${place.ringId} is at epoch ${held.request.place.epoch} here, not ${place.epoch}.`,
+      );
+    }
+    await this.#drop(held, new ExoError("stale_epoch", `Ring ${place.ringId} went on to epoch ${place.epoch}.`));
+  }
+}
+
+function checkPlace({ place, hasOutput }: LoadStageRequest): void {
+  const { stageIndex, stageCount } = place;
+  if (stageIndex < 1 || stageIndex >= stageCount || hasOutput) {
+    throw new ExoError(
+      "invalid_argument",
+      `Stage ${stageIndex} of ${stageCount}${hasOutput ? " with the output head" : ""} cannot be placed on another node; the head is stage 0.`,
+    );
+  }
+}
+
+function fractionOf({ received, total }: ModelProgress): number {
+  return total === null || total === 0 ? 0 : Math.min(1, received / total);
+}
+
+function describe(stage: Stage, loadSeconds: number): LoadedStage {
+  const memory = stage.memory();
+  return {
+    architecture: stage.info.architecture,
+    layerCount: stage.info.layerCount,
+    embeddingSize: stage.info.embeddingSize,
+    contextSize: stage.info.contextSize,
+    weightsBytes: memory.weights,
+    kvCacheBytes: memory.kvCache,
+    computeBytes: memory.compute,
+    outputBytes: memory.output,
+    loadSeconds,
+  };
+}

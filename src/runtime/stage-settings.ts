@@ -1,0 +1,59 @@
+import type { ActivationType } from "../native/activation.js";
+import type { KvType, StageOptions } from "../native/stage-options.js";
+import { type FrameLimits, largestFrameBytes } from "../transport/frame.js";
+
+/** What all stages of a ring have in common. */
+export interface RingSettings {
+  /** Tokens per sequence, and sequences at once. */
+  readonly contextSize: number;
+  readonly slots: number;
+  /** Rows in one frame, and in one compute pass. */
+  readonly batchSize: number;
+  readonly microBatchSize: number;
+  readonly kvTypeK: KvType;
+  readonly kvTypeV: KvType;
+  readonly flashAttention: "auto" | "on" | "off";
+  readonly wireType: ActivationType;
+}
+
+/** How this node computes, whatever the ring. */
+export interface ComputeSettings {
+  readonly threads: number;
+  /** Device names of `listDevices()`; none: CPU only. */
+  readonly devices: readonly string[];
+}
+
+/** Frames that may be under way on one edge; more than a head ever sends (`depth` of its pipeline). */
+export const HOP_WINDOW = 16;
+
+export function stageOptions(
+  ring: RingSettings,
+  compute: ComputeSettings,
+): Omit<StageOptions, "modelPath" | "layerBegin" | "layerEnd" | "hasOutput"> {
+  return {
+    contextSize: ring.contextSize,
+    maxSequences: ring.slots,
+    batchSize: ring.batchSize,
+    microBatchSize: ring.microBatchSize,
+    kvTypeK: ring.kvTypeK,
+    kvTypeV: ring.kvTypeV,
+    flashAttention: ring.flashAttention,
+    threads: compute.threads,
+    devices: compute.devices,
+  };
+}
+
+export function frameLimits(ring: RingSettings, embeddingSize: number): FrameLimits {
+  return {
+    embeddingSize,
+    maxRows: ring.batchSize,
+    // Each slot may be emptied and filled again within one micro-batch.
+    maxKvOperations: 4 * ring.slots,
+    maxSequences: ring.slots,
+  };
+}
+
+/** The frame limits in bytes; refuses a ring whose frames no hop would carry. */
+export function frameBytes(ring: RingSettings, embeddingSize: number): number {
+  return largestFrameBytes(frameLimits(ring, embeddingSize));
+}
