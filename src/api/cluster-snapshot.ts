@@ -1,0 +1,56 @@
+/**
+ * What `GET /cluster` answers: the least that the web page and `exo-native status` rely on. These are wire names, in
+ * snake_case like the rest of the HTTP API. More fields may be added anywhere.
+ */
+export interface ClusterSnapshot {
+  /** The node that answers. */
+  readonly node: { readonly id: string; readonly name: string; readonly version: string };
+  readonly nodes: readonly ClusterNode[];
+  readonly rings: readonly ClusterRing[];
+  readonly [field: string]: unknown;
+}
+
+export interface ClusterNode {
+  readonly id: string;
+  readonly name: string;
+  readonly version: string;
+  /** `host:port` of its gRPC server. */
+  readonly address: string;
+  readonly state: "alive" | "suspect" | "gone" | "refused";
+  /** Why it is not used, when it is not. */
+  readonly reason: string | null;
+  readonly devices: readonly {
+    readonly name: string;
+    readonly description: string;
+    /** Bytes. */
+    readonly memory_total: number;
+    readonly memory_free: number;
+  }[];
+  readonly [field: string]: unknown;
+}
+
+export interface ClusterRing {
+  readonly id: string;
+  readonly epoch: number;
+  readonly model: string;
+  readonly state: "loading" | "ready" | "failed";
+  /** 0…1 while loading. */
+  readonly progress: number;
+  readonly layer_count: number;
+  readonly context_size: number;
+  /** In ring order, the head first. */
+  readonly stages: readonly ClusterStage[];
+  readonly [field: string]: unknown;
+}
+
+export interface ClusterStage {
+  readonly node_id: string;
+  /** Half-open layer range. */
+  readonly layer_begin: number;
+  readonly layer_end: number;
+  /** Output head here. */
+  readonly has_output: boolean;
+  /** Bytes. */
+  readonly memory: { readonly weights: number; readonly kv_cache: number; readonly compute: number };
+  readonly [field: string]: unknown;
+}

@@ -1,0 +1,47 @@
+import { HttpError } from "./http-error.js";
+
+/**
+ * Deeper than any tool or answer schema met in practice. Parsers and template engines further on recurse, and a body of
+ * nothing but brackets must not exhaust a native stack.
+ */
+const MAX_DEPTH = 96;
+
+/** Parses a request body. Throws `malformed_json` for what is not JSON, too deep, or means to change prototypes. */
+export function parseJsonBody(text: string): unknown {
+  if (text.trim() === "") {
+    throw new HttpError("malformed_json", "The request has no body; send a JSON object.");
+  }
+  const value = parse(text);
+  refuseOddities(value);
+  return value;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (thrown) {
+    const why = thrown instanceof Error ? thrown.message : String(thrown);
+    throw new HttpError("malformed_json", `The request body is not valid JSON: ${why}.`);
+  }
+}
+
+function refuseOddities(root: unknown): void {
+  let level: object[] = isObject(root) ? [root] : [];
+  for (let depth = 1; level.length > 0; depth += 1) {
+    if (depth > MAX_DEPTH) {
+      throw new HttpError("malformed_json", `The request body nests deeper than ${MAX_DEPTH} levels.`);
+    }
+    const next: object[] = [];
+    for (const item of level) {
+      if (Object.hasOwn(item, "__proto__")) {
+        throw new HttpError("malformed_json", "The request body has a field named __proto__, which is not allowed.");
+      }
+      for (const child of Object.values(item)) if (isObject(child)) next.push(child);
+    }
+    level = next;
+  }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}

@@ -1,0 +1,39 @@
+import type { ClusterSnapshot } from "./cluster-snapshot.js";
+
+/** A model that this node can answer for, as `/v1/models` lists it. */
+export interface ModelCard {
+  /** What a request names in `model`, e.g. `qwen2.5-0.5b-instruct-q4_k_m` or `hf:org/repo:Q4_K_M`. */
+  readonly id: string;
+  /** Other names that mean the same model. */
+  readonly aliases?: readonly string[];
+  /** Seconds since the Unix epoch. */
+  readonly created: number;
+  readonly ownedBy: string;
+  /** Tokens of context per request. */
+  readonly contextSize: number;
+  readonly contextTrained?: number;
+  readonly vocabularySize?: number;
+  readonly embeddingSize?: number;
+  readonly parameterCount?: number;
+  /** Bytes of all the model's files. */
+  readonly sizeBytes?: number;
+  readonly architecture?: string;
+}
+
+export interface ModelCatalog {
+  /** Loaded models, the default one first. */
+  list(): readonly ModelCard[];
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** A sentence that says what is missing; `null` when ready. */
+  readonly reason: string | null;
+}
+
+export interface ClusterView {
+  /** Plain JSON, sent as it is by `GET /cluster`. */
+  snapshot(): ClusterSnapshot;
+  /** Whether a chat request sent now would be answered. */
+  readiness(): Readiness;
+}

@@ -1,0 +1,78 @@
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { toErrorResponse } from "./error-response.js";
+import { HttpError } from "./http-error.js";
+import { logFailure } from "./log-failure.js";
+
+/** Makes every failure of every route, and of no route, an answer in OpenAI's shape. */
+export function answerErrors(app: FastifyInstance, bodyLimitBytes: number): void {
+  app.setErrorHandler((thrown: unknown, request, reply) =>
+    sendError(asHttpError(thrown, bodyLimitBytes), request, reply),
+  );
+  app.setNotFoundHandler((request, reply) => {
+    const path = JSON.stringify(request.url.split("?")[0]?.slice(0, 200));
+    const message = `There is no route ${request.method} ${path} here; docs/api.md lists what there is.`;
+    return sendError(new HttpError("route_not_found", message), request, reply);
+  });
+}
+
+export function sendError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  logFailure(request.log, thrown);
+  const { status, headers, body } = toErrorResponse(thrown, request.id);
+  return reply.code(status).headers(headers).send(body);
+}
+
+/**
+ * Gives every path a 405 for the methods it has no route for. Call after the last route.
+ *
+ * @param routes path → methods, as `collectRoutes` saw them
+ */
+export function refuseOtherMethods(app: FastifyInstance, routes: ReadonlyMap<string, ReadonlySet<string>>): void {
+  for (const [url, methods] of [...routes]) {
+    const allowed = [...methods].join(", ");
+    app.route({
+      url,
+      method: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"].filter((method) => !methods.has(method)),
+      onRequest: (request) => {
+        const message = `${request.method} is not allowed for this path; use ${allowed}.`;
+        throw new HttpError("method_not_allowed", message, { allow: allowed });
+      },
+      handler: () => {},
+    });
+  }
+}
+
+/** Path → methods of every route added from now on. */
+export function collectRoutes(app: FastifyInstance): ReadonlyMap<string, ReadonlySet<string>> {
+  const routes = new Map<string, Set<string>>();
+  app.addHook("onRoute", ({ url, method }) => {
+    const methods = routes.get(url) ?? new Set<string>();
+    for (const one of [method].flat()) methods.add(one);
+    routes.set(url, methods);
+  });
+  return routes;
+}
+
+/** Fastify's own failures in our words; anything else unchanged. */
+export function asHttpError(thrown: unknown, bodyLimitBytes: number): unknown {
+  if (!isFastifyError(thrown)) return thrown;
+  switch (thrown.code) {
+    case "FST_ERR_CTP_BODY_TOO_LARGE":
+      return new HttpError("body_too_large", `The request body is larger than the ${bodyLimitBytes} bytes allowed.`);
+    case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
+      return new HttpError(
+        "unsupported_media_type",
+        "The request body must be JSON, sent with the header `Content-Type: application/json`.",
+      );
+    default:
+      return new HttpError("malformed_request", `The HTTP request is malformed: ${thrown.message}.`);
+  }
+}
+
+function isFastifyError(thrown: unknown): thrown is FastifyError {
+  return thrown instanceof Error && String(Reflect.get(thrown, "code")).startsWith("FST_ERR_") && isClientFault(thrown);
+}
+
+function isClientFault(thrown: Error): boolean {
+  const status: unknown = Reflect.get(thrown, "statusCode");
+  return typeof status === "number" && status >= 400 && status < 500;
+}

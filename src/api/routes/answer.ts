@@ -1,0 +1,54 @@
+import type { FastifyReply } from "fastify";
+import { newId } from "../../core/ids.js";
+import type { InferenceService } from "../../core/inference.js";
+import type { Clock } from "../../core/ports.js";
+import { type ChoiceEvent, generateChoices } from "../generate-choices.js";
+import type { LiveRequests } from "../live-requests.js";
+import { type Answer, type AnswerContext, collectAnswers } from "../openai/answer.js";
+import type { ModelCatalog } from "../ports.js";
+import { resolveModel } from "../resolve-model.js";
+import { type ParsedRequest, toInferenceRequests } from "../schema/request.js";
+import type { SseOptions } from "../sse.js";
+import { streamAnswer } from "../stream-answer.js";
+
+/** What the answering routes need. */
+export interface AnswerPorts {
+  readonly inference: InferenceService;
+  readonly models: ModelCatalog;
+  readonly clock: Clock;
+  readonly live: LiveRequests;
+  readonly sse: SseOptions;
+  readonly systemFingerprint: string;
+}
+
+/** How a route puts the same events into its own words. */
+export interface AnswerShape {
+  readonly idPrefix: string;
+  whole(context: AnswerContext, answers: readonly Answer[]): unknown;
+  chunks(context: AnswerContext, events: AsyncIterable<ChoiceEvent>): AsyncGenerator<unknown, void>;
+}
+
+/** Generates what was asked for and sends it, streamed or whole. */
+export async function answer(
+  ports: AnswerPorts,
+  reply: FastifyReply,
+  parsed: ParsedRequest,
+  shape: AnswerShape,
+): Promise<unknown> {
+  const id = newId(shape.idPrefix);
+  const model = resolveModel(ports.models, parsed.model);
+  const requests = toInferenceRequests(parsed, id, model);
+  const context: AnswerContext = {
+    id,
+    model,
+    created: Math.floor(ports.clock.wall() / 1000),
+    systemFingerprint: ports.systemFingerprint,
+    choices: requests.length,
+    choicesPerInput: parsed.choicesPerInput,
+    includeUsage: parsed.includeUsage,
+  };
+  const events = generateChoices(ports.inference, requests, ports.live.open(reply.raw));
+  if (!parsed.stream) return shape.whole(context, await collectAnswers(events, requests.length));
+  await streamAnswer(reply, shape.chunks(context, events), ports.sse);
+  return reply;
+}

@@ -1,0 +1,69 @@
+import { ExoError } from "../../core/errors.js";
+
+/** A field that other servers know and this one does not do. */
+interface Refusal {
+  /** Values that ask for nothing special, and so may pass. */
+  readonly harmless: (value: unknown) => boolean;
+  readonly instead: string;
+}
+
+const only =
+  (...values: unknown[]) =>
+  (value: unknown): boolean =>
+    values.includes(value);
+const empty = (value: unknown): boolean => Array.isArray(value) && value.length === 0;
+const atMostZero = (value: unknown): boolean => typeof value === "number" && value <= 0;
+const SAMPLER = "use temperature, top_p, top_k, min_p and the penalties";
+
+const COMMON: Readonly<Record<string, Refusal>> = {
+  mirostat: { harmless: only(0), instead: SAMPLER },
+  dry_multiplier: { harmless: only(0), instead: SAMPLER },
+  xtc_probability: { harmless: only(0), instead: SAMPLER },
+  typical_p: { harmless: only(1), instead: SAMPLER },
+  top_n_sigma: { harmless: atMostZero, instead: SAMPLER },
+  dynatemp_range: { harmless: only(0), instead: SAMPLER },
+  samplers: { harmless: empty, instead: SAMPLER },
+  lora: { harmless: empty, instead: "load a model with the adapter merged in" },
+  n_probs: { harmless: only(0), instead: "use logprobs" },
+  post_sampling_probs: { harmless: only(false), instead: "use logprobs, which are those before sampling" },
+  t_max_predict_ms: { harmless: atMostZero, instead: "use max_tokens, or close the connection" },
+};
+
+/** Prompt fields of chat: refused in `/apply-template` too. */
+export const REFUSED_IN_TEMPLATE: Readonly<Record<string, Refusal>> = {
+  chat_template: { harmless: only(""), instead: "render the prompt yourself and use /v1/completions" },
+  add_generation_prompt: { harmless: only(true), instead: "leave it out" },
+  continue_final_message: { harmless: only(false, "none"), instead: "use /apply-template and /v1/completions" },
+};
+
+export const REFUSED_IN_CHAT: Readonly<Record<string, Refusal>> = {
+  ...COMMON,
+  ...REFUSED_IN_TEMPLATE,
+  functions: { harmless: empty, instead: "use tools" },
+  function_call: { harmless: only("none", "auto"), instead: "use tool_choice" },
+  audio: { harmless: only(), instead: "answers are text" },
+  modalities: {
+    harmless: (value) => Array.isArray(value) && value.every((one) => one === "text"),
+    instead: 'answers are text, so leave it out or send ["text"]',
+  },
+  prediction: { harmless: only(), instead: "leave it out" },
+  web_search_options: { harmless: only(), instead: "give the model a tool for it" },
+  reasoning_budget_tokens: { harmless: only(-1), instead: 'use reasoning_effort: "none" to switch thinking off' },
+  thinking_budget_tokens: { harmless: only(-1), instead: 'use reasoning_effort: "none" to switch thinking off' },
+};
+
+export const REFUSED_IN_COMPLETION: Readonly<Record<string, Refusal>> = {
+  ...COMMON,
+  suffix: { harmless: only(""), instead: "write the model's fill-in-the-middle tokens into the prompt" },
+  best_of: { harmless: only(1), instead: "use n and choose yourself" },
+};
+
+/** Throws `unsupported` for a field that would be honoured elsewhere: silence would pass for obedience. */
+export function refuseFields(refused: Readonly<Record<string, Refusal>>, body: unknown): void {
+  if (typeof body !== "object" || body === null) return;
+  for (const [field, { harmless, instead }] of Object.entries(refused)) {
+    const value: unknown = Reflect.get(body, field);
+    if (value === undefined || value === null || harmless(value)) continue;
+    throw new ExoError("unsupported", `The field ${field} is not supported; ${instead}.`, { param: field });
+  }
+}

@@ -1,0 +1,183 @@
+import { setTimeout as delay } from "node:timers/promises";
+import fastify, { type FastifyInstance, LogController } from "fastify";
+import { ExoError } from "../core/errors.js";
+import { shortId } from "../core/ids.js";
+import type { InferenceService } from "../core/inference.js";
+import type { Service } from "../core/lifecycle.js";
+import { type Clock, type Logger, systemClock } from "../core/ports.js";
+import { createKeyCheck } from "./api-key.js";
+import { answerClientFault } from "./client-fault.js";
+import { createHostCheck } from "./host-check.js";
+import { parseJsonBody } from "./json-body.js";
+import { type ApiAddress, listen } from "./listen.js";
+import { LiveRequests } from "./live-requests.js";
+import { toFastifyLogger } from "./logger-adapter.js";
+import type { ClusterView, ModelCatalog } from "./ports.js";
+import { answerErrors, asHttpError, collectRoutes, refuseOtherMethods, sendError } from "./refuse-requests.js";
+import type { AnswerPorts } from "./routes/answer.js";
+import { chatRoute } from "./routes/chat.js";
+import { completionsRoute } from "./routes/completions.js";
+import { modelRoutes } from "./routes/models.js";
+import { pageRoutes } from "./routes/page.js";
+import { clusterRoute, healthRoutes } from "./routes/status.js";
+import { textRoutes } from "./routes/text.js";
+
+const MIB = 1024 * 1024;
+
+export interface ApiInit {
+  readonly inference: InferenceService;
+  readonly models: ModelCatalog;
+  readonly cluster: ClusterView;
+  readonly logger: Logger;
+  readonly clock?: Clock;
+  /** Where to listen; port 0: any free one. */
+  readonly host: string;
+  readonly port: number;
+  /** Told with every answer: our version and llama.cpp's tag, which together fix what greedy sampling gives. */
+  readonly systemFingerprint: string;
+  /** Empty or absent: no key is asked for. */
+  readonly apiKeys?: readonly string[];
+  readonly bodyLimitBytes?: number;
+  /** Milliseconds between the comment lines of a stream. */
+  readonly heartbeatMilliseconds?: number;
+  /** A stream's client that reads nothing for this long is cut off. */
+  readonly stalledClientMilliseconds?: number;
+  /** How long `stop` waits for running answers to say that they end. */
+  readonly stopMilliseconds?: number;
+}
+
+/** The HTTP server. */
+export interface Api extends Service {
+  /** `null` until started. */
+  readonly address: ApiAddress | null;
+}
+
+export function createApi(init: ApiInit): Api {
+  return new HttpApi(init);
+}
+
+class HttpApi implements Api {
+  readonly name = "http api";
+  readonly #init: ApiInit;
+  readonly #live = new LiveRequests();
+  #app: FastifyInstance | null = null;
+  #stopping = false;
+  address: ApiAddress | null = null;
+
+  constructor(init: ApiInit) {
+    this.#init = init;
+  }
+
+  async start(): Promise<void> {
+    if (this.#app !== null) return;
+    const { host, port } = this.#init;
+    this.#stopping = false;
+    const app = createApp(this.#init);
+    this.#app = app;
+    try {
+      await this.#build(app);
+      this.address = await listen(app, host, port);
+    } catch (thrown) {
+      await this.stop();
+      throw thrown;
+    }
+  }
+
+  /** Refuses new requests, ends running answers with an error event, and closes every connection. */
+  async stop(): Promise<void> {
+    const app = this.#app;
+    if (app === null) return;
+    this.#app = null;
+    this.#stopping = true;
+    this.address = null;
+    const closing = app.close();
+    this.#live.abortAll(stoppingError());
+    const deadline = new AbortController();
+    const late = delay(this.#init.stopMilliseconds ?? 1000, undefined, { signal: deadline.signal }).catch(() => {});
+    await Promise.race([this.#live.whenIdle(), late]);
+    deadline.abort();
+    app.server.closeAllConnections();
+    await closing;
+  }
+
+  async #build(app: FastifyInstance): Promise<void> {
+    const { cluster, apiKeys = [] } = this.#init;
+    const checkHost = createHostCheck(this.#init.host);
+    const checkKey = createKeyCheck(apiKeys);
+    const routes = collectRoutes(app);
+    app.addHook("onRequest", async (request, reply) => {
+      reply.headers({
+        "x-request-id": request.id,
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "no-referrer",
+      });
+      if (this.#stopping) throw stoppingError();
+      checkHost(request.headers.host);
+    });
+    answerErrors(app, bodyLimit(this.#init));
+    healthRoutes(app, cluster);
+    await app.register(pageRoutes);
+    await app.register(async (guarded) => {
+      guarded.addHook("onRequest", async (request) => checkKey(request.headers));
+      this.#guardedRoutes(guarded);
+    });
+    refuseOtherMethods(app, routes);
+  }
+
+  #guardedRoutes(app: FastifyInstance): void {
+    const { inference, models, cluster } = this.#init;
+    const ports: AnswerPorts = {
+      inference,
+      models,
+      live: this.#live,
+      clock: this.#init.clock ?? systemClock,
+      systemFingerprint: this.#init.systemFingerprint,
+      sse: {
+        heartbeatMilliseconds: this.#init.heartbeatMilliseconds ?? 5000,
+        stalledClientMilliseconds: this.#init.stalledClientMilliseconds ?? 60_000,
+      },
+    };
+    chatRoute(app, ports);
+    completionsRoute(app, ports);
+    modelRoutes(app, models);
+    textRoutes(app, inference, models);
+    clusterRoute(app, cluster);
+  }
+}
+
+function createApp(init: ApiInit): FastifyInstance {
+  const limit = bodyLimit(init);
+  const app = fastify({
+    loggerInstance: toFastifyLogger(init.logger),
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: shortId,
+    bodyLimit: limit,
+    // A body that trickles in must not hold a connection for ever.
+    requestTimeout: 120_000,
+    return503OnClosing: false,
+    forceCloseConnections: "idle",
+    routerOptions: { maxParamLength: 1024 },
+    clientErrorHandler: answerClientFault,
+    frameworkErrors: (error, request, reply) => {
+      sendError(asHttpError(error, limit), request, reply);
+    },
+  });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("application/json", { parseAs: "string" }, async (_request: unknown, body: string) =>
+    parseJsonBody(body),
+  );
+  app.addHook("onResponse", async (request, reply) => {
+    const { method, routeOptions } = request;
+    const fields = { method, route: routeOptions.url ?? null, status: reply.statusCode };
+    request.log.info({ ...fields, milliseconds: Math.round(reply.elapsedTime) }, "request answered");
+  });
+  return app;
+}
+
+function bodyLimit(init: ApiInit): number {
+  return init.bodyLimitBytes ?? 16 * MIB;
+}
+
+function stoppingError(): ExoError {
+  return new ExoError("not_ready", "This node is stopping; send the request to another node, or again later.");
+}
