@@ -1,9 +1,17 @@
-import type { HostPort } from "../config/address.js";
-import type { ExoError } from "../core/errors.js";
+import { setTimeout as delay } from "node:timers/promises";
+import { Client, type ServiceError } from "@grpc/grpc-js";
+import { formatHostPort, type HostPort } from "../config/address.js";
+import { ExoError } from "../core/errors.js";
 import type { Clock, Logger } from "../core/ports.js";
+import { hopMetadata } from "./caller.js";
 import type { NodeBuild } from "./compatibility.js";
 import type { TransportCredentials } from "./credentials.js";
 import type { OutgoingFrame } from "./frame.js";
+import type { HopReply__Output } from "./generated/exo/v1/HopReply.js";
+import { type HopStream, OutboundHop, peerName } from "./hop-outbound.js";
+import { hopChannelOptions } from "./limits.js";
+import { hopStreamMethod } from "./proto.js";
+import { fromGrpcStatus } from "./status-table.js";
 
 /** The sender's end of a directed edge. */
 export interface HopEdge {
@@ -38,18 +46,79 @@ export interface HopStats {
   readonly bytesSent: number;
   /** Sent and not yet taken. */
   readonly framesInFlight: number;
-  /** From `send` to the receiver's word that it took the frame: median of the last 256, or `null` before the first. */
+  /** From sending to the receiver's word that it took the frame: median of the last 256, `null` before the first. */
   readonly ackMillisecondsP50: number | null;
 }
 
-/** One open stream of frames to the next stage of a ring. */
+/** One open stream of frames to the next stage of a ring, on a connection of its own. */
 export interface HopClient {
   /**
    * Sends frames in the order of the calls. Waits while the window is full; resolves when the frame has been handed to
    * the connection, from when on its bytes may be reused. Rejects with the reason once the stream has ended.
    */
   send(frame: OutgoingFrame): Promise<void>;
-  /** Sends no more, waits until the receiver took what is under way (within the frame deadline), and disconnects. */
+  /** Sends what was asked for, waits until the receiver took it (within the frame deadline), and disconnects. */
   close(): Promise<void>;
   stats(): HopStats;
+}
+
+const NOT_READY_RETRY_MS = 50;
+
+/** Connects and waits until the next stage accepts the stream. */
+export async function openHop(options: HopClientOptions): Promise<HopClient> {
+  options.credentials.requireAllowed(options.address.host);
+  const channel = new Client(formatHostPort(options.address), options.credentials.channel, {
+    ...hopChannelOptions(options.maxFrameBytes),
+    ...options.credentials.channelOptions,
+  });
+  try {
+    return await openWithRetry(channel, options);
+  } catch (thrown) {
+    channel.close();
+    throw thrown;
+  }
+}
+
+async function openWithRetry(channel: Client, options: HopClientOptions): Promise<HopClient> {
+  const { clock, openDeadlineMs } = options;
+  const deadline = clock.monotonic() + openDeadlineMs;
+  for (;;) {
+    try {
+      return await openOnce(channel, options, deadline - clock.monotonic());
+    } catch (thrown) {
+      const error = ExoError.from(thrown);
+      if (error.code !== "not_ready" || clock.monotonic() + NOT_READY_RETRY_MS >= deadline) throw error;
+    }
+    await delay(NOT_READY_RETRY_MS);
+  }
+}
+
+/** The client is made in the very event that accepts the stream, so that none after it is missed. */
+function openOnce(channel: Client, options: HopClientOptions, timeoutMs: number): Promise<HopClient> {
+  const { path, requestSerialize, responseDeserialize } = hopStreamMethod;
+  const { build, edge } = options;
+  const metadata = hopMetadata({ ...build, nodeId: edge.nodeId }, edge);
+  const stream: HopStream = channel.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata);
+  return new Promise((resolve, reject) => {
+    const settle = (outcome: () => void): void => {
+      clearTimeout(timer);
+      stream.removeAllListeners("data");
+      outcome();
+    };
+    const timer = setTimeout(() => {
+      settle(() => reject(unanswered(options)));
+      stream.cancel();
+    }, timeoutMs);
+    stream.on("error", (error: ServiceError) => settle(() => reject(fromGrpcStatus(error, peerName(options)))));
+    stream.once("data", (reply: HopReply__Output) =>
+      settle(() => resolve(new OutboundHop(channel, stream, reply.window, options))),
+    );
+  });
+}
+
+function unanswered(options: HopClientOptions): ExoError {
+  return new ExoError(
+    "peer_unreachable",
+    `${peerName(options)} did not accept a hop stream within ${options.openDeadlineMs} ms.`,
+  );
 }

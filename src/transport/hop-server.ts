@@ -1,4 +1,12 @@
-import type { ExoError } from "../core/errors.js";
+import type { ServerDuplexStream } from "@grpc/grpc-js";
+import { ExoError } from "../core/errors.js";
+import type { Logger } from "../core/ports.js";
+import { requireCaller, requireEdge } from "./caller.js";
+import type { NodeBuild } from "./compatibility.js";
+import type { HopReply } from "./generated/exo/v1/HopReply.js";
+import type { HopEdge } from "./hop-client.js";
+import { InboundHop } from "./hop-inbound.js";
+import { toGrpcStatus } from "./status-table.js";
 
 /** Takes the frames of one directed edge. */
 export interface HopReceiver {
@@ -20,17 +28,97 @@ export interface HopRegistration {
   readonly fromStage: number;
   /** `largestFrameBytes` of the ring. */
   readonly maxFrameBytes: number;
-  /** Frames taken but not settled that this receiver puts up with. */
+  /** Frames that may wait to be settled; a sender that passes more is cut off. */
   readonly window: number;
   readonly receiver: HopReceiver;
-}
-
-export interface HopServer {
-  /** From now on a stream of this edge is accepted, one at a time. Older epochs get `stale_epoch`. */
-  register(registration: HopRegistration): HopRegistrationHandle;
 }
 
 export interface HopRegistrationHandle {
   /** Refuses new streams and ends the open one, telling the sender `reason` (default: `stage_lost`). Idempotent. */
   close(reason?: ExoError): void;
+}
+
+interface Entry {
+  readonly registration: HopRegistration;
+  stream: InboundHop | null;
+}
+
+/** The receiving ends of all edges into this node. */
+export class HopServer {
+  readonly #build: NodeBuild;
+  readonly #logger: Logger;
+  readonly #entries = new Set<Entry>();
+
+  constructor(build: NodeBuild, logger: Logger) {
+    this.#build = build;
+    this.#logger = logger;
+  }
+
+  /** From now on a stream of this edge is accepted, one at a time; streams of older epochs get `stale_epoch`. */
+  register(registration: HopRegistration): HopRegistrationHandle {
+    const entry: Entry = { registration, stream: null };
+    this.#entries.add(entry);
+    return {
+      close: (reason) => {
+        if (!this.#entries.delete(entry)) return;
+        const { ringId, epoch } = registration;
+        entry.stream?.close(
+          reason ?? new ExoError("stage_lost", `The next stage of ring ${ringId}, epoch ${epoch}, was unloaded.`),
+        );
+      },
+    };
+  }
+
+  /** A peer opened a stream. Refused, or served until it ends. */
+  accept(call: ServerDuplexStream<Buffer, HopReply>): void {
+    try {
+      const caller = requireCaller(call.metadata, this.#build, call.getPeer());
+      const edge = requireEdge(call.metadata, caller);
+      this.#serve(call, this.#find(edge), edge);
+    } catch (thrown) {
+      const error = ExoError.from(thrown);
+      this.#logger.warn({ peer: call.getPeer(), code: error.code }, `Hop stream refused: ${error.message}`);
+      call.emit("error", toGrpcStatus(error));
+    }
+  }
+
+  /** Ends every stream; nothing is accepted from then on. */
+  close(): void {
+    const reason = new ExoError("stage_lost", "The next stage's node is shutting down.");
+    for (const entry of this.#entries) entry.stream?.close(reason);
+    this.#entries.clear();
+  }
+
+  #serve(call: ServerDuplexStream<Buffer, HopReply>, entry: Entry, edge: HopEdge): void {
+    if (entry.stream !== null) {
+      throw new ExoError(
+        "invalid_argument",
+        `Stage ${edge.fromStage} of ring ${edge.ringId} already has an open stream.`,
+      );
+    }
+    this.#logger.info({ peer: call.getPeer(), ...edge }, "Hop stream opened");
+    entry.stream = new InboundHop(call, entry.registration, (error) => {
+      entry.stream = null;
+      this.#logger.info({ ...edge, code: error?.code ?? null }, error?.message ?? "Hop stream closed");
+    });
+  }
+
+  #find(edge: HopEdge): Entry {
+    const ofRing = [...this.#entries].filter(({ registration }) => registration.ringId === edge.ringId);
+    const found = ofRing.find(
+      ({ registration }) => registration.epoch === edge.epoch && registration.fromStage === edge.fromStage,
+    );
+    if (found !== undefined) return found;
+    const newest = Math.max(-1, ...ofRing.map(({ registration }) => registration.epoch));
+    if (edge.epoch < newest) {
+      throw new ExoError(
+        "stale_epoch",
+        `Ring ${edge.ringId} is in epoch ${newest}; a stream of epoch ${edge.epoch} comes too late.`,
+      );
+    }
+    throw new ExoError(
+      "not_ready",
+      `This node has no stage that follows stage ${edge.fromStage} of ring ${edge.ringId}, epoch ${edge.epoch}, (yet).`,
+    );
+  }
 }

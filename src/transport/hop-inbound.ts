@@ -1,0 +1,118 @@
+import type { ServerDuplexStream } from "@grpc/grpc-js";
+import { ExoError } from "../core/errors.js";
+import { frameEpoch } from "./frame-decode.js";
+import type { HopReply } from "./generated/exo/v1/HopReply.js";
+import { readEnvelope } from "./hop-envelope.js";
+import type { HopRegistration } from "./hop-server.js";
+import { toGrpcStatus } from "./status-table.js";
+
+/** One accepted stream: hands its frames to the receiver in order and tells the sender how many were taken. */
+export class InboundHop {
+  readonly #call: ServerDuplexStream<Buffer, HopReply>;
+  readonly #registration: HopRegistration;
+  readonly #onEnd: (error: ExoError | null) => void;
+  #received = 0;
+  /** All frames before this one are settled; `#settled` are those after it. */
+  #taken = 0;
+  readonly #settled = new Set<number>();
+  #acknowledged = 0;
+  #halfClosed = false;
+  #ended = false;
+
+  constructor(
+    call: ServerDuplexStream<Buffer, HopReply>,
+    registration: HopRegistration,
+    onEnd: (error: ExoError | null) => void,
+  ) {
+    this.#call = call;
+    this.#registration = registration;
+    this.#onEnd = onEnd;
+    call.on("data", (message: Buffer) => this.#receive(message));
+    call.on("drain", () => this.#acknowledge());
+    call.on("end", () => {
+      this.#halfClosed = true;
+      this.#endWhenDone();
+    });
+    call.on("cancelled", () => this.#end(lost(registration)));
+    call.write({ taken: 0, window: registration.window });
+  }
+
+  close(reason: ExoError): void {
+    this.#end(reason);
+  }
+
+  #receive(message: Buffer): void {
+    if (this.#ended) return;
+    try {
+      const frame = readEnvelope(message);
+      this.#check(frame);
+      void this.#hand(frame, this.#received++);
+    } catch (thrown) {
+      this.#end(ExoError.from(thrown));
+    }
+  }
+
+  #check(frame: Uint8Array): void {
+    const { maxFrameBytes, window, epoch, ringId } = this.#registration;
+    if (frame.byteLength > maxFrameBytes) {
+      throw new ExoError(
+        "bad_frame",
+        `A frame was refused: its length is ${frame.byteLength}; allowed: at most ${maxFrameBytes} in ring ${ringId}.`,
+      );
+    }
+    if (this.#received - this.#taken >= window) {
+      throw new ExoError(
+        "bad_frame",
+        `A frame was refused: ${window} others are not yet taken, and no more may be under way.`,
+      );
+    }
+    const frameOf = frameEpoch(frame);
+    if (frameOf !== epoch) {
+      throw new ExoError(
+        "stale_epoch",
+        `A frame of epoch ${frameOf} came to ring ${ringId}, which is in epoch ${epoch}.`,
+      );
+    }
+  }
+
+  async #hand(frame: Uint8Array, index: number): Promise<void> {
+    try {
+      await this.#registration.receiver.onFrame(frame);
+    } catch (thrown) {
+      this.#end(ExoError.from(thrown));
+      return;
+    }
+    this.#settled.add(index);
+    while (this.#settled.delete(this.#taken)) this.#taken += 1;
+    this.#acknowledge();
+    this.#endWhenDone();
+  }
+
+  /** Cumulative, so a sender that reads slowly costs one number and no queue. */
+  #acknowledge(): void {
+    if (this.#ended || this.#acknowledged === this.#taken || this.#call.writableNeedDrain) return;
+    this.#acknowledged = this.#taken;
+    this.#call.write({ taken: this.#taken });
+  }
+
+  #endWhenDone(): void {
+    if (this.#halfClosed && this.#taken === this.#received) this.#end(null);
+  }
+
+  #end(error: ExoError | null): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    if (error === null) this.#call.end();
+    else this.#call.emit("error", toGrpcStatus(error));
+    this.#onEnd(error);
+    this.#registration.receiver.onClosed(error);
+  }
+}
+
+function lost(registration: HopRegistration): ExoError {
+  const { ringId, epoch, fromStage } = registration;
+  return new ExoError(
+    "stage_lost",
+    `Stage ${fromStage} of ring ${ringId}, epoch ${epoch}, went away or gave up the stream.`,
+  );
+}
