@@ -1,0 +1,179 @@
+import {
+  type CallOptions,
+  type ClientReadableStream,
+  type ClientUnaryCall,
+  connectivityState,
+  type Metadata,
+  type requestCallback,
+  type ServiceError,
+  status as Status,
+} from "@grpc/grpc-js";
+import { formatHostPort, type HostPort } from "../config/address.js";
+import { ExoError } from "../core/errors.js";
+import type { ChatPrompt, InferenceEvent, InferenceRequest, TokenizeRequest } from "../core/inference.js";
+import { type Caller, callerMetadata } from "./caller.js";
+import { requireCompatible } from "./compatibility.js";
+import { fromWireLoadEvent, nodeHelloSchema } from "./control-messages.js";
+import type { TransportCredentials } from "./credentials.js";
+import { CALL_METHODS, type CallMethod, inferenceEventSchema } from "./inference-schema.js";
+import { controlChannelOptions } from "./limits.js";
+import { packMessage, unpackMessage } from "./msgpack.js";
+import type {
+  LoadStageEvent,
+  LoadStageRequest,
+  NodeHealth,
+  NodeHello,
+  NodeService,
+  StagePlace,
+} from "./node-service.js";
+import { parse } from "./parse.js";
+import { NodeStub } from "./proto.js";
+import { fromGrpcStatus, isServiceError } from "./status-table.js";
+
+export interface ControlClientOptions {
+  readonly peer: HostPort;
+  readonly credentials: TransportCredentials;
+  readonly caller: Caller;
+  /** Deadlines of single calls; streams have none of their own: a dead peer is found by keepalive. */
+  readonly deadlines?: Partial<ControlDeadlines>;
+}
+
+export interface ControlDeadlines {
+  readonly helloMs: number;
+  readonly healthMs: number;
+  /** Unloading waits for the micro-batch under way. */
+  readonly unloadMs: number;
+  readonly callMs: number;
+}
+
+const DEADLINES: ControlDeadlines = { helloMs: 5_000, healthMs: 2_000, unloadMs: 30_000, callMs: 30_000 };
+
+type StartUnary<Response> = (options: CallOptions, callback: requestCallback<Response>) => ClientUnaryCall;
+
+/** A peer's `NodeService`, over one connection that is made with the first call and made again when it is lost. */
+export class ControlClient implements NodeService {
+  readonly #stub: InstanceType<typeof NodeStub>;
+  readonly #caller: Caller;
+  readonly #metadata: Metadata;
+  readonly #deadlines: ControlDeadlines;
+  /** As sentences name it. */
+  readonly #peer: string;
+
+  constructor({ peer, credentials, caller, deadlines }: ControlClientOptions) {
+    credentials.requireAllowed(peer.host);
+    const options = { ...controlChannelOptions, ...credentials.channelOptions };
+    this.#stub = new NodeStub(formatHostPort(peer), credentials.channel, options);
+    this.#caller = caller;
+    this.#metadata = callerMetadata(caller);
+    this.#deadlines = { ...DEADLINES, ...deadlines };
+    this.#peer = `The node at ${formatHostPort(peer)}`;
+  }
+
+  async hello(own: NodeHello): Promise<NodeHello> {
+    const message = { ...own, capabilities: [...own.capabilities] };
+    const answer = await this.#unary(this.#deadlines.helloMs, (options, callback) =>
+      this.#stub.Hello(message, this.#metadata, options, callback),
+    );
+    const peer = parse(nodeHelloSchema, answer, `The hello of ${this.#peer}`, "peer_incompatible");
+    requireCompatible(this.#caller, peer, this.#peer);
+    return peer;
+  }
+
+  async health(): Promise<NodeHealth> {
+    const { record, uptimeSeconds } = await this.#unary(this.#deadlines.healthMs, (options, callback) =>
+      this.#stub.Health({}, this.#metadata, options, callback),
+    );
+    return { record: unpackMessage(record, `The record of ${this.#peer}`, "peer_incompatible"), uptimeSeconds };
+  }
+
+  loadStage(request: LoadStageRequest, signal: AbortSignal): AsyncIterable<LoadStageEvent> {
+    return this.#stream(
+      () => this.#stub.LoadStage(request, this.#metadata),
+      (message) => fromWireLoadEvent(message, this.#peer),
+      signal,
+    );
+  }
+
+  async unloadStage(place: StagePlace): Promise<void> {
+    await this.#unary(this.#deadlines.unloadMs, (options, callback) =>
+      this.#stub.UnloadStage({ place }, this.#metadata, options, callback),
+    );
+  }
+
+  generate(request: InferenceRequest, signal: AbortSignal): AsyncIterable<InferenceEvent> {
+    const what = `An answer of ${this.#peer}`;
+    return this.#stream(
+      () => this.#stub.Generate({ request: packMessage(request) }, this.#metadata),
+      ({ event }) =>
+        parse(inferenceEventSchema, unpackMessage(event, what, "peer_incompatible"), what, "peer_incompatible"),
+      signal,
+    );
+  }
+
+  async tokenize(request: TokenizeRequest): Promise<readonly number[]> {
+    return parse(CALL_METHODS.tokenize.output, await this.#call("tokenize", request), "Tokens", "peer_incompatible");
+  }
+
+  async detokenize(model: string, tokens: readonly number[]): Promise<string> {
+    const text = await this.#call("detokenize", { model, tokens });
+    return parse(CALL_METHODS.detokenize.output, text, "Text", "peer_incompatible");
+  }
+
+  async applyTemplate(model: string, prompt: ChatPrompt): Promise<string> {
+    const text = await this.#call("apply_template", { model, prompt });
+    return parse(CALL_METHODS.apply_template.output, text, "A prompt", "peer_incompatible");
+  }
+
+  /** Ends what is under way with `cancelled`. */
+  close(): void {
+    this.#stub.close();
+  }
+
+  async #call(method: CallMethod, value: unknown): Promise<unknown> {
+    const request = { method, arguments: packMessage(value) };
+    const { result } = await this.#unary(this.#deadlines.callMs, (options, callback) =>
+      this.#stub.Call(request, this.#metadata, options, callback),
+    );
+    return unpackMessage(result, `The result of ${method}`, "peer_incompatible");
+  }
+
+  #unary<Response>(deadlineMs: number, start: StartUnary<Response>): Promise<Response> {
+    return new Promise((resolve, reject) => {
+      start({ deadline: Date.now() + deadlineMs }, (error, response) => {
+        if (error !== null) reject(this.#failure(error));
+        else if (response !== undefined) resolve(response);
+      });
+    });
+  }
+
+  /** Reads no faster than the loop asks. Leaving the loop, or the signal, cancels the call. */
+  async *#stream<Message, Event>(
+    start: () => ClientReadableStream<Message>,
+    decode: (message: Message) => Event,
+    signal: AbortSignal,
+  ): AsyncGenerator<Event, void, undefined> {
+    if (signal.aborted) throw new ExoError("cancelled", `The call to ${this.#peer} was cancelled.`);
+    const call = start();
+    // Also emitted when nobody reads any more, and then nobody may be surprised by it.
+    call.on("error", () => {});
+    const cancel = (): void => call.cancel();
+    signal.addEventListener("abort", cancel, { once: true });
+    try {
+      for await (const message of call) yield decode(message as Message);
+    } catch (thrown) {
+      throw isServiceError(thrown) ? this.#failure(thrown) : thrown;
+    } finally {
+      signal.removeEventListener("abort", cancel);
+      cancel();
+    }
+  }
+
+  /** A deadline that passes before there is a connection says something else than a slow answer. */
+  #failure(error: ServiceError): ExoError {
+    const connected = this.#stub.getChannel().getConnectivityState(false) === connectivityState.READY;
+    if (error.code === Status.DEADLINE_EXCEEDED && !connected) {
+      return new ExoError("peer_unreachable", `${this.#peer} did not accept a connection in time.`, { cause: error });
+    }
+    return fromGrpcStatus(error, this.#peer);
+  }
+}

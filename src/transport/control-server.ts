@@ -1,0 +1,145 @@
+import { once } from "node:events";
+import type { handleServerStreamingCall, handleUnaryCall, ServerWritableStream } from "@grpc/grpc-js";
+import { ExoError } from "../core/errors.js";
+import type { Logger } from "../core/ports.js";
+import { requireCaller } from "./caller.js";
+import { type NodeBuild, requireCompatible } from "./compatibility.js";
+import { loadStageRequestSchema, nodeHelloSchema, stagePlaceSchema, toWireLoadEvent } from "./control-messages.js";
+import type { NodeHandlers } from "./generated/exo/v1/Node.js";
+import { CALL_METHODS, inferenceRequestSchema } from "./inference-schema.js";
+import { packMessage, unpackMessage } from "./msgpack.js";
+import type { NodeService } from "./node-service.js";
+import { parse } from "./parse.js";
+import { toGrpcStatus } from "./status-table.js";
+
+export interface ControlServerOptions {
+  readonly service: NodeService;
+  readonly build: NodeBuild;
+  readonly logger: Logger;
+}
+
+/** Offers a `NodeService` to peers: refuses other builds, parses what comes, turns every failure into a status. */
+export function controlHandlers(options: ControlServerOptions): NodeHandlers {
+  const { service, build } = options;
+  return {
+    Hello: unary(options, "Hello", async (request) => {
+      const peer = parse(nodeHelloSchema, request, "A hello", "invalid_argument");
+      requireCompatible(build, peer, `Node ${peer.name}`);
+      const own = await service.hello(peer);
+      return { ...own, capabilities: [...own.capabilities] };
+    }),
+    Health: unary(options, "Health", async () => {
+      const { record, uptimeSeconds } = await service.health();
+      return { record: packMessage(record), uptimeSeconds };
+    }),
+    LoadStage: streaming(
+      options,
+      "LoadStage",
+      (request, signal) =>
+        service.loadStage(parse(loadStageRequestSchema, request, "A load request", "invalid_argument"), signal),
+      toWireLoadEvent,
+    ),
+    UnloadStage: unary(options, "UnloadStage", async ({ place }) => {
+      await service.unloadStage(parse(stagePlaceSchema, place, "An unload request", "invalid_argument"));
+      return {};
+    }),
+    Generate: streaming(
+      options,
+      "Generate",
+      ({ request }, signal) => {
+        const value = unpackMessage(request, "An inference request", "invalid_argument");
+        return service.generate(
+          parse(inferenceRequestSchema, value, "An inference request", "invalid_argument"),
+          signal,
+        );
+      },
+      (event) => ({ event: packMessage(event) }),
+    ),
+    Call: unary(options, "Call", async ({ method, arguments: packed }) => {
+      const value = unpackMessage(packed, "A call's arguments", "invalid_argument");
+      return { result: packMessage(await callMethod(service, method, value)) };
+    }),
+  };
+}
+
+function callMethod(service: NodeService, method: string, value: unknown): Promise<unknown> {
+  const { tokenize, detokenize, apply_template } = CALL_METHODS;
+  switch (method) {
+    case "tokenize":
+      return service.tokenize(parse(tokenize.input, value, "A tokenize call", "invalid_argument"));
+    case "detokenize": {
+      const { model, tokens } = parse(detokenize.input, value, "A detokenize call", "invalid_argument");
+      return service.detokenize(model, tokens);
+    }
+    case "apply_template": {
+      const { model, prompt } = parse(apply_template.input, value, "An apply_template call", "invalid_argument");
+      return service.applyTemplate(model, prompt);
+    }
+    default:
+      throw new ExoError("unsupported", `This node knows no call named "${method.slice(0, 64)}".`);
+  }
+}
+
+function unary<Request, Response>(
+  { build, logger }: ControlServerOptions,
+  method: string,
+  answer: (request: Request) => Promise<Response>,
+): handleUnaryCall<Request, Response> {
+  return (call, callback) => {
+    const run = async (): Promise<Response> => {
+      requireCaller(call.metadata, build, call.getPeer());
+      return answer(call.request);
+    };
+    run().then(
+      (response) => callback(null, response),
+      (thrown: unknown) => {
+        const error = ExoError.from(thrown);
+        logFailure(logger, method, call.getPeer(), error);
+        callback(toGrpcStatus(error));
+      },
+    );
+  };
+}
+
+function streaming<Request, Event, Response>(
+  { build, logger }: ControlServerOptions,
+  method: string,
+  produce: (request: Request, signal: AbortSignal) => AsyncIterable<Event>,
+  encode: (event: Event) => Response,
+): handleServerStreamingCall<Request, Response> {
+  return (call) => {
+    const abort = new AbortController();
+    call.on("cancelled", () => abort.abort());
+    const run = async (): Promise<void> => {
+      requireCaller(call.metadata, build, call.getPeer());
+      await pump(call, produce(call.request, abort.signal), encode, abort.signal);
+    };
+    run().then(
+      () => call.end(),
+      (thrown: unknown) => {
+        if (abort.signal.aborted) return;
+        const error = ExoError.from(thrown);
+        logFailure(logger, method, call.getPeer(), error);
+        call.emit("error", toGrpcStatus(error));
+      },
+    );
+  };
+}
+
+/** Asks for the next event only when the caller has room for it; leaves the source when the caller is gone. */
+async function pump<Event, Response>(
+  call: ServerWritableStream<unknown, Response>,
+  events: AsyncIterable<Event>,
+  encode: (event: Event) => Response,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const event of events) {
+    if (signal.aborted) return;
+    if (!call.write(encode(event))) await once(call, "drain", { signal });
+  }
+}
+
+function logFailure(logger: Logger, method: string, peer: string, error: ExoError): void {
+  const level = error.code === "internal" ? "error" : "debug";
+  logger[level]({ method, peer, code: error.code, cause: error.cause }, `${method} failed: ${error.message}`);
+}

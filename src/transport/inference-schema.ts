@@ -1,0 +1,89 @@
+import { z } from "zod";
+import type { ChatPrompt, InferenceEvent, InferenceRequest, TextPrompt, TokenizeRequest } from "../core/inference.js";
+
+/** `core/inference.ts` as it arrives from a peer: the types there are checked against these by the compiler. */
+
+const count = z.int().nonnegative();
+const tokens = z.array(z.int());
+
+const samplingOptions = z.object({
+  temperature: z.number().exactOptional(),
+  topP: z.number().exactOptional(),
+  topK: z.int().exactOptional(),
+  minP: z.number().exactOptional(),
+  repeatPenalty: z.number().exactOptional(),
+  repeatLastN: z.int().exactOptional(),
+  frequencyPenalty: z.number().exactOptional(),
+  presencePenalty: z.number().exactOptional(),
+  seed: z.int().exactOptional(),
+  logitBias: z.record(z.string(), z.number()).exactOptional(),
+  grammar: z.string().exactOptional(),
+  jsonSchema: z.string().exactOptional(),
+});
+
+const chatPrompt: z.ZodType<ChatPrompt> = z.object({
+  kind: z.literal("chat"),
+  messages: z.array(z.looseObject({ role: z.string() })),
+  tools: z.array(z.unknown()).exactOptional(),
+  toolChoice: z.enum(["auto", "none", "required"]).exactOptional(),
+  parallelToolCalls: z.boolean().exactOptional(),
+  enableThinking: z.boolean().exactOptional(),
+});
+
+const textPrompt: z.ZodType<TextPrompt> = z.object({
+  kind: z.literal("text"),
+  prompt: z.union([z.string(), tokens]),
+});
+
+export const inferenceRequestSchema: z.ZodType<InferenceRequest> = z.object({
+  id: z.string(),
+  model: z.string(),
+  input: z.union([chatPrompt, textPrompt]),
+  sampling: samplingOptions,
+  maxTokens: count.exactOptional(),
+  stop: z.array(z.string()),
+  logprobs: count,
+  ignoreEos: z.boolean().exactOptional(),
+});
+
+const tokenLogprob = z.object({ token: z.int(), text: z.string(), bytes: z.array(z.int()), logprob: z.number() });
+
+const toolCallDelta = z.object({
+  index: count,
+  id: z.string().exactOptional(),
+  name: z.string().exactOptional(),
+  arguments: z.string().exactOptional(),
+});
+
+export const inferenceEventSchema: z.ZodType<InferenceEvent> = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("started"), promptTokens: count, cachedTokens: count }),
+  z.object({
+    type: z.literal("delta"),
+    text: z.string(),
+    reasoning: z.string().exactOptional(),
+    toolCalls: z.array(toolCallDelta).exactOptional(),
+    logprobs: z.array(tokenLogprob.extend({ top: z.array(tokenLogprob) })).exactOptional(),
+  }),
+  z.object({
+    type: z.literal("finished"),
+    reason: z.enum(["stop", "length", "tool_calls"]),
+    usage: z.object({ promptTokens: count, completionTokens: count, cachedTokens: count }),
+    timings: z.object({ queueSeconds: z.number(), prefillSeconds: z.number(), decodeSeconds: z.number() }),
+  }),
+]);
+
+const tokenizeRequestSchema: z.ZodType<TokenizeRequest> = z.object({
+  model: z.string(),
+  text: z.string(),
+  addSpecial: z.boolean(),
+  parseSpecial: z.boolean(),
+});
+
+/** The methods of `Node.Call`: what goes in and what comes out. */
+export const CALL_METHODS = {
+  tokenize: { input: tokenizeRequestSchema, output: tokens },
+  detokenize: { input: z.object({ model: z.string(), tokens }), output: z.string() },
+  apply_template: { input: z.object({ model: z.string(), prompt: chatPrompt }), output: z.string() },
+} as const;
+
+export type CallMethod = keyof typeof CALL_METHODS;
