@@ -15,6 +15,10 @@ import { type Caller, callerMetadata } from "./caller.js";
 import { requireCompatible } from "./compatibility.js";
 import { fromWireLoadEvent, nodeHelloSchema } from "./control-messages.js";
 import type { TransportCredentials } from "./credentials.js";
+import type { CallResponse__Output } from "./generated/exo/v1/CallResponse.js";
+import type { HealthReport__Output } from "./generated/exo/v1/HealthReport.js";
+import type { NodeHello__Output } from "./generated/exo/v1/NodeHello.js";
+import type { UnloadStageResponse__Output } from "./generated/exo/v1/UnloadStageResponse.js";
 import { CALL_METHODS, type CallMethod, inferenceEventSchema } from "./inference-schema.js";
 import { controlChannelOptions } from "./limits.js";
 import { packMessage, unpackMessage } from "./msgpack.js";
@@ -71,7 +75,7 @@ export class ControlClient implements NodeService {
 
   async hello(own: NodeHello): Promise<NodeHello> {
     const message = { ...own, capabilities: [...own.capabilities] };
-    const answer = await this.#unary(this.#deadlines.helloMs, (options, callback) =>
+    const answer = await this.#unary<NodeHello__Output>(this.#deadlines.helloMs, (options, callback) =>
       this.#stub.Hello(message, this.#metadata, options, callback),
     );
     const peer = parse(nodeHelloSchema, answer, `The hello of ${this.#peer}`, "peer_incompatible");
@@ -80,8 +84,9 @@ export class ControlClient implements NodeService {
   }
 
   async health(): Promise<NodeHealth> {
-    const { record, uptimeSeconds } = await this.#unary(this.#deadlines.healthMs, (options, callback) =>
-      this.#stub.Health({}, this.#metadata, options, callback),
+    const { record, uptimeSeconds } = await this.#unary<HealthReport__Output>(
+      this.#deadlines.healthMs,
+      (options, callback) => this.#stub.Health({}, this.#metadata, options, callback),
     );
     return { record: unpackMessage(record, `The record of ${this.#peer}`, "peer_incompatible"), uptimeSeconds };
   }
@@ -95,7 +100,7 @@ export class ControlClient implements NodeService {
   }
 
   async unloadStage(place: StagePlace): Promise<void> {
-    await this.#unary(this.#deadlines.unloadMs, (options, callback) =>
+    await this.#unary<UnloadStageResponse__Output>(this.#deadlines.unloadMs, (options, callback) =>
       this.#stub.UnloadStage({ place }, this.#metadata, options, callback),
     );
   }
@@ -131,7 +136,7 @@ export class ControlClient implements NodeService {
 
   async #call(method: CallMethod, value: unknown): Promise<unknown> {
     const request = { method, arguments: packMessage(value) };
-    const { result } = await this.#unary(this.#deadlines.callMs, (options, callback) =>
+    const { result } = await this.#unary<CallResponse__Output>(this.#deadlines.callMs, (options, callback) =>
       this.#stub.Call(request, this.#metadata, options, callback),
     );
     return unpackMessage(result, `The result of ${method}`, "peer_incompatible");

@@ -22,10 +22,10 @@ export interface ControlServerOptions {
 export function controlHandlers(options: ControlServerOptions): NodeHandlers {
   const { service, build } = options;
   return {
-    Hello: unary(options, "Hello", async (request) => {
+    Hello: unary(options, "Hello", async (request, from) => {
       const peer = parse(nodeHelloSchema, request, "A hello", "invalid_argument");
       requireCompatible(build, peer, `Node ${peer.name}`);
-      const own = await service.hello(peer);
+      const own = await service.hello(peer, { host: hostOf(from), port: peer.grpcPort });
       return { ...own, capabilities: [...own.capabilities] };
     }),
     Health: unary(options, "Health", async () => {
@@ -83,12 +83,12 @@ function callMethod(service: NodeService, method: string, value: unknown): Promi
 function unary<Request, Response>(
   { build, logger }: ControlServerOptions,
   method: string,
-  answer: (request: Request) => Promise<Response>,
+  answer: (request: Request, peer: string) => Promise<Response>,
 ): handleUnaryCall<Request, Response> {
   return (call, callback) => {
     const run = async (): Promise<Response> => {
       requireCaller(call.metadata, build, call.getPeer());
-      return answer(call.request);
+      return answer(call.request, call.getPeer());
     };
     run().then(
       (response) => callback(null, response),
@@ -137,6 +137,14 @@ async function pump<Event, Response>(
     if (signal.aborted) return;
     if (!call.write(encode(event))) await once(call, "drain", { signal });
   }
+}
+
+/** `host:port` as gRPC writes a peer, IPv6 without brackets or IPv4 mapped into it, to the host alone. */
+function hostOf(peer: string): string {
+  return peer
+    .slice(0, peer.lastIndexOf(":"))
+    .replace(/^\[|\]$/g, "")
+    .replace(/^::ffff:(?=[\d.]+$)/, "");
 }
 
 function logFailure(logger: Logger, method: string, peer: string, error: ExoError): void {

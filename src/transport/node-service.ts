@@ -1,3 +1,4 @@
+import type { HostPort } from "../config/address.js";
 import type { InferenceService } from "../core/inference.js";
 import type { ActivationType } from "../native/activation.js";
 import type { KvType } from "../native/stage-options.js";
@@ -82,8 +83,8 @@ export type LoadStageEvent =
  * the other end; an `ExoError` thrown here comes out there with the same code, message and `retryable`.
  */
 export interface NodeService extends InferenceService {
-  /** A compatible peer introduced itself; the answer is this node. */
-  hello(peer: NodeHello): Promise<NodeHello>;
+  /** A compatible peer introduced itself and listens, as far as can be seen from here, at `seenAt`; the answer is this node. */
+  hello(peer: NodeHello, seenAt: HostPort): Promise<NodeHello>;
   health(): Promise<NodeHealth>;
   /** Ends with `done`. Aborting the signal, or leaving the loop, cancels the load and frees what it held. */
   loadStage(request: LoadStageRequest, signal: AbortSignal): AsyncIterable<LoadStageEvent>;
