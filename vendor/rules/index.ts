@@ -1,0 +1,24 @@
+import type { RuleSet } from "./apply.js";
+import { BUILD_FILE_RULES } from "./build-files.js";
+import { CACHE_RULES } from "./caches.js";
+import { CONTEXT_RULES } from "./context.js";
+import { GRAPH_RULES } from "./graph.js";
+import { HPARAMS_RULES } from "./hparams.js";
+import { LAYER_LOOP_RULES, MODEL_FILES } from "./layer-loops.js";
+import { LOADER_RULES } from "./loader.js";
+import { MODEL_RULES } from "./model.js";
+
+/** Everything that turns llama.cpp's release into one that runs a layer range. Order matters within a file only. */
+export const RULE_SET: RuleSet = {
+  rules: [
+    ...BUILD_FILE_RULES,
+    ...HPARAMS_RULES,
+    ...LOADER_RULES,
+    ...MODEL_RULES,
+    ...CACHE_RULES,
+    ...GRAPH_RULES,
+    ...CONTEXT_RULES,
+    ...LAYER_LOOP_RULES,
+  ],
+  inventories: { "src/models": MODEL_FILES },
+};
