@@ -34,6 +34,8 @@ export interface ClusterRing {
   readonly epoch: number;
   readonly model: string;
   readonly state: "loading" | "ready" | "failed";
+  /** Why it is not ready, when that is known. */
+  readonly reason: string | null;
   /** 0…1 while loading. */
   readonly progress: number;
   readonly layer_count: number;
