@@ -1,6 +1,40 @@
+import { availableParallelism } from "node:os";
+import { ClusterState } from "./api/cluster-state.js";
+import { type Api, createApi } from "./api/server.js";
+import { loadNodeId } from "./cluster/identity.js";
+import { Membership } from "./cluster/membership.js";
+import type { HeldStage as HeldStageRecord, NodeRecord, RingRecord } from "./cluster/node-record.js";
+import { place } from "./cluster/place.js";
+import { PlacedModel } from "./cluster/placed-model.js";
+import { formatHostPort, type HostPort } from "./config/address.js";
 import type { Config } from "./config/config.js";
+import { ExoError } from "./core/errors.js";
+import { shortId } from "./core/ids.js";
 import type { InferenceService } from "./core/inference.js";
-import type { Logger } from "./core/ports.js";
+import { type Service, ServiceGroup } from "./core/lifecycle.js";
+import { packageVersion } from "./core/package.js";
+import { type Logger, systemClock } from "./core/ports.js";
+import { StaticDiscovery } from "./discovery/static.js";
+import { ModelStore } from "./model/model-store.js";
+import { listDevices } from "./native/devices.js";
+import { libraryInfo } from "./native/load.js";
+import { setNativeLogger } from "./native/log.js";
+import { chooseDevices } from "./runtime/compute-devices.js";
+import type { HeldStage } from "./runtime/held-stage.js";
+import { LocalRings } from "./runtime/local-rings.js";
+import { PeerService } from "./runtime/peer-service.js";
+import { RingHead } from "./runtime/ring-head.js";
+import { Router } from "./runtime/router.js";
+import { StageHost } from "./runtime/stage-host.js";
+import type { ComputeSettings } from "./runtime/stage-settings.js";
+import type { Caller } from "./transport/caller.js";
+import { type NodeBuild, PROTOCOL_VERSION } from "./transport/compatibility.js";
+import { ControlClient } from "./transport/control-client.js";
+import { openCredentials, plaintextCredentials, type TransportCredentials } from "./transport/credentials.js";
+import { HopServer } from "./transport/hop-server.js";
+import type { NodeHello } from "./transport/node-service.js";
+import { reachableHost } from "./transport/reachable-host.js";
+import { TransportServer } from "./transport/transport-server.js";
 
 export interface NodeOptions {
   readonly config: Config;
@@ -39,4 +73,310 @@ export interface ExoNode {
   onPlacementProgress(listener: (progress: PlacementProgress) => void): void;
   /** Idempotent. Ends streams with an error event and frees everything. */
   stop(): Promise<void>;
+}
+
+const HEARTBEAT_MS = 500;
+const MISSES_UNTIL_GONE = 3;
+const RETRY_MS = 2_000;
+/** A micro-batch of a large prompt on a slow node may take minutes; a dead node is found by heartbeats long before. */
+const ROUND_TRIP_DEADLINE_MS = 300_000;
+
+/** Starts a node. A failed start stops what had started and rejects with an `ExoError`. */
+export async function startNode(options: NodeOptions): Promise<ExoNode> {
+  const { config, logger } = options;
+  setNativeLogger(logger);
+  const credentials = config.open ? await openCredentials() : plaintextCredentials();
+  const id = await loadNodeId(config.paths.configDir, config.grpc.port);
+  const node = new RunningNode(options, id, credentials);
+  await node.start();
+  return node;
+}
+
+/** The composition root: makes every part and tells it of the others. */
+class RunningNode implements ExoNode {
+  readonly id: string;
+  readonly name: string;
+  readonly inference: Router;
+  readonly #config: Config;
+  readonly #logger: Logger;
+  readonly #credentials: TransportCredentials;
+  readonly #build: NodeBuild;
+  readonly #compute: ComputeSettings;
+  readonly #models: ModelStore;
+  readonly #hops: HopServer;
+  readonly #stages: StageHost;
+  readonly #rings = new LocalRings();
+  readonly #membership: Membership;
+  readonly #discovery: StaticDiscovery;
+  readonly #transport: TransportServer;
+  readonly #api: Api;
+  readonly #services: ServiceGroup;
+  readonly #listeners = new Set<(progress: PlacementProgress) => void>();
+  #placed: PlacedModel<RingHead> | null = null;
+  #stopping: Promise<void> | null = null;
+
+  constructor({ config, logger }: NodeOptions, id: string, credentials: TransportCredentials) {
+    const { llama_tag, llama_commit } = libraryInfo();
+    this.id = id;
+    this.name = config.name;
+    this.#config = config;
+    this.#logger = logger;
+    this.#credentials = credentials;
+    this.#build = { protocolVersion: PROTOCOL_VERSION, llamaTag: llama_tag, llamaCommit: llama_commit };
+    this.#compute = {
+      threads: config.threads ?? availableParallelism(),
+      devices: chooseDevices(config.device, listDevices()),
+    };
+    this.#models = new ModelStore({ modelsDir: config.paths.modelsDir, logger });
+    this.#hops = new HopServer(this.#build, logger);
+    this.#membership = this.#createMembership();
+    this.#discovery = new StaticDiscovery({
+      peers: config.peer,
+      probe: (address) => this.#membership.probe(address),
+      logger,
+    });
+    this.#stages = new StageHost({
+      ports: this.#hopPorts(),
+      compute: this.#compute,
+      models: this.#models,
+      addressOf: (nodeId) => this.#membership.find(nodeId)?.address ?? null,
+    });
+    this.inference = new Router(this.#rings, this.#membership);
+    this.#transport = this.#createTransport();
+    this.#api = this.#createApi();
+    this.#services = new ServiceGroup(`node ${this.name}`, [
+      this.#stageService(),
+      this.#transport,
+      this.#membership,
+      this.#discovery,
+      this.#ringService(),
+      this.#api,
+    ]);
+  }
+
+  get httpUrl(): string {
+    return this.#api.address?.url ?? "";
+  }
+
+  get grpcAddress(): string {
+    return formatHostPort(this.#transport.address);
+  }
+
+  async start(): Promise<void> {
+    await this.#services.start();
+    this.#membership.follow(this.#discovery);
+    this.#logger.info({ node: this.name, http: this.httpUrl, grpc: this.grpcAddress }, "node started");
+    if (this.#config.model !== null) this.#place(this.#config.model);
+  }
+
+  async whenReady(signal: AbortSignal): Promise<string> {
+    if (this.#placed === null) throw new ExoError("invalid_argument", "The node was started without a model.");
+    return this.#placed.whenReady(signal);
+  }
+
+  onPlacementProgress(listener: (progress: PlacementProgress) => void): void {
+    this.#listeners.add(listener);
+    if (this.#placed !== null) listener(toProgress(this.#placed.record()));
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#services.stop();
+    return this.#stopping;
+  }
+
+  #place(spec: string): void {
+    const { minNodes } = this.#config;
+    const placed = new PlacedModel<RingHead>({
+      ringId: shortId(),
+      spec,
+      minNodes,
+      self: { id: this.id, name: this.name },
+      membership: this.#membership,
+      models: this.#models,
+      place: (model) =>
+        place({
+          model,
+          nodes: [this.#record(), ...this.#membership.alive().map((member) => member.record)],
+          ring: this.#ringSettings(),
+          contextSize: this.#config.ctx,
+          layers: this.#config.layers,
+        }),
+      openHead: (request, hooks) =>
+        RingHead.open(
+          {
+            ...request,
+            compute: this.#compute,
+            queueLimit: this.#config.queue,
+            roundTripDeadlineMs: ROUND_TRIP_DEADLINE_MS,
+          },
+          this.#hopPorts(),
+          hooks,
+        ),
+      onChange: (record) => {
+        for (const listener of this.#listeners) listener(toProgress(record));
+      },
+      retryMs: RETRY_MS,
+      logger: this.#logger,
+    });
+    this.#placed = placed;
+    this.#rings.add(placed);
+    placed.start();
+  }
+
+  #ringSettings() {
+    const { slots, ubatch, kv, flashAttention, wire } = this.#config;
+    return {
+      slots,
+      batchSize: ubatch,
+      microBatchSize: ubatch,
+      kvTypeK: kv,
+      kvTypeV: kv,
+      flashAttention,
+      wireType: wire,
+    };
+  }
+
+  #hopPorts() {
+    return {
+      hopServer: this.#hops,
+      credentials: this.#credentials,
+      build: this.#build,
+      nodeId: this.id,
+      clock: systemClock,
+      logger: this.#logger,
+    };
+  }
+
+  #caller(): Caller {
+    return { ...this.#build, nodeId: this.id };
+  }
+
+  #hello(): NodeHello {
+    return {
+      ...this.#build,
+      nodeId: this.id,
+      name: this.name,
+      version: packageVersion(),
+      capabilities: [],
+      grpcPort: this.#transport.address.port,
+    };
+  }
+
+  #record(): NodeRecord {
+    const rings = this.#rings.list().map((placed) => placed.record());
+    return {
+      id: this.id,
+      name: this.name,
+      version: packageVersion(),
+      llamaTag: this.#build.llamaTag,
+      grpcPort: this.#transport.address.port,
+      httpAddress: this.#api.address === null ? null : this.#api.address.url,
+      devices: listDevices().map((device) => ({ ...device })),
+      memoryCap: this.#config.memory,
+      stages: [...rings.flatMap((ring) => headStage(ring)), ...this.#stages.held().map(toStageRecord)],
+      rings: [...rings],
+    };
+  }
+
+  #createMembership(): Membership {
+    return new Membership({
+      hello: () => this.#hello(),
+      connect: (peer) => new ControlClient({ peer, credentials: this.#credentials, caller: this.#caller() }),
+      ownAddress: () => this.#reachableAddress(),
+      heartbeatMs: HEARTBEAT_MS,
+      missesUntilGone: MISSES_UNTIL_GONE,
+      logger: this.#logger,
+    });
+  }
+
+  #reachableAddress(): HostPort {
+    const { host, port } = this.#transport.address;
+    return { host: reachableHost(host), port };
+  }
+
+  #createTransport(): TransportServer {
+    const { grpc, open } = this.#config;
+    const service = new PeerService({
+      hello: () => this.#hello(),
+      record: () => this.#record(),
+      membership: this.#membership,
+      stages: this.#stages,
+      rings: this.#rings,
+      clock: systemClock,
+    });
+    return new TransportServer({
+      listen: { host: grpc.host ?? (open ? "0.0.0.0" : "127.0.0.1"), port: grpc.port },
+      credentials: this.#credentials,
+      build: this.#build,
+      service,
+      hops: this.#hops,
+      logger: this.#logger,
+    });
+  }
+
+  #createApi(): Api {
+    const { http, apiKey } = this.#config;
+    const state = new ClusterState({
+      self: () => this.#record(),
+      selfAddress: () => formatHostPort(this.#reachableAddress()),
+      members: () => this.#membership.members(),
+      seen: () => this.#discovery.peers(),
+    });
+    return createApi({
+      inference: this.inference,
+      models: state,
+      cluster: state,
+      logger: this.#logger,
+      host: http.host ?? "127.0.0.1",
+      port: http.port,
+      systemFingerprint: `exo-native-${packageVersion()}-llama.cpp-${this.#build.llamaTag}`,
+      apiKeys: apiKey,
+    });
+  }
+
+  #stageService(): Service {
+    return { name: "stages", start: async () => {}, stop: () => this.#stages.close() };
+  }
+
+  #ringService(): Service {
+    return { name: "rings", start: async () => {}, stop: () => this.#rings.stop() };
+  }
+}
+
+function toProgress({ model, state, reason, stages }: RingRecord): PlacementProgress {
+  return { model, state, reason, stages };
+}
+
+/** The head's own stage, from the ring it is the head of. */
+function headStage(ring: RingRecord): HeldStageRecord[] {
+  const [stage] = ring.stages;
+  if (stage === undefined || ring.state !== "ready") return [];
+  const { layerBegin, layerEnd, hasOutput, memory } = stage;
+  return [
+    {
+      ringId: ring.id,
+      epoch: ring.epoch,
+      model: ring.model,
+      stageIndex: 0,
+      layerBegin,
+      layerEnd,
+      hasOutput,
+      memory,
+    },
+  ];
+}
+
+function toStageRecord({ stage, request }: HeldStage): HeldStageRecord {
+  const { weights, kvCache, compute, output } = stage.memory();
+  const { place: at, model, layerBegin, layerEnd, hasOutput } = request;
+  return {
+    ringId: at.ringId,
+    epoch: at.epoch,
+    model,
+    stageIndex: at.stageIndex,
+    layerBegin,
+    layerEnd,
+    hasOutput,
+    memory: { weights, kvCache, compute, output },
+  };
 }

@@ -34,6 +34,8 @@ const ringStage = z.object({
   layerEnd: count,
   hasOutput: z.boolean(),
   memory,
+  /** Bytes of weights that the plan counted for this stage. */
+  plannedWeights: bytes,
   /** 0…1 while loading, 1 when loaded. */
   progress: z.number().min(0).max(1),
   /** `waiting`, `fetch`, `load` or `loaded`. */

@@ -17,12 +17,16 @@ export interface HeldStageOptions {
   readonly onOrphaned: (reason: ExoError) => void;
 }
 
+/** A stage that no frame has reached for this long after loading was forgotten by a head that died meanwhile. */
+const FIRST_FRAME_DEADLINE_MS = 15 * 60_000;
+
 /** A loaded stage in its place: frames come in on one edge, are computed and leave on the other. */
 export class HeldStage {
   readonly stage: Stage;
   readonly request: LoadStageRequest;
   readonly #incoming: HopRegistrationHandle;
   readonly #outgoing: OutgoingEdge;
+  readonly #unused: NodeJS.Timeout;
 
   constructor(options: HeldStageOptions) {
     const { stage, request, nextHop, ports, onOrphaned } = options;
@@ -51,6 +55,10 @@ export class HeldStage {
       send: (frame) => this.#outgoing.send(frame),
       logger: ports.logger,
     });
+    this.#unused = setTimeout(
+      () => onOrphaned(new ExoError("stage_lost", "No frame reached this stage since it was loaded.")),
+      FIRST_FRAME_DEADLINE_MS,
+    ).unref();
     this.#incoming = ports.hopServer.register({
       ringId,
       epoch,
@@ -58,7 +66,10 @@ export class HeldStage {
       maxFrameBytes,
       window: HOP_WINDOW,
       receiver: {
-        onFrame: (frame) => runner.onFrame(frame),
+        onFrame: (frame) => {
+          clearTimeout(this.#unused);
+          return runner.onFrame(frame);
+        },
         onClosed: (error) =>
           onOrphaned(error ?? new ExoError("stage_lost", "The stage before this one left the ring.")),
       },
@@ -67,6 +78,7 @@ export class HeldStage {
 
   /** Idempotent. */
   async close(reason: ExoError): Promise<void> {
+    clearTimeout(this.#unused);
     this.#incoming.close(reason);
     await this.#outgoing.close();
     await this.stage.close();

@@ -1,3 +1,4 @@
+import type { HeadRequest, LoadedHead } from "../cluster/head-port.js";
 import type { HostPort } from "../config/address.js";
 import type { ExoError } from "../core/errors.js";
 import type { Clock, Logger } from "../core/ports.js";
@@ -9,19 +10,9 @@ import { RingBatchBuilder } from "./micro-batch.js";
 import type { HopPorts } from "./outgoing-edge.js";
 import type { Pipeline } from "./pipeline.js";
 import { RingPipeline } from "./ring-pipeline.js";
-import { type ComputeSettings, frameLimits, type RingSettings, stageOptions } from "./stage-settings.js";
+import { type ComputeSettings, frameLimits, stageOptions } from "./stage-settings.js";
 
-export interface RingHeadOptions {
-  readonly ringId: string;
-  readonly epoch: number;
-  readonly modelPath: string;
-  readonly layerCount: number;
-  /** The head holds layers `[0, layerEnd)`, the embedding and the output head. */
-  readonly layerEnd: number;
-  readonly stageCount: number;
-  /** Where the second stage listens; `null` for a ring of one node. */
-  readonly nextHop: HostPort | null;
-  readonly ring: RingSettings;
+export interface RingHeadOptions extends HeadRequest {
   readonly compute: ComputeSettings;
   /** Requests that may wait for a slot. */
   readonly queueLimit: number;
@@ -34,7 +25,7 @@ export interface RingHeadPorts extends HopPorts {
 }
 
 /** A loaded head: stages, edges, scheduler. */
-export class RingHead {
+export class RingHead implements LoadedHead {
   readonly engine: Engine;
   readonly info: StageInfo;
   readonly #stages: readonly Stage[];
@@ -87,6 +78,10 @@ export class RingHead {
     const sum = (kind: "weights" | "kvCache" | "compute" | "output"): number =>
       all.reduce((total, memory) => total + memory[kind], 0);
     return { weights: sum("weights"), kvCache: sum("kvCache"), compute: sum("compute"), output: sum("output") };
+  }
+
+  load(): { readonly busySlots: number; readonly waiting: number } {
+    return this.engine.stats();
   }
 
   onBroken(listener: (error: ExoError) => void): void {

@@ -1,7 +1,8 @@
 import type { HostPort } from "../config/address.js";
 import { AsyncQueue } from "../core/async-queue.js";
 import { ExoError } from "../core/errors.js";
-import type { ModelProgress, ResolvedModel, ResolveOptions } from "../model/resolved-model.js";
+import type { ModelProgress } from "../model/progress.js";
+import type { ResolvedModel, ResolveOptions } from "../model/resolved-model.js";
 import { Stage } from "../native/stage.js";
 import type { LoadedStage, LoadStageEvent, LoadStageRequest, StagePlace } from "../transport/node-service.js";
 import { HeldStage } from "./held-stage.js";

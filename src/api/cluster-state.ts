@@ -1,0 +1,159 @@
+import type { Member } from "../cluster/membership.js";
+import type { NodeRecord, RingRecord } from "../cluster/node-record.js";
+import { formatHostPort } from "../config/address.js";
+import type { DiscoveredPeer } from "../discovery/discovery.js";
+import type { ClusterNode, ClusterRing, ClusterSnapshot } from "./cluster-snapshot.js";
+import type { ClusterView, ModelCard, ModelCatalog, Readiness } from "./ports.js";
+
+export interface ClusterSources {
+  readonly self: () => NodeRecord;
+  /** `host:port` of this node's gRPC server. */
+  readonly selfAddress: () => string;
+  readonly members: () => readonly Member[];
+  readonly seen: () => readonly DiscoveredPeer[];
+}
+
+/** What the API shows of the cluster, made anew of the nodes' records at each question. */
+export class ClusterState implements ClusterView, ModelCatalog {
+  readonly #sources: ClusterSources;
+
+  constructor(sources: ClusterSources) {
+    this.#sources = sources;
+  }
+
+  list(): readonly ModelCard[] {
+    const cards = this.#rings()
+      .filter((ring) => ring.state === "ready")
+      .map(toCard);
+    return cards.filter((card, index) => cards.findIndex((other) => other.id === card.id) === index);
+  }
+
+  readiness(): Readiness {
+    const rings = this.#rings();
+    if (rings.some((ring) => ring.state === "ready")) return { ready: true, reason: null };
+    const [first] = rings;
+    if (first === undefined) {
+      return { ready: false, reason: "No model is placed; start a node with `exo-native serve <model>`." };
+    }
+    return { ready: false, reason: first.reason ?? `${first.model} is ${first.state}.` };
+  }
+
+  snapshot(): ClusterSnapshot {
+    const self = this.#sources.self();
+    const members = this.#sources.members();
+    const known = new Set(members.map((member) => formatHostPort(member.address)));
+    const strangers = this.#sources
+      .seen()
+      .filter((peer) => peer.state !== "reachable" && !known.has(formatHostPort(peer.address)));
+    return {
+      node: { id: self.id, name: self.name, version: self.version },
+      nodes: [
+        toNode(self, this.#sources.selfAddress(), "alive", null),
+        ...members.map((member) => toNode(member.record, formatHostPort(member.address), member.state, member.reason)),
+        ...strangers.map(toStranger),
+      ],
+      rings: this.#rings().map(toRing),
+    };
+  }
+
+  #rings(): readonly RingRecord[] {
+    const alive = this.#sources.members().filter((member) => member.state !== "gone");
+    return [...this.#sources.self().rings, ...alive.flatMap((member) => member.record.rings)];
+  }
+}
+
+function toCard(ring: RingRecord): ModelCard {
+  return {
+    id: ring.model,
+    aliases: ring.spec === ring.model ? [] : [ring.spec],
+    created: ring.card.created,
+    ownedBy: "exo-native",
+    contextSize: ring.contextSize,
+    contextTrained: ring.card.contextTrained,
+    vocabularySize: ring.card.vocabularySize,
+    embeddingSize: ring.card.embeddingSize,
+    parameterCount: ring.card.parameterCount,
+    sizeBytes: ring.card.sizeBytes,
+    architecture: ring.card.architecture,
+  };
+}
+
+function toNode(record: NodeRecord, address: string, state: ClusterNode["state"], reason: string | null): ClusterNode {
+  return {
+    id: record.id,
+    name: record.name,
+    version: record.version,
+    llama_cpp: record.llamaTag,
+    address,
+    http_address: record.httpAddress,
+    state,
+    reason,
+    memory_cap: record.memoryCap,
+    devices: record.devices.map((device) => ({
+      name: device.name,
+      description: device.description,
+      kind: device.kind,
+      memory_total: device.memoryTotal,
+      memory_free: device.memoryFree,
+    })),
+    stages: record.stages.map((stage) => ({
+      ring_id: stage.ringId,
+      epoch: stage.epoch,
+      model: stage.model,
+      stage_index: stage.stageIndex,
+      layer_begin: stage.layerBegin,
+      layer_end: stage.layerEnd,
+      has_output: stage.hasOutput,
+      memory: toMemory(stage.memory),
+    })),
+  };
+}
+
+/** An address where somebody may be who takes no part. */
+function toStranger(peer: DiscoveredPeer): ClusterNode {
+  const address = formatHostPort(peer.address);
+  return {
+    id: peer.identity?.nodeId ?? address,
+    name: peer.identity?.name ?? address,
+    version: "",
+    address,
+    state: peer.state === "unused" ? "refused" : "gone",
+    reason: peer.reason ?? "It has not answered yet.",
+    devices: [],
+  };
+}
+
+function toRing(ring: RingRecord): ClusterRing {
+  const { stages } = ring;
+  const progress = stages.reduce((sum, stage) => sum + stage.progress, 0) / Math.max(1, stages.length);
+  return {
+    id: ring.id,
+    epoch: ring.epoch,
+    model: ring.model,
+    spec: ring.spec,
+    state: ring.state === "waiting" ? "loading" : ring.state,
+    reason: ring.reason,
+    progress: ring.state === "ready" ? 1 : progress,
+    layer_count: ring.layerCount,
+    context_size: ring.contextSize,
+    slots: ring.slots,
+    busy_slots: ring.busySlots,
+    waiting_requests: ring.waitingRequests,
+    plan: ring.planReasons,
+    stages: stages.map((stage) => ({
+      node_id: stage.nodeId,
+      node_name: stage.nodeName,
+      layer_begin: stage.layerBegin,
+      layer_end: stage.layerEnd,
+      has_output: stage.hasOutput,
+      phase: stage.phase,
+      progress: stage.progress,
+      memory: toMemory(stage.memory),
+      planned_weights: stage.plannedWeights,
+    })),
+  };
+}
+
+function toMemory(memory: { weights: number; kvCache: number; compute: number; output: number }) {
+  return { weights: memory.weights, kv_cache: memory.kvCache, compute: memory.compute, output: memory.output };
+}

@@ -1,0 +1,33 @@
+import type { HostPort } from "../config/address.js";
+import type { ExoError } from "../core/errors.js";
+import type { LoadHooks, StageInfo } from "../native/stage.js";
+import type { StageMemoryRecord } from "./node-record.js";
+import type { RingSettings } from "./ring-settings.js";
+
+/** What the head of a ring is asked to load; `runtime/` does it. */
+export interface HeadRequest {
+  readonly ringId: string;
+  readonly epoch: number;
+  readonly modelPath: string;
+  readonly layerCount: number;
+  /** The head holds layers `[0, layerEnd)`, the embedding and the output head. */
+  readonly layerEnd: number;
+  readonly stageCount: number;
+  /** Where the second stage listens; `null` for a ring of one node. */
+  readonly nextHop: HostPort | null;
+  readonly ring: RingSettings;
+}
+
+/** A loaded head as the cluster sees it. */
+export interface LoadedHead {
+  readonly info: StageInfo;
+  memory(): StageMemoryRecord;
+  load(): { readonly busySlots: number; readonly waiting: number };
+  /** Sends an empty micro-batch round the ring: opens every edge and shows that it closes. */
+  check(): Promise<void>;
+  onBroken(listener: (error: ExoError) => void): void;
+  /** Ends every request with `reason` and frees everything. Idempotent. */
+  close(reason: ExoError): Promise<void>;
+}
+
+export type OpenHead<Head extends LoadedHead> = (request: HeadRequest, hooks: LoadHooks) => Promise<Head>;

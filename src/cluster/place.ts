@@ -1,0 +1,66 @@
+import type { LayerAssignment } from "../config/layer-assignment.js";
+import { ExoError } from "../core/errors.js";
+import type { ResolvedModel } from "../model/resolved-model.js";
+import { placeModel } from "../planning/placement.js";
+import type { Topology } from "../planning/topology.js";
+import type { NodeRecord } from "./node-record.js";
+import type { Placement } from "./placed-model.js";
+import type { RingSettings } from "./ring-settings.js";
+
+export interface PlaceOptions {
+  readonly model: ResolvedModel;
+  /** This node first: it is the head. */
+  readonly nodes: readonly NodeRecord[];
+  readonly ring: Omit<RingSettings, "contextSize">;
+  /** Tokens per slot, or `null`: as many as the model was trained for, up to a limit, and as fit. */
+  readonly contextSize: number | null;
+  readonly layers: readonly LayerAssignment[] | null;
+}
+
+/** More context than this is only given to those who ask for it: its cache is taken from the machine at once. */
+const DEFAULT_CONTEXT = 8192;
+/** A default context is halved down to this before the model counts as too large. */
+const LEAST_CONTEXT = 512;
+
+/** Plans a model with this node as its head. Throws as `placeModel` does. */
+export function place(options: PlaceOptions): Placement {
+  const wanted = options.contextSize ?? Math.min(options.model.info.contextTrained, DEFAULT_CONTEXT);
+  const least = options.contextSize ?? Math.min(wanted, LEAST_CONTEXT);
+  for (let contextSize = wanted; ; contextSize = Math.max(least, Math.floor(contextSize / 2))) {
+    try {
+      return placeWith(options, contextSize);
+    } catch (thrown) {
+      const tooLarge = ExoError.from(thrown).code === "out_of_memory";
+      if (!tooLarge || contextSize <= least) throw thrown;
+    }
+  }
+}
+
+function placeWith({ model, nodes, ring, layers }: PlaceOptions, contextSize: number): Placement {
+  const [head] = nodes;
+  if (head === undefined) throw new ExoError("internal", "A placement needs at least the node that asks for it.");
+  const needs = {
+    contextSize,
+    slots: ring.slots,
+    kvType: ring.kvTypeK,
+    ubatch: ring.microBatchSize,
+    flashAttention: ring.flashAttention,
+  };
+  const topology = topologyOf(nodes);
+  const plan = placeModel({ model: model.id, info: model.info, topology, needs, head: head.id, layers });
+  if (plan.head !== head.id) {
+    const other = nodes.find((node) => node.id === plan.head)?.name ?? plan.head;
+    throw new ExoError(
+      "invalid_argument",
+      `--layers puts layer 0 on ${other}, which is then the head; give the model and --layers to ${other}, or begin with ${head.name}.`,
+      { param: "layers" },
+    );
+  }
+  return { plan, ring: { ...ring, contextSize } };
+}
+
+function topologyOf(nodes: readonly NodeRecord[]): Topology {
+  return {
+    nodes: nodes.map(({ id, name, devices, memoryCap }) => ({ id, name, devices, memoryCap })),
+  };
+}

@@ -1,0 +1,315 @@
+import { ExoError } from "../core/errors.js";
+import type { Logger } from "../core/ports.js";
+import type { ModelProgress } from "../model/progress.js";
+import type { ResolvedModel, ResolveOptions } from "../model/resolved-model.js";
+import type { Plan } from "../planning/plan.js";
+import type { LoadedHead, OpenHead } from "./head-port.js";
+import type { Membership } from "./membership.js";
+import { NO_MEMORY, type RingRecord, type RingStageRecord } from "./node-record.js";
+import { type LoadedRing, loadRing } from "./ring-loader.js";
+import type { RingSettings } from "./ring-settings.js";
+
+/** A plan, and the settings it was made for. */
+export interface Placement {
+  readonly plan: Plan;
+  readonly ring: RingSettings;
+}
+
+export interface PlacedModelOptions<Head extends LoadedHead> {
+  readonly ringId: string;
+  readonly spec: string;
+  readonly minNodes: number;
+  readonly self: { readonly id: string; readonly name: string };
+  readonly membership: Membership;
+  readonly models: { resolve(spec: string, options: ResolveOptions): Promise<ResolvedModel> };
+  /** Plans the model over the nodes that are there now. */
+  readonly place: (model: ResolvedModel) => Placement;
+  readonly openHead: OpenHead<Head>;
+  /** Called after every change of the record. */
+  readonly onChange: (record: RingRecord) => void;
+  readonly retryMs: number;
+  readonly logger: Logger;
+}
+
+/**
+ * A model that this node was asked to run as its head: fetched, placed as soon as enough nodes are there, and placed
+ * again when its ring breaks and enough nodes are (still or again) there.
+ */
+export class PlacedModel<Head extends LoadedHead> {
+  readonly #options: PlacedModelOptions<Head>;
+  readonly #stop = new AbortController();
+  readonly #changed = new Set<() => void>();
+  #record: RingRecord;
+  #ring: LoadedRing<Head> | null = null;
+  #epoch = 0;
+  /** Why there will be no further try, or `null`. */
+  #failure: ExoError | null = null;
+  #running: Promise<void> | null = null;
+
+  constructor(options: PlacedModelOptions<Head>) {
+    this.#options = options;
+    this.#record = emptyRecord(options.ringId, options.spec);
+  }
+
+  /** The loaded head, or `null` while there is none. */
+  get head(): Head | null {
+    return this.#ring?.head ?? null;
+  }
+
+  record(): RingRecord {
+    const load = this.head?.load();
+    return { ...this.#record, busySlots: load?.busySlots ?? 0, waitingRequests: load?.waiting ?? 0 };
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+  }
+
+  /** Resolves with the model's name; rejects when it is clear that it cannot be placed, or when the signal aborts. */
+  async whenReady(signal: AbortSignal): Promise<string> {
+    while (this.#record.state !== "ready") {
+      if (this.#failure !== null) throw this.#failure;
+      if (signal.aborted || this.#stop.signal.aborted) throw new ExoError("cancelled", "Waiting was cancelled.");
+      await this.#nextChange(signal);
+    }
+    return this.#record.model;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    try {
+      const model = await this.#fetch(signal);
+      while (!signal.aborted) {
+        await this.#enoughNodes(signal);
+        await this.#serveOnce(model, signal);
+        if (!signal.aborted) await pause(this.#options.retryMs, signal);
+      }
+    } catch (thrown) {
+      const error = ExoError.from(thrown);
+      if (signal.aborted) return;
+      this.#failure = error;
+      this.#options.logger.error({ model: this.#options.spec, code: error.code }, error.message);
+      this.#update({ state: "failed", reason: error.message });
+    }
+  }
+
+  async #fetch(signal: AbortSignal): Promise<ResolvedModel> {
+    const { models, spec, self } = this.#options;
+    this.#update({ state: "loading", reason: null, stages: [stageRecord(self.id, self.name, 0, 0, true, 0)] });
+    const onProgress = (progress: ModelProgress): void => this.#progress(0, "fetch", fractionOf(progress));
+    const model = await models.resolve(spec, { signal, onProgress });
+    this.#update({ model: model.id, spec: model.spec, layerCount: model.info.layerCount, card: cardOf(model) });
+    return model;
+  }
+
+  async #enoughNodes(signal: AbortSignal): Promise<void> {
+    const { membership, minNodes } = this.#options;
+    for (;;) {
+      const present = membership.alive().length + 1;
+      if (present >= minNodes || signal.aborted) return;
+      const reason = `Waiting for nodes: ${present} of ${minNodes} are here.`;
+      if (this.#record.reason !== reason) {
+        this.#options.logger.info({ model: this.#record.model }, reason);
+        this.#update({ state: "waiting", reason, stages: [] });
+      }
+      await memberChange(membership, signal);
+    }
+  }
+
+  /** One life of the ring: loaded, served until it breaks or is stopped, taken down. */
+  async #serveOnce(model: ResolvedModel, signal: AbortSignal): Promise<void> {
+    const before = this.#options.membership.alive().length;
+    try {
+      const ring = await this.#load(model, signal);
+      const reason = await brokenOrStopped(ring.head, signal);
+      this.#ring = null;
+      if (!signal.aborted) this.#broke(reason);
+      await ring.close(reason);
+    } catch (thrown) {
+      const error = ExoError.from(thrown);
+      if (signal.aborted) return;
+      this.#broke(error);
+      // More memory or another node may come; a damaged file or a wrong flag will not mend itself.
+      const curable = error.retryable || (error.code === "out_of_memory" && before < this.#options.minNodes);
+      if (!curable) throw error;
+    }
+  }
+
+  async #load(model: ResolvedModel, signal: AbortSignal): Promise<LoadedRing<Head>> {
+    const { ringId, self, membership, openHead, logger } = this.#options;
+    const { plan, ring } = this.#options.place(model);
+    this.#epoch += 1;
+    this.#update({ ...this.#planned(plan), epoch: this.#epoch, contextSize: ring.contextSize, slots: ring.slots });
+    const loaded = await loadRing({
+      ringId,
+      epoch: this.#epoch,
+      model,
+      plan,
+      ring,
+      self: self.id,
+      membership,
+      openHead,
+      signal,
+      logger,
+      observer: {
+        onStageProgress: (stage, phase, fraction) => this.#progress(stage, phase, fraction),
+        onStageLoaded: (stage, memory) => this.#stage(stage, { memory, phase: "loaded", progress: 1 }),
+      },
+    });
+    this.#ring = loaded;
+    const { info } = loaded.head;
+    const card = {
+      ...this.#record.card,
+      contextTrained: info.contextTrained,
+      vocabularySize: info.vocabularySize,
+      parameterCount: info.parameterCount,
+    };
+    this.#update({ state: "ready", reason: null, card });
+    logger.info({ model: model.id, ring: ringId, epoch: this.#epoch, nodes: plan.stages.length }, "ring ready");
+    return loaded;
+  }
+
+  #broke(error: ExoError): void {
+    this.#options.logger.warn({ model: this.#record.model, code: error.code }, error.message);
+    this.#update({ state: "failed", reason: error.message });
+  }
+
+  #planned(plan: Plan): Partial<RingRecord> {
+    const stages = plan.stages.map((stage) => {
+      const { self, membership } = this.#options;
+      const name = stage.nodeId === self.id ? self.name : (membership.find(stage.nodeId)?.name ?? stage.nodeId);
+      const { layerBegin, layerEnd, hasOutput, memory } = stage;
+      return stageRecord(stage.nodeId, name, layerBegin, layerEnd, hasOutput, memory.weights);
+    });
+    return { state: "loading", reason: null, layerCount: plan.layerCount, stages, planReasons: [...plan.reasons] };
+  }
+
+  #progress(stage: number, phase: "fetch" | "load", fraction: number): void {
+    this.#stage(stage, { phase, progress: Math.min(1, Math.max(0, fraction)) });
+  }
+
+  #stage(index: number, change: Partial<RingStageRecord>): void {
+    const stages = this.#record.stages.map((stage, at) => (at === index ? { ...stage, ...change } : stage));
+    this.#update({ stages });
+  }
+
+  #update(change: Partial<RingRecord>): void {
+    this.#record = { ...this.#record, ...change };
+    this.#options.onChange(this.#record);
+    for (const wake of this.#changed) wake();
+  }
+
+  #nextChange(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        this.#changed.delete(wake);
+        signal.removeEventListener("abort", wake);
+        resolve();
+      };
+      this.#changed.add(wake);
+      signal.addEventListener("abort", wake, { once: true });
+    });
+  }
+}
+
+function brokenOrStopped(head: LoadedHead, signal: AbortSignal): Promise<ExoError> {
+  return new Promise((resolve) => {
+    head.onBroken(resolve);
+    const stopped = (): void => resolve(new ExoError("not_ready", "The node is shutting down."));
+    if (signal.aborted) stopped();
+    else signal.addEventListener("abort", stopped, { once: true });
+  });
+}
+
+function memberChange(membership: Membership, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const wake = (): void => {
+      unsubscribe();
+      signal.removeEventListener("abort", wake);
+      resolve();
+    };
+    const unsubscribe = membership.onChange(wake);
+    signal.addEventListener("abort", wake, { once: true });
+  });
+}
+
+function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, milliseconds);
+    signal.addEventListener("abort", done, { once: true });
+  });
+}
+
+function fractionOf({ received, total }: ModelProgress): number {
+  return total === null || total === 0 ? 0 : received / total;
+}
+
+function emptyRecord(ringId: string, spec: string): RingRecord {
+  return {
+    id: ringId,
+    epoch: 0,
+    model: spec,
+    spec,
+    state: "waiting",
+    reason: null,
+    layerCount: 0,
+    contextSize: 0,
+    slots: 0,
+    busySlots: 0,
+    waitingRequests: 0,
+    stages: [],
+    planReasons: [],
+    card: {
+      created: Math.floor(Date.now() / 1000),
+      contextTrained: 0,
+      vocabularySize: 0,
+      embeddingSize: 0,
+      parameterCount: 0,
+      sizeBytes: 0,
+      architecture: "",
+    },
+  };
+}
+
+function cardOf({ info, bytes }: ResolvedModel): RingRecord["card"] {
+  return {
+    created: Math.floor(Date.now() / 1000),
+    contextTrained: info.contextTrained,
+    vocabularySize: info.vocabularySize,
+    embeddingSize: info.embeddingSize,
+    parameterCount: info.parameterCount,
+    sizeBytes: bytes,
+    architecture: info.architecture,
+  };
+}
+
+function stageRecord(
+  nodeId: string,
+  nodeName: string,
+  layerBegin: number,
+  layerEnd: number,
+  hasOutput: boolean,
+  plannedWeights: number,
+): RingStageRecord {
+  return {
+    nodeId,
+    nodeName,
+    layerBegin,
+    layerEnd,
+    hasOutput,
+    plannedWeights,
+    memory: NO_MEMORY,
+    phase: "waiting",
+    progress: 0,
+  };
+}

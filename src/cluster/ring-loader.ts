@@ -1,0 +1,169 @@
+import { ExoError } from "../core/errors.js";
+import type { Logger } from "../core/ports.js";
+import type { ResolvedModel } from "../model/resolved-model.js";
+import type { Plan, PlannedStage } from "../planning/plan.js";
+import type { LoadedStage, LoadStageRequest, StagePlace } from "../transport/node-service.js";
+import type { LoadedHead, OpenHead } from "./head-port.js";
+import type { Member, Membership } from "./membership.js";
+import type { StageMemoryRecord } from "./node-record.js";
+import type { RingSettings } from "./ring-settings.js";
+
+/** What becomes of each stage while a ring is loaded; `stage` is its index in the plan. */
+export interface RingLoadObserver {
+  onStageProgress(stage: number, phase: "fetch" | "load", fraction: number): void;
+  onStageLoaded(stage: number, memory: StageMemoryRecord): void;
+}
+
+export interface RingLoaderOptions<Head extends LoadedHead> {
+  readonly ringId: string;
+  readonly epoch: number;
+  readonly model: ResolvedModel;
+  readonly plan: Plan;
+  readonly ring: RingSettings;
+  readonly self: string;
+  readonly membership: Membership;
+  readonly openHead: OpenHead<Head>;
+  readonly observer: RingLoadObserver;
+  readonly signal: AbortSignal;
+  readonly logger: Logger;
+}
+
+export interface LoadedRing<Head extends LoadedHead> {
+  readonly head: Head;
+  /** Takes the whole ring down, as far as its nodes can be reached. Idempotent. */
+  close(reason: ExoError): Promise<void>;
+}
+
+/** Loads every stage of a plan at the same time, then sends an empty micro-batch round. All or nothing. */
+export async function loadRing<Head extends LoadedHead>(options: RingLoaderOptions<Head>): Promise<LoadedRing<Head>> {
+  const failed = new AbortController();
+  const signal = AbortSignal.any([options.signal, failed.signal]);
+  const others = options.plan.stages.slice(1).map((stage) => memberOf(options, stage));
+  const loads = [
+    loadHead(options, signal),
+    ...others.map((member, index) => loadStage(options, member, index + 1, signal)),
+  ] as const;
+  const abortAll = (): void => failed.abort();
+  for (const load of loads) load.catch(abortAll);
+  const results = await Promise.allSettled(loads);
+  const head = results[0].status === "fulfilled" ? results[0].value : null;
+  const close = async (reason: ExoError): Promise<void> => {
+    await head?.close(reason);
+    await Promise.all(others.map((member, index) => unloadStage(options, member, index + 1)));
+  };
+  try {
+    const failure = firstCause(results);
+    if (failure !== null) throw failure;
+    if (head === null) throw new ExoError("cancelled", "Loading was cancelled.");
+    await head.check();
+    return { head, close };
+  } catch (thrown) {
+    const error = ExoError.from(thrown);
+    await close(error);
+    throw error;
+  }
+}
+
+/** The failure that made the others stop, rather than one of those. */
+function firstCause(results: readonly PromiseSettledResult<unknown>[]): ExoError | null {
+  const errors = results.filter((result) => result.status === "rejected").map((result) => ExoError.from(result.reason));
+  return errors.find((error) => error.code !== "cancelled") ?? errors[0] ?? null;
+}
+
+function memberOf<Head extends LoadedHead>(options: RingLoaderOptions<Head>, stage: PlannedStage): Member {
+  const member = options.membership.find(stage.nodeId);
+  if (member !== null && member.state === "alive") return member;
+  throw new ExoError(
+    "stage_lost",
+    `Node ${member?.name ?? stage.nodeId}, which was to hold layers ${stage.layerBegin}-${stage.layerEnd}, left meanwhile.`,
+  );
+}
+
+async function loadHead<Head extends LoadedHead>(options: RingLoaderOptions<Head>, signal: AbortSignal): Promise<Head> {
+  const { plan, ringId, epoch, model, ring, observer } = options;
+  const second = plan.stages[1];
+  const head = await options.openHead(
+    {
+      ringId,
+      epoch,
+      modelPath: model.path,
+      layerCount: plan.layerCount,
+      layerEnd: plan.stages[0]?.layerEnd ?? plan.layerCount,
+      stageCount: plan.stages.length,
+      nextHop: second === undefined ? null : memberOf(options, second).address,
+      ring,
+    },
+    { signal, onProgress: (fraction) => observer.onStageProgress(0, "load", fraction) },
+  );
+  observer.onStageLoaded(0, head.memory());
+  return head;
+}
+
+async function loadStage<Head extends LoadedHead>(
+  options: RingLoaderOptions<Head>,
+  member: Member,
+  stageIndex: number,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    for await (const event of member.client.loadStage(stageRequest(options, stageIndex), signal)) {
+      if (event.type === "progress") options.observer.onStageProgress(stageIndex, event.phase, event.fraction);
+      else options.observer.onStageLoaded(stageIndex, memoryOf(event.stage));
+    }
+  } catch (thrown) {
+    const error = ExoError.from(thrown);
+    throw new ExoError(error.code, `Node ${member.name} could not load its stage: ${error.message}`, { cause: error });
+  }
+}
+
+async function unloadStage<Head extends LoadedHead>(
+  options: RingLoaderOptions<Head>,
+  member: Member,
+  stageIndex: number,
+): Promise<void> {
+  try {
+    await member.client.unloadStage(placeOf(options, stageIndex));
+  } catch (thrown) {
+    // A node that is gone holds nothing; one that lives frees the stage itself when its edges close.
+    const { message } = ExoError.from(thrown);
+    options.logger.debug({ node: member.name, error: message }, "a stage could not be unloaded");
+  }
+}
+
+function placeOf<Head extends LoadedHead>(options: RingLoaderOptions<Head>, stageIndex: number): StagePlace {
+  const { ringId, epoch, plan } = options;
+  return { ringId, epoch, stageIndex, stageCount: plan.stages.length };
+}
+
+function stageRequest<Head extends LoadedHead>(options: RingLoaderOptions<Head>, stageIndex: number): LoadStageRequest {
+  const { plan, model, ring, self, membership } = options;
+  const stage = plan.stages[stageIndex];
+  if (stage === undefined) throw new ExoError("internal", `The plan has no stage ${stageIndex}.`);
+  const next = plan.stages[stageIndex + 1];
+  const address = next === undefined ? null : memberOf(options, next).address;
+  return {
+    place: placeOf(options, stageIndex),
+    model: model.spec,
+    layerBegin: stage.layerBegin,
+    layerEnd: stage.layerEnd,
+    hasOutput: false,
+    contextSize: ring.contextSize,
+    maxSequences: ring.slots,
+    batchSize: ring.batchSize,
+    microBatchSize: ring.microBatchSize,
+    kvTypeK: ring.kvTypeK,
+    kvTypeV: ring.kvTypeV,
+    flashAttention: ring.flashAttention,
+    wireType: ring.wireType,
+    nextHop: { nodeId: next?.nodeId ?? self, ...(address ?? membership.ownAddress()) },
+  };
+}
+
+function memoryOf(stage: LoadedStage): StageMemoryRecord {
+  return {
+    weights: stage.weightsBytes,
+    kvCache: stage.kvCacheBytes,
+    compute: stage.computeBytes,
+    output: stage.outputBytes,
+  };
+}
