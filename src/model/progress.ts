@@ -15,33 +15,42 @@ const REPORT_EVERY_MS = 200;
 /** Half the weight of the speed shown comes from the last so many milliseconds. */
 const HALF_LIFE_MS = 2000;
 
-/** Turns byte counts into reports: a few per second, with a smoothed speed. */
+/** Turns the byte counts of one or more files into reports: a few per second, with a smoothed speed. */
 export class ProgressMeter {
   readonly #clock: Clock;
   readonly #listener: ProgressListener;
+  readonly #totals: (number | null)[];
+  readonly #positions: number[];
   #received = 0;
   #reportedBytes = 0;
   #reportedAt: number;
   #speed: number | null = null;
 
-  constructor(clock: Clock, listener: ProgressListener) {
+  /** `totals`: size of each file, where it is known beforehand. */
+  constructor(clock: Clock, totals: readonly (number | null)[], listener: ProgressListener) {
     this.#clock = clock;
     this.#listener = listener;
+    this.#totals = [...totals];
+    this.#positions = totals.map(() => 0);
     this.#reportedAt = clock.monotonic();
   }
 
-  /** Bytes that were there before, or are lost again (negative); they do not count for the speed. */
-  adjust(bytes: number): void {
-    this.#received += bytes;
-    this.#reportedBytes += bytes;
+  /** The file now stands at this byte, however it came there; that does not count for the speed. */
+  start(file: number, from: number, total: number | null): void {
+    const jump = from - (this.#positions[file] ?? 0);
+    this.#positions[file] = from;
+    this.#totals[file] = total ?? this.#totals[file] ?? null;
+    this.#received += jump;
+    this.#reportedBytes += jump;
   }
 
-  add(bytes: number, phase: ModelProgress["phase"], total: number | null): void {
+  add(file: number, bytes: number, phase: ModelProgress["phase"] = "downloading"): void {
+    this.#positions[file] = (this.#positions[file] ?? 0) + bytes;
     this.#received += bytes;
-    if (this.#clock.monotonic() - this.#reportedAt >= REPORT_EVERY_MS) this.report(phase, total);
+    if (this.#clock.monotonic() - this.#reportedAt >= REPORT_EVERY_MS) this.report(phase);
   }
 
-  report(phase: ModelProgress["phase"], total: number | null): void {
+  report(phase: ModelProgress["phase"]): void {
     const now = this.#clock.monotonic();
     const elapsed = now - this.#reportedAt;
     if (elapsed > 0) {
@@ -51,6 +60,15 @@ export class ProgressMeter {
     }
     this.#reportedAt = now;
     this.#reportedBytes = this.#received;
-    this.#listener({ phase, received: this.#received, total, bytesPerSecond: Math.round(this.#speed ?? 0) });
+    this.#listener({
+      phase,
+      received: this.#received,
+      total: this.#total(),
+      bytesPerSecond: Math.round(this.#speed ?? 0),
+    });
+  }
+
+  #total(): number | null {
+    return this.#totals.reduce<number | null>((sum, total) => (sum === null || total === null ? null : sum + total), 0);
   }
 }

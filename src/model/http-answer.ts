@@ -1,0 +1,76 @@
+import { ExoError } from "../core/errors.js";
+
+/** What a server's answer to a (range) request means for the download. */
+export type Answer =
+  /** The body goes on at this byte; 0 means from the beginning, whatever was there before. */
+  | { readonly kind: "body"; readonly from: number; readonly total: number | null; readonly validator: string | null }
+  /** The bytes at hand are the whole file. */
+  | { readonly kind: "complete" }
+  /** The bytes at hand are of no use; ask again from the beginning. */
+  | { readonly kind: "restart"; readonly reason: string; readonly afterMilliseconds: null }
+  | { readonly kind: "retry"; readonly reason: string; readonly afterMilliseconds: number | null };
+
+const RESTART: Answer = { kind: "restart", reason: "the file changed on the server", afterMilliseconds: null };
+
+/** Statuses after which the same request may succeed later. */
+const TRANSIENT = new Set([408, 425, 429, 500, 502, 503, 504]);
+
+const CONTENT_RANGE = /^bytes (?:(?<first>\d+)-(?<last>\d+)|\*)\/(?<size>\d+|\*)$/i;
+
+interface ContentRange {
+  readonly first: number | null;
+  readonly size: number | null;
+}
+
+function contentRange(headers: Headers): ContentRange {
+  const groups = CONTENT_RANGE.exec(headers.get("content-range") ?? "")?.groups;
+  const number = (text: string | undefined): number | null => (/^\d+$/.test(text ?? "") ? Number(text) : null);
+  return { first: number(groups?.first), size: number(groups?.size) };
+}
+
+/** What a later range request can name the version by; a weak ETag does not say that the bytes are the same. */
+export function validatorOf(headers: Headers): string | null {
+  const etag = headers.get("etag");
+  return etag?.startsWith('"') ? etag : headers.get("last-modified");
+}
+
+function contentLength(headers: Headers): number | null {
+  const text = headers.get("content-length") ?? "";
+  return /^\d{1,15}$/.test(text) && headers.get("content-encoding") === null ? Number(text) : null;
+}
+
+function retryAfter(headers: Headers): number | null {
+  const text = headers.get("retry-after") ?? "";
+  return /^\d{1,5}$/.test(text) ? Number(text) * 1000 : null;
+}
+
+/** `asked` is what the request went on from. Statuses that no retry can mend throw `download_failed`. */
+export function interpretAnswer(response: Response, asked: { have: number; validator: string } | null): Answer {
+  const { status, headers } = response;
+  if (status === 200) {
+    return { kind: "body", from: 0, total: contentLength(headers), validator: validatorOf(headers) };
+  }
+  if (status === 206 && asked !== null) {
+    const { first, size } = contentRange(headers);
+    const validator = validatorOf(headers);
+    const sameVersion = validator === null || validator === asked.validator;
+    if (first !== asked.have || !sameVersion) return RESTART;
+    return { kind: "body", from: first, total: size, validator: asked.validator };
+  }
+  if (status === 416 && asked !== null) {
+    return contentRange(headers).size === asked.have ? { kind: "complete" } : RESTART;
+  }
+  if (TRANSIENT.has(status)) {
+    return { kind: "retry", reason: `the server answered ${status}`, afterMilliseconds: retryAfter(headers) };
+  }
+  const { origin, pathname } = new URL(response.url);
+  throw new ExoError(
+    "download_failed",
+    `${origin}${pathname} cannot be fetched: the server answered ${statusText(response)}.`,
+  );
+}
+
+function statusText({ status, statusText: text }: Response): string {
+  if (status === 401 || status === 403) return `${status}, so it is private or asks for a log-in`;
+  return status === 404 || status === 410 ? `${status}, so there is no such file` : `${status} ${text}`.trim();
+}
