@@ -28,6 +28,9 @@ export interface SchedulerStats {
   readonly microBatchesUnderWay: number;
 }
 
+/** Least part of a prompt that must be cached in a slot for it to be preferred. */
+const WORTHWHILE_PREFIX = 0.25;
+
 /** The slots whose rows a micro-batch holds, and for each of its samples the slot that asked for it. */
 interface Flight {
   readonly batch: RingBatch;
@@ -215,18 +218,13 @@ export class Scheduler {
     }
   }
 
+  /** The idle slot that saves most, unless that is little: then the one longest unused, so that long prefixes survive. */
   #bestIdleSlot(job: GenerationJob): Slot | null {
-    let best: Slot | null = null;
-    let bestReuse = -1;
-    for (const slot of this.#slots) {
-      if (!slot.idle) continue;
-      const reuse = this.#options.canTrim ? slot.reusablePrefix(job.promptTokens) : 0;
-      if (best === null || reuse > bestReuse || (reuse === bestReuse && slot.lastUsed < best.lastUsed)) {
-        best = slot;
-        bestReuse = reuse;
-      }
-    }
-    return best;
+    const idle = this.#slots.filter((slot) => slot.idle);
+    const saving = this.#options.canTrim ? greatest(idle, (slot) => slot.reusablePrefix(job.promptTokens)) : null;
+    const saved = saving?.reusablePrefix(job.promptTokens) ?? 0;
+    if (saved >= job.promptTokens.length * WORTHWHILE_PREFIX) return saving;
+    return greatest(idle, (slot) => -slot.lastUsed);
   }
 
   #addDecodeRow(builder: RingBatchBuilder, slot: Slot, slots: Set<Slot>, sampled: Slot[]): void {
@@ -263,4 +261,10 @@ export class Scheduler {
 
 function sampleOf(job: GenerationJob): Omit<SampleRequest, "row"> {
   return { sampler: job.sampler, logprobs: job.logprobs };
+}
+
+/** The first of those for which `measure` is largest. */
+function greatest<Item>(items: readonly Item[], measure: (item: Item) => number): Item | null {
+  const sizes = items.map(measure);
+  return items[sizes.indexOf(Math.max(...sizes))] ?? null;
 }

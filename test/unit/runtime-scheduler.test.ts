@@ -1,0 +1,309 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { ExoError } from "../../src/core/errors.js";
+import { silentLogger } from "../../src/core/ports.js";
+import { KV_OPERATION, KV_OPERATION_NUMBERS } from "../../src/native/bindings.js";
+import { decodeRows, type Row } from "../../src/native/micro-batch.js";
+import type { Sampler } from "../../src/native/sampler.js";
+import type { Sample } from "../../src/native/stage.js";
+import type { RingBatch } from "../../src/runtime/micro-batch.js";
+import type { Pipeline, PipelineResult } from "../../src/runtime/pipeline.js";
+import { Scheduler } from "../../src/runtime/scheduler.js";
+import type { GenerationJob, JobOutcome } from "../../src/runtime/slot.js";
+
+const END_OF_GENERATION = 2;
+const CONTEXT = 64;
+
+/** The scheduler only hands samplers on. */
+const sampler = {} as Sampler;
+
+interface Running {
+  readonly batch: RingBatch;
+  readonly rows: readonly Row[];
+  readonly removed: readonly { readonly sequence: number; readonly from: number }[];
+  finish(tokens: readonly number[]): Promise<void>;
+  fail(error: ExoError): Promise<void>;
+}
+
+/** A pipeline whose micro-batches end when the test says so. It checks that positions follow each other. */
+class HeldPipeline implements Pipeline {
+  readonly broken: ExoError | null = null;
+  readonly running: Running[] = [];
+  readonly #cached = new Map<number, number>();
+  #onBroken: (error: ExoError) => void = () => {};
+
+  constructor(readonly depth: number) {}
+
+  run(batch: RingBatch): Promise<PipelineResult> {
+    const rows = decodeRows(batch.rows);
+    const removed = removals(batch);
+    for (const { sequence, from } of removed) {
+      this.#cached.set(sequence, Math.min(from, this.#cached.get(sequence) ?? 0));
+    }
+    for (const { sequence, position } of rows) {
+      assert.equal(position, this.#cached.get(sequence), "positions of a sequence have no gap");
+      this.#cached.set(sequence, position + 1);
+    }
+    return new Promise((resolve, reject) => {
+      const settle = async (act: () => void): Promise<void> => {
+        this.running.splice(this.running.indexOf(running), 1);
+        act();
+        await new Promise((done) => setImmediate(done));
+      };
+      const running: Running = {
+        batch,
+        rows,
+        removed,
+        finish: (tokens) => settle(() => resolve({ samples: tokens.map(sampleOf), timings: { total: 0, compute: 0 } })),
+        fail: (error) => settle(() => reject(error)),
+      };
+      this.running.push(running);
+    });
+  }
+
+  first(): Running {
+    const [running] = this.running;
+    assert.ok(running !== undefined, "a micro-batch is under way");
+    return running;
+  }
+
+  break(error: ExoError): void {
+    this.#onBroken(error);
+  }
+
+  onBroken(callback: (error: ExoError) => void): void {
+    this.#onBroken = callback;
+  }
+
+  async close(): Promise<void> {}
+}
+
+function removals(batch: RingBatch): { sequence: number; from: number }[] {
+  const list = [];
+  for (let at = 0; at < batch.kvOperations.length; at += KV_OPERATION_NUMBERS) {
+    const [op, sequence = -1, , from = -1] = batch.kvOperations.subarray(at);
+    assert.equal(op, KV_OPERATION.remove);
+    list.push({ sequence, from });
+  }
+  return list;
+}
+
+function sampleOf(token: number): Sample {
+  return { token, isEndOfGeneration: token === END_OF_GENERATION, logprob: null, top: [] };
+}
+
+class RecordedJob implements GenerationJob {
+  readonly sampler = sampler;
+  readonly logprobs = 0;
+  readonly tokens: number[] = [];
+  readonly outcomes: JobOutcome[] = [];
+  readonly #abort = new AbortController();
+  readonly signal = this.#abort.signal;
+  cachedTokens = -1;
+  stopAfter = Number.POSITIVE_INFINITY;
+
+  constructor(
+    readonly promptTokens: readonly number[],
+    readonly maxTokens = CONTEXT - promptTokens.length,
+  ) {}
+
+  cancel(): void {
+    this.#abort.abort();
+  }
+
+  onStarted(cachedTokens: number): void {
+    this.cachedTokens = cachedTokens;
+  }
+
+  onToken(sample: Sample): boolean {
+    this.tokens.push(sample.token);
+    return this.tokens.length < this.stopAfter;
+  }
+
+  onEnd(outcome: JobOutcome): void {
+    this.outcomes.push(outcome);
+  }
+}
+
+function set(options: { depth?: number; slots?: number; microBatch?: number; queue?: number; canTrim?: boolean } = {}) {
+  const pipeline = new HeldPipeline(options.depth ?? 2);
+  let now = 0;
+  const scheduler = new Scheduler({
+    pipeline,
+    slotCount: options.slots ?? 2,
+    contextSize: CONTEXT,
+    microBatchSize: options.microBatch ?? 8,
+    queueLimit: options.queue ?? 2,
+    canTrim: options.canTrim ?? true,
+    clock: { monotonic: () => ++now, wall: () => 0 },
+    logger: silentLogger,
+  });
+  return { pipeline, scheduler };
+}
+
+describe("Scheduler", () => {
+  test("prefills a prompt, then decodes token by token until the model ends", async () => {
+    const { pipeline, scheduler } = set();
+    const job = new RecordedJob([5, 6, 7]);
+    scheduler.submit(job);
+    assert.deepEqual(
+      pipeline.first().rows.map(({ token, output }) => [token, output]),
+      [
+        [5, false],
+        [6, false],
+        [7, true],
+      ],
+    );
+    await pipeline.first().finish([11]);
+    assert.deepEqual(
+      pipeline.first().rows.map(({ position, token }) => [position, token]),
+      [[3, 11]],
+    );
+    await pipeline.first().finish([END_OF_GENERATION]);
+    assert.deepEqual(job.tokens, [11, END_OF_GENERATION]);
+    assert.deepEqual(job.outcomes, [{ kind: "finished", reason: "stop" }]);
+    assert.equal(pipeline.running.length, 0);
+  });
+
+  test("cuts a long prompt into chunks that follow each other without waiting", async () => {
+    const { pipeline, scheduler } = set({ depth: 3, microBatch: 4 });
+    const job = new RecordedJob(Array.from({ length: 10 }, (_, index) => index + 10));
+    scheduler.submit(job);
+    assert.deepEqual(
+      pipeline.running.map(({ rows }) => rows.length),
+      [4, 4, 2],
+    );
+    await pipeline.first().finish([]);
+    await pipeline.first().finish([]);
+    assert.deepEqual(job.tokens, []);
+    await pipeline.first().finish([30]);
+    assert.deepEqual(job.tokens, [30]);
+  });
+
+  test("batches the tokens of running requests and gives the rest of the rows to a new prompt", async () => {
+    const { pipeline, scheduler } = set({ depth: 1, slots: 2, microBatch: 4 });
+    scheduler.submit(new RecordedJob([1, 3]));
+    scheduler.submit(new RecordedJob([4, 5, 6, 7, 8]));
+    await pipeline.first().finish([20]);
+    assert.deepEqual(
+      pipeline.first().rows.map(({ sequence, token }) => [sequence, token]),
+      [
+        [0, 20],
+        [1, 4],
+        [1, 5],
+        [1, 6],
+      ],
+    );
+  });
+
+  test("stops at maxTokens, at the end of the context, and when the job says so", async () => {
+    for (const [job, tokens, reason] of [
+      [new RecordedJob([1], 2), 2, "length"],
+      [
+        new RecordedJob(
+          Array.from({ length: CONTEXT - 2 }, () => 1),
+          100,
+        ),
+        3,
+        "length",
+      ],
+      [Object.assign(new RecordedJob([1]), { stopAfter: 3 }), 3, "stop"],
+    ] as const) {
+      const { pipeline, scheduler } = set({ microBatch: CONTEXT });
+      scheduler.submit(job);
+      while (pipeline.running.length > 0) await pipeline.first().finish([9]);
+      assert.equal(job.tokens.length, tokens);
+      assert.deepEqual(job.outcomes, [{ kind: "finished", reason }]);
+    }
+  });
+
+  test("reuses the longest cached prefix, but always computes the last prompt token", async () => {
+    const { pipeline, scheduler } = set({ slots: 2 });
+    for (const prompt of [
+      [1, 3, 4, 5],
+      [1, 6, 7, 8, 9],
+    ]) {
+      scheduler.submit(new RecordedJob(prompt));
+      await pipeline.first().finish([END_OF_GENERATION]);
+    }
+    const again = new RecordedJob([1, 3, 4, 5]);
+    scheduler.submit(again);
+    assert.equal(again.cachedTokens, 3);
+    assert.deepEqual(pipeline.first().removed, [{ sequence: 0, from: 3 }]);
+    assert.deepEqual(
+      pipeline.first().rows.map(({ position, token }) => [position, token]),
+      [[3, 5]],
+    );
+  });
+
+  test("computes everything where a sequence cannot be trimmed", async () => {
+    const { pipeline, scheduler } = set({ canTrim: false });
+    scheduler.submit(new RecordedJob([1, 3]));
+    await pipeline.first().finish([END_OF_GENERATION]);
+    scheduler.submit(new RecordedJob([1, 3, 4]));
+    assert.equal(pipeline.first().rows.length, 3);
+  });
+
+  test("queues up to its limit, then refuses", async () => {
+    const { pipeline, scheduler } = set({ slots: 1, queue: 1 });
+    const jobs = [new RecordedJob([1]), new RecordedJob([3])];
+    for (const job of jobs) scheduler.submit(job);
+    assert.throws(() => scheduler.submit(new RecordedJob([4])), { name: "ExoError", code: "overloaded" });
+    await pipeline.first().finish([END_OF_GENERATION]);
+    assert.equal(pipeline.first().rows[0]?.token, 3);
+  });
+
+  test("a cancelled request ends within the micro-batch that is under way, and others go on", async () => {
+    const { pipeline, scheduler } = set({ depth: 1 });
+    const [leaving, staying] = [new RecordedJob([1, 3]), new RecordedJob([4])];
+    scheduler.submit(leaving);
+    await pipeline.first().finish([10]);
+    scheduler.submit(staying);
+    leaving.cancel();
+    assert.deepEqual(leaving.outcomes, [], "a stage still works on it");
+    await pipeline.first().finish([11]);
+    assert.deepEqual(leaving.outcomes, [{ kind: "cancelled" }]);
+    assert.deepEqual(leaving.tokens, [10]);
+    await pipeline.first().finish([END_OF_GENERATION]);
+    assert.deepEqual(staying.outcomes, [{ kind: "finished", reason: "stop" }]);
+  });
+
+  test("a request cancelled while it waits never starts; one that comes aborted neither", () => {
+    const { scheduler } = set({ slots: 1 });
+    const [first, waiting, late] = [new RecordedJob([1]), new RecordedJob([3]), new RecordedJob([4])];
+    scheduler.submit(first);
+    scheduler.submit(waiting);
+    waiting.cancel();
+    late.cancel();
+    scheduler.submit(late);
+    assert.deepEqual(waiting.outcomes, [{ kind: "cancelled" }]);
+    assert.deepEqual(late.outcomes, [{ kind: "cancelled" }]);
+    assert.equal(waiting.cachedTokens, -1);
+  });
+
+  test("a failed micro-batch fails its requests only, and its slots are emptied before they are used again", async () => {
+    const { pipeline, scheduler } = set({ depth: 1, slots: 1 });
+    const failing = new RecordedJob([1, 3, 4]);
+    scheduler.submit(failing);
+    const next = new RecordedJob([1, 3, 4]);
+    scheduler.submit(next);
+    const error = new ExoError("context_exceeded", "no room");
+    await pipeline.first().fail(error);
+    assert.deepEqual(failing.outcomes, [{ kind: "failed", error }]);
+    assert.deepEqual(pipeline.first().removed, [{ sequence: 0, from: 0 }]);
+    assert.equal(pipeline.first().rows.length, 3);
+    await pipeline.first().finish([END_OF_GENERATION]);
+    assert.deepEqual(next.outcomes, [{ kind: "finished", reason: "stop" }]);
+  });
+
+  test("when the pipeline breaks every request ends with the reason, and none is taken", async () => {
+    const { pipeline, scheduler } = set({ slots: 1 });
+    const jobs = [new RecordedJob([1]), new RecordedJob([3])];
+    for (const job of jobs) scheduler.submit(job);
+    const error = new ExoError("stage_lost", "gone");
+    pipeline.break(error);
+    await pipeline.first().fail(error);
+    for (const job of jobs) assert.deepEqual(job.outcomes, [{ kind: "failed", error }]);
+    assert.throws(() => scheduler.submit(new RecordedJob([4])), { code: "stage_lost" });
+  });
+});
