@@ -82,10 +82,16 @@ function sentenceOf(failure: ServiceError | StatusObject, peer: string): string 
       return `${peer} does not offer this service (${failure.details}); is it an exo-native node of the same release?`;
     case Status.UNAVAILABLE:
     case Status.UNKNOWN:
-      return `${peer} cannot be reached: ${failure.details}. Check that exo-native runs there, the address, and that both sides use the same encryption.`;
+      return `${peer} cannot be reached (${reasonIn(failure.details)}); check that exo-native runs there, the address, and that both sides use the same encryption.`;
     default:
       return `${peer} failed: ${failure.details}`;
   }
+}
+
+/** gRPC wraps what the socket said: `No connection established. Last error: … (time). Resolution note: …`. */
+function reasonIn(details: string): string {
+  const wrapped = /Last error: (?:Error: )?(.+?)(?: \(\d{4}-[^)]*\))?\.?\s+Resolution note/s.exec(details);
+  return (wrapped?.[1] ?? details).trim();
 }
 
 /** Half a surrogate pair would make the header's encoding throw. */

@@ -58,14 +58,22 @@ export class TransportServer implements Service {
     this.#server = null;
     if (server === null) return;
     this.#options.hops.close();
-    await new Promise<void>((resolve) => {
-      const force = setTimeout(() => server.forceShutdown(), STOP_GRACE_MS);
-      server.tryShutdown(() => {
-        clearTimeout(force);
-        resolve();
-      });
-    });
+    await stopWithin(server, STOP_GRACE_MS);
   }
+}
+
+/** A connection that never spoke HTTP/2 keeps `tryShutdown` waiting for ever, also after `forceShutdown`. */
+function stopWithin(server: GrpcServer, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const force = setTimeout(() => {
+      server.forceShutdown();
+      resolve();
+    }, graceMs);
+    server.tryShutdown(() => {
+      clearTimeout(force);
+      resolve();
+    });
+  });
 }
 
 function bind(server: GrpcServer, listen: HostPort, credentials: TransportCredentials): Promise<number> {
