@@ -44,7 +44,7 @@ function placeWith({ model, nodes, ring, layers }: PlaceOptions, contextSize: nu
     slots: ring.slots,
     kvType: ring.kvTypeK,
     ubatch: ring.microBatchSize,
-    flashAttention: ring.flashAttention,
+    flashAttention: ring.flashAttention !== "off",
   };
   const topology = topologyOf(nodes);
   const plan = placeModel({ model: model.id, info: model.info, topology, needs, head: head.id, layers });
