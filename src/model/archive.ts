@@ -1,4 +1,4 @@
-import { type FileHandle, open, rename } from "node:fs/promises";
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { list, type ReadEntry } from "tar";
 import { ExoError } from "../core/errors.js";
 import { diskError } from "./disk-error.js";
@@ -25,10 +25,13 @@ export async function joinArchivedFiles(
   try {
     for (const part of parts) await append(part, output, destination, signal);
     await output.sync();
+    await rename(joining, destination);
+  } catch (thrown) {
+    await rm(joining, { force: true });
+    throw thrown;
   } finally {
     await output.close();
   }
-  await rename(joining, destination);
 }
 
 async function append(part: ArchivedFile, output: FileHandle, destination: string, signal: AbortSignal): Promise<void> {

@@ -1,8 +1,8 @@
 import { type FileHandle, mkdir, open, rename } from "node:fs/promises";
 import { dirname } from "node:path";
-import { formatByteSize } from "../config/byte-size.js";
 import { ExoError } from "../core/errors.js";
 import { diskError } from "./disk-error.js";
+import { checkDiskSpace } from "./disk-space.js";
 import type { DownloadIo } from "./download-io.js";
 import { type Answer, interpretAnswer } from "./http-answer.js";
 import { clearPartState, discardPart, type PartAtHand, partPath, readPartState, writePartState } from "./part-state.js";
@@ -118,7 +118,7 @@ async function receive(
 ): Promise<Outcome> {
   const { from, total, validator } = answer;
   at.position = from;
-  await checkRoom(request, io, from, total);
+  await checkSize(request, io, from, total);
   const file = await openPart(request.destination, from);
   try {
     if (validator !== null) await writePartState(request.destination, { url: request.url, validator, total });
@@ -137,19 +137,13 @@ async function receive(
   return finish(request, at.position);
 }
 
-async function checkRoom(request: DownloadRequest, io: DownloadIo, from: number, total: number | null): Promise<void> {
+async function checkSize(request: DownloadRequest, io: DownloadIo, from: number, total: number | null): Promise<void> {
   if (total === null) return;
   if (request.bytes !== null && total !== request.bytes) {
     await discardPart(request.destination);
     throw failed(request, `the server has ${total} bytes where ${request.bytes} are expected`);
   }
-  const free = await io.freeBytes(dirname(request.destination));
-  if (total - from <= free) return;
-  throw new ExoError(
-    "disk_full",
-    `${shown(request.url)} needs ${formatByteSize(total - from)} more in ${dirname(request.destination)}, ` +
-      `where ${formatByteSize(free)} are free. Free some space, or set EXO_NATIVE_HOME to a larger disk.`,
-  );
+  await checkDiskSpace(shown(request.url), total - from, dirname(request.destination), io);
 }
 
 /** From byte 0 an earlier part is of no use, and its state must be gone before its bytes are. */

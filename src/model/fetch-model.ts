@@ -3,11 +3,13 @@ import { join } from "node:path";
 import { ExoError } from "../core/errors.js";
 import type { Logger } from "../core/ports.js";
 import { joinArchivedFiles } from "./archive.js";
+import { checkDiskSpace } from "./disk-space.js";
 import { download } from "./download.js";
 import type { DownloadIo } from "./download-io.js";
 import { hashFile, matchesIntegrity } from "./file-hash.js";
 import type { StoredFile } from "./manifest.js";
 import { type NpmCli, packageOf } from "./npm-cli.js";
+import { partPath } from "./part-state.js";
 import { type ProgressListener, ProgressMeter } from "./progress.js";
 import { type RemoteFile, type RemoteSpec, remoteFiles, remoteSizes } from "./remote-source.js";
 
@@ -32,6 +34,7 @@ export interface FetchTools {
 export async function fetchModel(request: FetchRequest, tools: FetchTools): Promise<readonly StoredFile[]> {
   const files = await remoteFiles(request.spec, tools.npm, request.signal);
   const sizes = await remoteSizes(files, tools.io, request.signal);
+  if (request.spec.kind === "npm") await checkRoomToUnpack(request, files, sizes, tools.io);
   const meter = new ProgressMeter(tools.io.clock, sizes, request.onProgress);
   meter.report("downloading");
   for (const [index, file] of files.entries()) await fetchFile(file, index, request, tools, meter);
@@ -44,6 +47,22 @@ export async function fetchModel(request: FetchRequest, tools: FetchTools): Prom
     );
   await unpack(request, files);
   return check(request, [request.fileName], tools);
+}
+
+/** While the archives are joined, they and the model are on the disk together. */
+async function checkRoomToUnpack(
+  request: FetchRequest,
+  files: readonly RemoteFile[],
+  sizes: readonly (number | null)[],
+  io: DownloadIo,
+): Promise<void> {
+  const archives = sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
+  const paths = files.map(({ name }) => join(request.directory, name));
+  const present = await Promise.all(
+    paths.map(async (path) => (await sizeOf(path)) ?? (await sizeOf(partPath(path))) ?? 0),
+  );
+  const missing = Math.max(0, archives - present.reduce((sum, size) => sum + size, 0));
+  await checkDiskSpace(request.fileName, missing + (request.expected?.bytes ?? archives), request.directory, io);
 }
 
 async function fetchFile(

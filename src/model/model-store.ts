@@ -9,7 +9,7 @@ import { fetchModel } from "./fetch-model.js";
 import { hashFile } from "./file-hash.js";
 import { withFileLock } from "./file-lock.js";
 import { readGgufInfo } from "./gguf-info.js";
-import { writeManifest } from "./manifest.js";
+import { type StoredFile, writeManifest } from "./manifest.js";
 import {
   type CachedModel,
   type CacheEntry,
@@ -22,7 +22,7 @@ import { type NpmCli, systemNpmCli } from "./npm-cli.js";
 import type { ProgressListener } from "./progress.js";
 import type { RemoteSpec } from "./remote-source.js";
 import type { ResolvedModel, ResolveOptions } from "./resolved-model.js";
-import { publishProgress, readPublishedProgress, withdrawProgress } from "./shared-progress.js";
+import { readPublishedProgress, SharedProgress } from "./shared-progress.js";
 import { fileNameOf, formatModelSpec, modelIdOf, parseModelSpec } from "./spec.js";
 
 export interface ModelStoreOptions {
@@ -187,18 +187,23 @@ export class ModelStore {
     const base = { spec: formatModelSpec(spec), id: known?.alias ?? modelIdOf(spec) };
     await makeDirectory(directory);
     await writeManifest(directory, { ...base, completedAt: null, files: [] });
+    const shared = new SharedProgress(directory);
     const onProgress: ProgressListener = (progress) => {
       listener(progress);
-      void publishProgress(directory, progress);
+      shared.publish(progress);
     };
     const fileName = known?.fileName ?? fileNameOf(spec);
     const request = { spec, directory, fileName, expected: known, signal, onProgress };
-    const files = await fetchModel(request, { io: this.#io, npm: this.#npm, logger: this.#logger });
-    await withdrawProgress(directory);
-    const completedAt = new Date(this.#io.clock.wall()).toISOString();
-    const manifest = { ...base, completedAt, files: [...files] };
-    await writeManifest(directory, manifest);
-    return { directory, manifest, complete: true };
+    try {
+      const files = await fetchModel(request, { io: this.#io, npm: this.#npm, logger: this.#logger });
+      await refuseOtherFiles(directory, files);
+      const completedAt = new Date(this.#io.clock.wall()).toISOString();
+      const manifest = { ...base, completedAt, files: [...files] };
+      await writeManifest(directory, manifest);
+      return { directory, manifest, complete: true };
+    } finally {
+      await shared.withdraw();
+    }
   }
 
   #locked<Result>(
@@ -218,4 +223,14 @@ async function describeModel(
   const info = await readGgufInfo(model.path);
   const bytes = info.files.reduce((sum, file) => sum + file.bytes, 0);
   return { ...model, bytes, info, defaults: known?.defaults ?? {}, licence: known?.licence ?? null };
+}
+
+/** What a server sends with status 200 need not be a model; such files are not kept. */
+async function refuseOtherFiles(directory: string, files: readonly StoredFile[]): Promise<void> {
+  try {
+    await readGgufInfo(join(directory, files[0]?.name ?? ""));
+  } catch (thrown) {
+    for (const { name } of files) await rm(join(directory, name), { force: true });
+    throw thrown;
+  }
 }

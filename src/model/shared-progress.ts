@@ -14,11 +14,6 @@ function progressPath(directory: string): string {
   return join(directory, "progress.json");
 }
 
-export async function publishProgress(directory: string, progress: ModelProgress): Promise<void> {
-  // For display only: a disk that cannot be written shows itself where it matters.
-  await writeFile(progressPath(directory), JSON.stringify(progress)).catch(() => {});
-}
-
 /** `null` when nothing is published, or it is just being written. */
 export async function readPublishedProgress(directory: string): Promise<ModelProgress | null> {
   try {
@@ -28,6 +23,28 @@ export async function readPublishedProgress(directory: string): Promise<ModelPro
   }
 }
 
-export async function withdrawProgress(directory: string): Promise<void> {
-  await rm(progressPath(directory), { force: true });
+/** The writing side. */
+export class SharedProgress {
+  readonly #path: string;
+  #writing: Promise<void> | null = null;
+
+  constructor(directory: string) {
+    this.#path = progressPath(directory);
+  }
+
+  /** Leaves out a report that comes while an earlier one is being written. */
+  publish(progress: ModelProgress): void {
+    if (this.#writing !== null) return;
+    this.#writing = writeFile(this.#path, JSON.stringify(progress))
+      // For display only: a disk that cannot be written shows itself where it matters.
+      .catch(() => {})
+      .finally(() => {
+        this.#writing = null;
+      });
+  }
+
+  async withdraw(): Promise<void> {
+    await this.#writing;
+    await rm(this.#path, { force: true });
+  }
 }
