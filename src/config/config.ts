@@ -51,8 +51,6 @@ export interface Settings {
   readonly ubatch: number;
   readonly kv: KvType;
   readonly wire: WireType;
-  /** Milliseconds that a stage may take to answer. */
-  readonly hopTimeout: number;
   readonly flashAttention: FlashAttentionMode;
   readonly strategy: Strategy;
   readonly minNodes: number;

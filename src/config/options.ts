@@ -12,7 +12,6 @@ import {
   STRATEGIES,
   WIRE_TYPES,
 } from "./config.js";
-import { parseDuration } from "./duration.js";
 import { parseLayerAssignments } from "./layer-assignment.js";
 import { listOf, type Option, parsed, toggle, wholeNumber } from "./option.js";
 
@@ -171,14 +170,6 @@ export const OPTIONS: { readonly [Key in keyof Settings]: Option<Settings[Key]> 
     expects: oneOf(WIRE_TYPES),
     schema: z.enum(WIRE_TYPES),
     default: "f32",
-  },
-  hopTimeout: {
-    flag: "hop-timeout",
-    argument: "time",
-    description: "give up on a stage that has not answered for this long, e.g. 30s",
-    expects: 'a time such as "30s" or "500ms"',
-    schema: parsed(parseDuration).pipe(z.number().min(100)),
-    default: 30_000,
   },
   flashAttention: {
     flag: "flash-attention",

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { formatHostPort, type HostPort } from "../config/address.js";
 import { ExoError } from "../core/errors.js";
 import type { Logger } from "../core/ports.js";
@@ -5,12 +6,18 @@ import type { DiscoveredPeer, Discovery, PeerProbe } from "./discovery.js";
 
 export interface StaticDiscoveryOptions {
   /** From `--peer`, `EXO_NATIVE_PEER` or the configuration file. */
-  readonly addresses: readonly HostPort[];
+  readonly peers: readonly HostPort[];
   readonly probe: PeerProbe;
-  /** Rejects when the signal aborts. */
-  sleep(milliseconds: number, signal: AbortSignal): Promise<void>;
   readonly logger: Logger;
+  /** Rejects when the signal aborts. Default: real time. */
+  readonly sleep?: Sleep;
 }
+
+type Sleep = (milliseconds: number, signal: AbortSignal) => Promise<void>;
+
+const realSleep: Sleep = async (milliseconds, signal) => {
+  await delay(milliseconds, undefined, { signal });
+};
 
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5000;
@@ -20,15 +27,19 @@ const UNUSED_PAUSE_MS = 15_000;
 /** Peers at addresses that the user named: each is asked until it answers, and again when it was lost. */
 export class StaticDiscovery implements Discovery {
   readonly name = "static discovery";
-  readonly #options: StaticDiscoveryOptions;
+  readonly #probe: PeerProbe;
+  readonly #logger: Logger;
+  readonly #sleep: Sleep;
   readonly #peers: Map<string, DiscoveredPeer>;
   readonly #listeners = new Set<(peer: DiscoveredPeer) => void>();
   readonly #searches = new Map<string, Promise<void>>();
   #stopping: AbortController | null = null;
 
   constructor(options: StaticDiscoveryOptions) {
-    this.#options = options;
-    this.#peers = new Map(options.addresses.map((address) => [formatHostPort(address), unseen(address)]));
+    this.#probe = options.probe;
+    this.#logger = options.logger;
+    this.#sleep = options.sleep ?? realSleep;
+    this.#peers = new Map(options.peers.map((address) => [formatHostPort(address), unseen(address)]));
   }
 
   async start(): Promise<void> {
@@ -61,20 +72,27 @@ export class StaticDiscovery implements Discovery {
     this.#search(key);
   }
 
-  /** One search per address at a time. */
+  /** One search per address at a time; a peer lost while its search was ending is searched again. */
   #search(key: string): void {
     const signal = this.#stopping?.signal;
     if (signal === undefined || signal.aborted || this.#searches.has(key)) return;
-    const search = this.#askUntilReached(key, signal).finally(() => this.#searches.delete(key));
+    const search = this.#askUntilReached(key, signal).finally(() => {
+      this.#searches.delete(key);
+      if (!this.#isReachable(key)) this.#search(key);
+    });
     this.#searches.set(key, search);
+  }
+
+  #isReachable(key: string): boolean {
+    return this.#peers.get(key)?.state === "reachable";
   }
 
   async #askUntilReached(key: string, signal: AbortSignal): Promise<void> {
     let pause = FIRST_PAUSE_MS;
     while (!signal.aborted) {
       const peer = await this.#ask(key, signal);
-      if (peer === null || peer.state === "reachable") return;
-      await this.#options.sleep(peer.state === "unused" ? UNUSED_PAUSE_MS : pause, signal).catch(() => {});
+      if (peer === null || this.#isReachable(key)) return;
+      await this.#sleep(peer.state === "unused" ? UNUSED_PAUSE_MS : pause, signal).catch(() => {});
       pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
     }
   }
@@ -84,14 +102,14 @@ export class StaticDiscovery implements Discovery {
     const before = this.#peers.get(key);
     if (before === undefined) return null;
     const { address } = before;
-    const after = await this.#options.probe(address, signal).then(
+    const after = await this.#probe(address, signal).then(
       (identity): DiscoveredPeer => ({ address, source: "static", state: "reachable", identity, reason: null }),
       (thrown: unknown) => failedProbe(before, ExoError.from(thrown)),
     );
     if (signal.aborted) return null;
     this.#peers.set(key, after);
     if (after.reason !== null && after.reason !== before.reason) {
-      this.#options.logger.warn({ peer: key }, after.reason);
+      this.#logger.warn({ peer: key }, after.reason);
     }
     if (after.state === "reachable") for (const listener of this.#listeners) listener(after);
     return after;
