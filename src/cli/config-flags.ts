@@ -1,0 +1,98 @@
+import { type Command, Option as Flag } from "commander";
+import { formatHostPort } from "../config/address.js";
+import type { Config, Settings } from "../config/config.js";
+import { loadConfig } from "../config/load.js";
+import type { Option } from "../config/option.js";
+import { OPTIONS } from "../config/options.js";
+import { asUsage } from "./failure.js";
+import type { CliIo } from "./terminal/cli-io.js";
+
+export type SettingKey = keyof Settings;
+
+/** Settings that every command knows. */
+export const COMMON_SETTINGS: readonly SettingKey[] = ["logLevel", "logFormat"];
+
+export const ALL_SETTINGS: readonly SettingKey[] = Object.keys(OPTIONS) as SettingKey[];
+
+/** Under which heading of the help a setting stands. */
+const GROUPS: Readonly<Record<SettingKey, string>> = {
+  model: "Options:",
+  http: "Options:",
+  grpc: "Options:",
+  name: "Options:",
+  apiKey: "Options:",
+  peer: "Other nodes:",
+  open: "Other nodes:",
+  join: "Other nodes:",
+  discovery: "Other nodes:",
+  minNodes: "Placement:",
+  layers: "Placement:",
+  strategy: "Placement:",
+  wire: "Placement:",
+  memory: "Computing:",
+  device: "Computing:",
+  threads: "Computing:",
+  ctx: "Computing:",
+  slots: "Computing:",
+  queue: "Computing:",
+  ubatch: "Computing:",
+  kv: "Computing:",
+  flashAttention: "Computing:",
+  logLevel: "Settings and log:",
+  logFormat: "Settings and log:",
+};
+
+/** Gives a command the flags of these settings, and `--config`. The table in `config/` is their one source. */
+export function addConfigFlags(command: Command, keys: readonly SettingKey[]): Command {
+  for (const key of keys) {
+    const option: Option<unknown> = OPTIONS[key];
+    const heading = GROUPS[key];
+    if (option.positional !== true) command.addOption(flagOf(option).helpGroup(heading));
+    if (key === "discovery") {
+      command.addOption(new Flag("--no-discovery", "look for no other nodes").helpGroup(heading));
+    }
+  }
+  const config = new Flag("--config <file>", "read settings from this JSON file");
+  return command.addOption(config.helpGroup(GROUPS.logLevel));
+}
+
+/** The settings that hold for a command: its flags, else the environment, else the file, else the defaults. */
+export function readConfig(options: Readonly<Record<string, unknown>>, io: CliIo): Promise<Config> {
+  return asUsage(() => loadConfig({ flags: options, env: io.env }));
+}
+
+function flagOf(option: Option<unknown>): Flag {
+  const argument = option.argument === null ? "" : ` <${option.argument}>`;
+  const flag = new Flag(`--${option.flag}${argument}`, withDefault(option));
+  return option.repeatable === true ? flag.argParser(collect) : flag;
+}
+
+function collect(value: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), value];
+}
+
+function withDefault(option: Option<unknown>): string {
+  const text = defaultText(option.default);
+  return text === "" || option.description.includes("(default:")
+    ? option.description
+    : `${option.description} (default: ${text})`;
+}
+
+function defaultText(value: unknown): string {
+  if (typeof value === "string" || typeof value === "number") return String(value);
+  if (Array.isArray(value)) return value.map(defaultText).join(",");
+  return isListenAddress(value) ? formatListen(value) : "";
+}
+
+interface Listen {
+  readonly host: string | null;
+  readonly port: number;
+}
+
+function isListenAddress(value: unknown): value is Listen {
+  return typeof value === "object" && value !== null && "host" in value && "port" in value;
+}
+
+function formatListen({ host, port }: Listen): string {
+  return host === null ? `:${port}` : formatHostPort({ host, port });
+}

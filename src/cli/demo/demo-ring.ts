@@ -1,0 +1,60 @@
+import { availableParallelism } from "node:os";
+import { ExoError } from "../../core/errors.js";
+import { ChildNode } from "./child-node.js";
+import { choosePorts } from "./free-ports.js";
+
+/** HTTP and gRPC of the first node, then of the second. */
+const WANTED_PORTS = [52_415, 52_416, 52_417, 52_418];
+
+/** Settings for a node of one's own must not reach both nodes of the demo; these may. */
+const KEPT_VARIABLES = ["EXO_NATIVE_HOME", "EXO_NATIVE_GGML"];
+
+/** Two nodes on this machine, each a process of its own, that share one model. */
+export class DemoRing {
+  readonly url: URL;
+  readonly #nodes: readonly ChildNode[];
+
+  private constructor(url: URL, nodes: readonly ChildNode[]) {
+    this.url = url;
+    this.#nodes = nodes;
+  }
+
+  static async start(model: string, env: NodeJS.ProcessEnv): Promise<DemoRing> {
+    const [headHttp = 0, headGrpc = 0, tailHttp = 0, tailGrpc = 0] = await choosePorts(WANTED_PORTS);
+    const nodeEnv = ownEnvironment(env);
+    const tail = new ChildNode("node-b", nodeArguments("node-b", tailHttp, tailGrpc, headGrpc), nodeEnv);
+    const headArguments = nodeArguments("node-a", headHttp, headGrpc, tailGrpc);
+    const head = new ChildNode("node-a", [model, "--min-nodes", "2", ...headArguments], nodeEnv);
+    return new DemoRing(new URL(`http://127.0.0.1:${headHttp}`), [head, tail]);
+  }
+
+  /** Rejects with which node ended and why, when one ends that was not asked to. */
+  async broken(): Promise<never> {
+    const { name, reason } = await Promise.race(
+      this.#nodes.map(async (node) => ({ name: node.name, reason: await node.ended })),
+    );
+    throw new ExoError("stage_lost", `The node ${name} went away: ${reason}.`);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#nodes.map((node) => node.stop()));
+  }
+}
+
+function nodeArguments(name: string, http: number, grpc: number, peer: number): readonly string[] {
+  // Half the processors each, so that the two do not fight for them.
+  const threads = Math.max(1, Math.floor(availableParallelism() / 2));
+  return [
+    ...["--name", name],
+    ...["--http", `127.0.0.1:${http}`],
+    ...["--grpc", `127.0.0.1:${grpc}`],
+    ...["--peer", `127.0.0.1:${peer}`],
+    ...["--threads", String(threads)],
+    ...["--log-level", "warn", "--log-format", "json"],
+  ];
+}
+
+function ownEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const kept = ([name]: [string, unknown]) => !name.startsWith("EXO_NATIVE_") || KEPT_VARIABLES.includes(name);
+  return Object.fromEntries(Object.entries(env).filter(kept));
+}

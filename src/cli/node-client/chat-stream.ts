@@ -1,0 +1,95 @@
+import { createParser } from "eventsource-parser";
+import { z } from "zod";
+import { ExoError } from "../../core/errors.js";
+import { failureIn } from "./api-failure.js";
+
+/** One piece of an answer, in the order in which the model writes it. `end` comes once, last. */
+export type ChatPiece =
+  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "reasoning"; readonly text: string }
+  | { readonly type: "end"; readonly finishReason: string; readonly numbers: AnswerNumbers | null };
+
+/** As the head measured them. */
+export interface AnswerNumbers {
+  readonly promptTokens: number;
+  readonly cachedTokens: number;
+  readonly answerTokens: number;
+  readonly prefillSeconds: number;
+  readonly tokensPerSecond: number;
+}
+
+const chunkSchema = z.object({
+  choices: z.array(
+    z.object({
+      delta: z.object({ content: z.string().nullish(), reasoning_content: z.string().nullish() }).nullish(),
+      finish_reason: z.string().nullish(),
+    }),
+  ),
+  timings: z
+    .object({
+      cache_n: z.number(),
+      prompt_n: z.number(),
+      prompt_ms: z.number(),
+      predicted_n: z.number(),
+      predicted_per_second: z.number(),
+    })
+    .nullish(),
+});
+
+type Chunk = z.output<typeof chunkSchema>;
+
+/** Reads the server-sent events of `/v1/chat/completions`. Throws what an error event tells. */
+export async function* readChatStream(body: ReadableStream<Uint8Array>): AsyncGenerator<ChatPiece, void, void> {
+  let ended = false;
+  for await (const data of eventData(body)) {
+    if (data === "[DONE]") break;
+    for (const piece of piecesOf(parseChunk(data))) {
+      ended ||= piece.type === "end";
+      yield piece;
+    }
+  }
+  if (!ended) throw new ExoError("internal", "The node hung up before the answer had ended; its log may say why.");
+}
+
+async function* eventData(body: ReadableStream<Uint8Array>): AsyncGenerator<string, void, void> {
+  const waiting: string[] = [];
+  const parser = createParser({ onEvent: (event) => waiting.push(event.data) });
+  const decoder = new TextDecoder();
+  for await (const bytes of body) {
+    parser.feed(decoder.decode(bytes, { stream: true }));
+    yield* waiting.splice(0);
+  }
+}
+
+function parseChunk(data: string): Chunk {
+  let value: unknown;
+  try {
+    value = JSON.parse(data);
+  } catch (thrown) {
+    throw new ExoError("internal", "The node sent an event that is not JSON.", { cause: thrown });
+  }
+  const failure = failureIn(value);
+  if (failure !== null) throw failure;
+  const result = chunkSchema.safeParse(value);
+  if (result.success) return result.data;
+  throw new ExoError("internal", "The node sent an event that is not a chat chunk.", { cause: result.error });
+}
+
+function* piecesOf({ choices, timings }: Chunk): Generator<ChatPiece, void, void> {
+  for (const { delta, finish_reason } of choices) {
+    if (delta?.reasoning_content) yield { type: "reasoning", text: delta.reasoning_content };
+    if (delta?.content) yield { type: "text", text: delta.content };
+    if (finish_reason) yield { type: "end", finishReason: finish_reason, numbers: numbersOf(timings ?? null) };
+  }
+}
+
+function numbersOf(timings: NonNullable<Chunk["timings"]> | null): AnswerNumbers | null {
+  if (timings === null) return null;
+  return {
+    promptTokens: timings.prompt_n + timings.cache_n,
+    cachedTokens: timings.cache_n,
+    answerTokens: timings.predicted_n,
+    prefillSeconds: timings.prompt_ms / 1000,
+    tokensPerSecond: timings.predicted_per_second,
+  };
+}

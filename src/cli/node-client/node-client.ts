@@ -1,0 +1,103 @@
+import { z } from "zod";
+import { ExoError } from "../../core/errors.js";
+import { failureOf } from "./api-failure.js";
+import { type ChatPiece, readChatStream } from "./chat-stream.js";
+import { type ClusterDocument, clusterDocument } from "./cluster-document.js";
+
+/** A node on this machine or in the same house answers well within this. Milliseconds. */
+const QUICK = 5000;
+
+const modelList = z.object({
+  data: z.array(z.looseObject({ id: z.string(), aliases: z.array(z.string()).optional() })),
+});
+
+export interface ListedModel {
+  readonly id: string;
+  readonly aliases: readonly string[];
+}
+
+/** What `/v1/chat/completions` is sent, without the fields that say how to stream. */
+export interface ChatRequest {
+  readonly model: string;
+  readonly messages: readonly { readonly role: string; readonly content: string }[];
+  readonly [field: string]: unknown;
+}
+
+/** A running node, over its HTTP API. Every failure is an `ExoError`; `peer_unreachable` when nothing answers. */
+export class NodeClient {
+  readonly url: URL;
+  readonly #headers: Readonly<Record<string, string>>;
+
+  constructor(url: URL, apiKey: string | null) {
+    this.url = url;
+    this.#headers = apiKey === null ? {} : { authorization: `Bearer ${apiKey}` };
+  }
+
+  /** Whether an exo-native node (or anything that answers /healthz with 2xx) is there. */
+  async isThere(): Promise<boolean> {
+    try {
+      const response = await fetch(new URL("/healthz", this.url), { signal: AbortSignal.timeout(QUICK) });
+      await response.body?.cancel();
+      return response.ok;
+    } catch {
+      return false;
+    }
+  }
+
+  async models(): Promise<readonly ListedModel[]> {
+    const { data } = await this.#get("/v1/models", modelList);
+    return data.map(({ id, aliases }) => ({ id, aliases: aliases ?? [] }));
+  }
+
+  async cluster(): Promise<ClusterDocument> {
+    return this.#get("/cluster", clusterDocument);
+  }
+
+  /** The answer as it is written. Aborting the signal hangs up, which frees the slot. */
+  async *chat(request: ChatRequest, signal: AbortSignal): AsyncGenerator<ChatPiece, void, void> {
+    const response = await this.#send("/v1/chat/completions", {
+      method: "POST",
+      headers: { ...this.#headers, "content-type": "application/json" },
+      body: JSON.stringify({ ...request, stream: true, stream_options: { include_usage: true } }),
+      signal,
+    });
+    if (response.body === null) throw new ExoError("internal", `${this.url.origin} sent an empty answer.`);
+    yield* readChatStream(response.body);
+  }
+
+  async #get<Value>(path: string, schema: z.ZodType<Value>): Promise<Value> {
+    const response = await this.#send(path, { headers: this.#headers, signal: AbortSignal.timeout(QUICK) });
+    const result = schema.safeParse(await response.json().catch(() => null));
+    if (result.success) return result.data;
+    const where = result.error.issues[0]?.path.join(".") || "its root";
+    throw new ExoError(
+      "peer_incompatible",
+      `What ${this.url.origin}${path} answers is not what this version expects (at ${where}); is it an exo-native node?`,
+    );
+  }
+
+  async #send(path: string, init: RequestInit): Promise<Response> {
+    const url = new URL(path, this.url);
+    let response: Response;
+    try {
+      response = await fetch(url, init);
+    } catch (thrown) {
+      if (init.signal?.aborted === true && !isTimeout(init.signal.reason)) throw thrown;
+      throw unreachable(this.url, thrown);
+    }
+    if (response.ok) return response;
+    throw failureOf(response.status, await response.text().catch(() => ""), url);
+  }
+}
+
+function isTimeout(reason: unknown): boolean {
+  return reason instanceof DOMException && reason.name === "TimeoutError";
+}
+
+function unreachable(url: URL, cause: unknown): ExoError {
+  return new ExoError(
+    "peer_unreachable",
+    `No node answers at ${url.origin}. Start one with "npx exo-native serve", or name another with --url.`,
+    { cause },
+  );
+}

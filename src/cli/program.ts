@@ -1,0 +1,151 @@
+import { styleText } from "node:util";
+import { Command, Option as Flag } from "commander";
+import { packageVersion } from "../core/package.js";
+import { addSamplingFlags } from "./chat/sampling-flags.js";
+import { ALL_SETTINGS, addConfigFlags, COMMON_SETTINGS, type SettingKey } from "./config-flags.js";
+import type { CliIo } from "./terminal/cli-io.js";
+
+const DESCRIPTION =
+  "Run one quantized GGUF model across the machines you own: a ring of llama.cpp layer ranges behind one " +
+  "OpenAI-compatible endpoint.";
+
+/** What `run` needs of a node's settings when it has to be the node itself. */
+const RUN_SETTINGS: readonly SettingKey[] = [
+  ...(["memory", "device", "threads", "ctx", "ubatch", "kv", "flashAttention", "apiKey"] as const),
+  ...COMMON_SETTINGS,
+];
+
+const EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 bad usage.";
+const SETTINGS_NOTE =
+  "Every option is also an environment variable (--min-nodes: EXO_NATIVE_MIN_NODES)\n" +
+  "and a key of the configuration file (~/.config/exo-native/config.json), e.g.\n" +
+  '{"min-nodes": 2}. An option wins over the environment, which wins over the file.';
+
+/** The command line. Commands load their code when they run, so that help and version come at once. */
+export function createProgram(io: CliIo): Command {
+  const program = new Command("exo-native")
+    .description(DESCRIPTION)
+    .version(packageVersion(), "-v, --version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .helpCommand("help [command]", "print the help of a command")
+    .exitOverride()
+    .showHelpAfterError("(--help says more)")
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: (text) => void io.stderr.write(text),
+    })
+    .configureHelp({ styleTitle: (title) => styleText("bold", title), showGlobalOptions: false })
+    .addHelpText("after", `\n${examples("npm start", "exo-native serve tinyllama", "exo-native run tinyllama")}`)
+    .addHelpText("after", `\n${EXIT_CODES}`);
+  addServe(program, io);
+  addRun(program, io);
+  addStatus(program, io);
+  addModels(program, io);
+  addDemo(program, io);
+  return program;
+}
+
+function addServe(program: Command, io: CliIo): void {
+  const command = program.command("serve").description("start a node; with a model, place it as soon as it can be");
+  command.argument("[model]", "a path to a .gguf file, an https: or npm: spec, or a known name such as tinyllama");
+  addConfigFlags(command, ALL_SETTINGS)
+    .addHelpText(
+      "after",
+      `\n${examples(
+        "exo-native serve tinyllama",
+        "exo-native serve ./model.gguf --open --min-nodes 2      # on the first machine",
+        "exo-native serve --open --peer 192.168.1.20             # on the second",
+        "exo-native serve ./model.gguf --layers 0-12@desk,12-22@attic --min-nodes 2",
+      )}\n\n${SETTINGS_NOTE}`,
+    )
+    .action(async (model: string | undefined, options: Record<string, unknown>) => {
+      const { serve } = await import("./commands/serve.js");
+      await serve(model, options, io);
+    });
+}
+
+function addRun(program: Command, io: CliIo): void {
+  const command = program.command("run").description("chat in the terminal, or answer one prompt");
+  command
+    .argument("<model>", "the name of a loaded model, or anything that serve takes")
+    .argument("[prompt...]", "what to ask; without it a chat begins, or the prompt is read from a pipe")
+    .addOption(urlFlag())
+    .option("--system <text>", "a system prompt")
+    .option("--stats", "tell tokens and speed after each answer");
+  addSamplingFlags(command);
+  addConfigFlags(command, RUN_SETTINGS)
+    .addHelpText(
+      "after",
+      `\nA running node that has the model answers. Without one this process loads the model for as long as it runs.\n\n${examples(
+        "exo-native run tinyllama",
+        'exo-native run tinyllama "Why is the sky blue?" --max-tokens 100',
+        "exo-native run ./model.gguf < question.txt > answer.txt",
+      )}`,
+    )
+    .action(async (model: string, words: readonly string[], options: Record<string, unknown>) => {
+      const { run } = await import("./commands/run.js");
+      await run(model, words, options, io);
+    });
+}
+
+function addStatus(program: Command, io: CliIo): void {
+  const command = program.command("status").description("show the nodes and rings that a running node knows");
+  command
+    .addOption(urlFlag())
+    .option("--json", "print what GET /cluster answers")
+    .option("--watch", "look again every second, until Ctrl-C");
+  addConfigFlags(command, ["apiKey", ...COMMON_SETTINGS])
+    .addHelpText("after", `\n${examples("exo-native status", "exo-native status --watch", "exo-native status --json")}`)
+    .action(async (options: Record<string, unknown>) => {
+      const { status } = await import("./commands/status.js");
+      await status(options, io);
+    });
+}
+
+function addModels(program: Command, io: CliIo): void {
+  const models = program.command("models").description("the models kept on this machine");
+  const add = (name: string, description: string): Command => {
+    const command = models.command(name).description(description).option("--json", "print one JSON document");
+    return addConfigFlags(command, COMMON_SETTINGS);
+  };
+  const load = () => import("./commands/models.js");
+  add("list", "what is kept here, and which names are known").action(async (options: Record<string, unknown>) => {
+    await (await load()).listModels(options, io);
+  });
+  add("pull", "fetch a model")
+    .argument("<model>", "an https: or npm: spec, or a known name")
+    .action(async (model: string, options: Record<string, unknown>) => (await load()).pullModel(model, options, io));
+  add("rm", "remove a model's files")
+    .argument("<model>", "as listed")
+    .action(async (model: string, options: Record<string, unknown>) => (await load()).removeModel(model, options, io));
+  add("verify", "compare a model's files with their hashes")
+    .argument("[model]", "as listed; without it, all of them")
+    .action(async (model: string | undefined, options: Record<string, unknown>) =>
+      (await load()).verifyModels(model, options, io),
+    );
+  models.addHelpText("after", `\n${examples("exo-native models list", "exo-native models pull tinyllama")}`);
+}
+
+function addDemo(program: Command, io: CliIo): void {
+  const command = program.command("demo").description("two nodes on this machine as a ring, with a sample answer");
+  command
+    .option("--model <model>", "the model to run", "tinyllama")
+    .option("--prompt <text>", "the sample question", "What is the capital of France?")
+    .option("--once", "stop after the answer");
+  addConfigFlags(command, COMMON_SETTINGS).action(
+    async (options: { model: string; prompt: string; once?: boolean; [option: string]: unknown }) => {
+      const { demo } = await import("./commands/demo.js");
+      await demo({ ...options, once: options.once === true }, io);
+    },
+  );
+}
+
+function urlFlag(): Flag {
+  return new Flag("--url <url>", "the node to ask (default: the one on this machine, http://127.0.0.1:52415)").env(
+    "EXO_NATIVE_URL",
+  );
+}
+
+function examples(...lines: readonly string[]): string {
+  return ["Examples:", ...lines.map((line) => `  ${line}`)].join("\n");
+}

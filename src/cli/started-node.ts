@@ -1,0 +1,29 @@
+import type { Config } from "../config/config.js";
+import type { Logger } from "../core/ports.js";
+import { type ExoNode, startNode } from "../node.js";
+import { createLogger } from "../telemetry/logger.js";
+import type { CliIo } from "./terminal/cli-io.js";
+import { paintFor } from "./terminal/paint.js";
+import { PlacementDisplay } from "./terminal/placement-display.js";
+import type { StatusScreen } from "./terminal/status-screen.js";
+
+/** A node in this process whose log lines and progress share one screen. */
+export interface StartedNode {
+  readonly node: ExoNode;
+  readonly logger: Logger;
+}
+
+export async function startNodeOn(screen: StatusScreen, config: Config, io: CliIo): Promise<StartedNode> {
+  const logger = createLogger({
+    level: config.logLevel,
+    format: config.logFormat,
+    env: io.env,
+    isTerminal: screen.interactive,
+    ...(screen.interactive ? { destination: screen } : {}),
+  });
+  const node = await startNode({ config, logger });
+  const tell = (line: string): void => logger.info({}, line);
+  const display = new PlacementDisplay({ screen, paint: paintFor(io.stderr, io.env), tell, now: io.now });
+  node.onPlacementProgress((progress) => display.update(progress));
+  return { node, logger };
+}

@@ -1,0 +1,34 @@
+import type { ReadStream, WriteStream } from "node:tty";
+
+/** What a command may write to; a terminal tells its width. */
+export type CliOutput = NodeJS.WritableStream & Partial<Pick<WriteStream, "isTTY" | "columns" | "rows">>;
+
+export type CliInput = NodeJS.ReadableStream & Partial<Pick<ReadStream, "isTTY">>;
+
+/** The command line's view of its process. Answers and `--json` go to `stdout`, everything else to `stderr`. */
+export interface CliIo {
+  readonly stdin: CliInput;
+  readonly stdout: CliOutput;
+  readonly stderr: CliOutput;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Milliseconds since some fixed point. */
+  readonly now: () => number;
+}
+
+export function processIo(): CliIo {
+  return {
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+    now: () => performance.now(),
+  };
+}
+
+const NARROW = 40;
+const USUAL = 80;
+
+/** Columns that may be used; what is not a terminal is taken for one of the usual width. */
+export function widthOf(output: CliOutput): number {
+  return Math.max(NARROW, output.columns ?? USUAL);
+}
