@@ -5,9 +5,11 @@ import { ExoError } from "../core/errors.js";
 
 /**
  * An id that stays the same when the node is started again: a random number kept in the configuration directory, and
- * the gRPC port, so that several nodes of one user on one machine differ.
+ * the gRPC port, so that several nodes of one user on one machine differ. A node that takes any free port (0) is a new
+ * one each time.
  */
 export async function loadNodeId(configDir: string, grpcPort: number): Promise<string> {
+  if (grpcPort === 0) return randomUUID().replaceAll("-", "").slice(0, 16);
   const machine = await machineId(join(configDir, "machine-id"));
   return createHash("sha256").update(`${machine}:${grpcPort}`).digest("hex").slice(0, 16);
 }

@@ -1,0 +1,228 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import OpenAI from "openai";
+import { z } from "zod";
+import { sharedModel, tinyModel } from "../support/models.js";
+import { NodeProcess, startRing } from "../support/node-process.js";
+
+const model = sharedModel("stories260K-f16.gguf") ?? (await tinyModel());
+const CONTEXT = 512;
+
+const ringSchema = z.object({
+  state: z.string(),
+  reason: z.string().nullable(),
+  busy_slots: z.int(),
+  layer_count: z.int(),
+  stages: z.array(
+    z.object({
+      node_name: z.string(),
+      layer_begin: z.int(),
+      layer_end: z.int(),
+      has_output: z.boolean(),
+      planned_weights: z.number(),
+      memory: z.object({ weights: z.number(), kv_cache: z.number() }),
+    }),
+  ),
+});
+const nodeSchema = z.object({ name: z.string(), state: z.string(), reason: z.string().nullable() });
+const clusterSchema = z.object({ nodes: z.array(nodeSchema), rings: z.array(ringSchema) });
+
+async function cluster(node: NodeProcess): Promise<z.infer<typeof clusterSchema>> {
+  return clusterSchema.parse(await (await fetch(`${node.http}/cluster`)).json());
+}
+
+async function ringOf(node: NodeProcess): Promise<z.infer<typeof ringSchema>> {
+  const [ring] = (await cluster(node)).rings;
+  assert.ok(ring !== undefined, "a ring is listed");
+  return ring;
+}
+
+/** Asks again until the answer passes, or the time is up and its last failure is thrown. */
+async function eventually(check: () => Promise<void>, milliseconds = 15_000): Promise<void> {
+  const deadline = performance.now() + milliseconds;
+  for (;;) {
+    try {
+      await check();
+      return;
+    } catch (thrown) {
+      if (performance.now() > deadline) throw thrown;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
+
+function clientOf(node: NodeProcess): OpenAI {
+  return new OpenAI({ baseURL: `${node.http}/v1`, apiKey: "none", maxRetries: 0 });
+}
+
+describe("a ring of two nodes", () => {
+  let head: NodeProcess;
+  let worker: NodeProcess;
+  let name: string;
+
+  before(async () => {
+    const ring = await startRing(2, model, ["--ctx", String(CONTEXT), "--slots", "2"]);
+    assert.ok(ring[0] !== undefined && ring[1] !== undefined);
+    [head, worker] = [ring[0], ring[1]];
+    name = (await clientOf(head).models.list()).data[0]?.id ?? "";
+  });
+  after(async () => {
+    assert.equal(await head.stop(), 0);
+    assert.equal(await worker.stop(), 0);
+  });
+
+  test("covers all layers without gap, each node with at most its share of the weights", async () => {
+    const ring = await ringOf(head);
+    let next = 0;
+    for (const stage of ring.stages) {
+      assert.equal(stage.layer_begin, next);
+      next = stage.layer_end;
+      assert.ok(stage.memory.weights > 0);
+      assert.ok(
+        stage.memory.weights <= stage.planned_weights * 1.05,
+        `${stage.node_name} holds ${stage.memory.weights} bytes for a share of ${stage.planned_weights}`,
+      );
+    }
+    assert.equal(next, ring.layer_count);
+    assert.deepEqual(
+      ring.stages.map((stage) => [stage.node_name, stage.has_output]),
+      [
+        ["head", true],
+        ["worker-1", false],
+      ],
+    );
+  });
+
+  test("every node lists the model and both nodes", async () => {
+    for (const node of [head, worker]) {
+      assert.deepEqual(
+        (await clientOf(node).models.list()).data.map(({ id }) => id),
+        [name],
+      );
+      const { nodes } = await cluster(node);
+      assert.deepEqual(nodes.map((one) => one.name).sort(), ["head", "worker-1"]);
+      assert.ok(nodes.every((one) => one.state === "alive"));
+    }
+  });
+
+  test("several requests at once end as each does alone", async () => {
+    const ask = (prompt: string, seed: number) =>
+      clientOf(head).completions.create({ model: name, prompt, max_tokens: 40, temperature: 0.8, seed });
+    const prompts = ["Once upon a time", "The dog ran", "Lily was", "There was a big red ball and"];
+    const alone = [];
+    for (const [seed, prompt] of prompts.entries()) alone.push((await ask(prompt, seed)).choices[0]?.text);
+    const together = await Promise.all(prompts.map((prompt, seed) => ask(prompt, seed)));
+    assert.deepEqual(
+      together.map((answer) => answer.choices[0]?.text),
+      alone,
+    );
+  });
+
+  test("a client that hangs up frees its slot", async () => {
+    const abort = new AbortController();
+    const stream = await clientOf(worker).completions.create(
+      { model: name, prompt: "Once", max_tokens: 400, stream: true, temperature: 1 },
+      { signal: abort.signal },
+    );
+    for await (const _chunk of stream) break;
+    abort.abort();
+    await eventually(async () => assert.equal((await ringOf(head)).busy_slots, 0));
+  });
+
+  test("a prompt over the context is a 400 that names both numbers", async () => {
+    const prompt = Array.from({ length: 600 }, () => 5);
+    await assert.rejects(clientOf(worker).completions.create({ model: name, prompt }), (thrown: unknown) => {
+      assert.ok(thrown instanceof OpenAI.BadRequestError);
+      assert.match(thrown.message, /600/);
+      assert.match(thrown.message, new RegExp(String(CONTEXT)));
+      return true;
+    });
+  });
+
+  test("a second turn that begins with the first finds it in the cache", async () => {
+    const prompt = Array.from({ length: 100 }, (_, index) => 260 + (index % 100));
+    const ask = async (tokens: number[]) => {
+      const { usage } = await clientOf(head).completions.create({ model: name, prompt: tokens, max_tokens: 4 });
+      return usage?.prompt_tokens_details?.cached_tokens ?? 0;
+    };
+    await ask(prompt);
+    assert.ok((await ask([...prompt, 300, 301])) >= 100);
+  });
+});
+
+describe("a ring that loses a node", () => {
+  test("ends its streams honestly, answers 503 meanwhile, and forms again when the node is back", async () => {
+    const worker = await NodeProcess.start({ name: "worker", args: ["--threads", "1"] });
+    const head = await NodeProcess.start({
+      name: "head",
+      args: [model, "--threads", "1", "--min-nodes", "2", "--ctx", String(CONTEXT), "--peer", worker.grpc],
+    });
+    try {
+      await head.ready();
+      const name = (await clientOf(head).models.list()).data[0]?.id ?? "";
+      const response = await fetch(`${head.http}/v1/completions`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ model: name, prompt: "Once", max_tokens: 480, stream: true, ignore_eos: true }),
+      });
+      const reader = response.body?.getReader();
+      assert.ok(reader !== undefined);
+      await reader.read();
+      await worker.kill();
+      let rest = "";
+      for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
+        rest += Buffer.from(piece.value).toString();
+      }
+      assert.match(rest, /data: \[DONE\]\s*$/);
+      assert.match(rest, /"error":|"finish_reason":"(length|stop)"/);
+
+      await eventually(async () => assert.equal((await fetch(`${head.http}/readyz`)).status, 503));
+      assert.equal(head.running, true);
+      const address = worker.grpc.split(":").at(-1);
+      const back = await NodeProcess.start({
+        name: "worker-again",
+        args: ["--threads", "1", "--grpc", `127.0.0.1:${address}`],
+      });
+      try {
+        await head.ready();
+        const answer = await clientOf(head).completions.create({ model: name, prompt: "Once", max_tokens: 8 });
+        assert.ok((answer.choices[0]?.text.length ?? 0) > 0);
+      } finally {
+        await back.stop();
+      }
+    } finally {
+      await head.stop();
+      await worker.kill();
+    }
+  });
+});
+
+describe("a node that cannot do what it was asked", () => {
+  test("an unreachable peer is listed with the reason, and the node waits", async () => {
+    const node = await NodeProcess.start({ name: "alone", args: [model, "--min-nodes", "2", "--peer", "127.0.0.1:9"] });
+    try {
+      await eventually(async () => {
+        const stranger = (await cluster(node)).nodes.find((other) => other.name !== "alone");
+        assert.match(stranger?.reason ?? "", /127\.0\.0\.1:9/);
+        assert.match((await ringOf(node)).reason ?? "", /1 of 2/);
+      });
+      assert.equal((await fetch(`${node.http}/readyz`)).status, 503);
+    } finally {
+      await node.stop();
+    }
+  });
+
+  test("a peer that speaks another protocol is listed with the reason", async () => {
+    const other = await NodeProcess.start({ name: "other" });
+    const node = await NodeProcess.start({ name: "node", args: ["--peer", new URL(other.http).host] });
+    try {
+      await eventually(async () => {
+        const stranger = (await cluster(node)).nodes.find((one) => one.name !== "node");
+        assert.ok((stranger?.reason ?? "").length > 20, stranger?.reason ?? "no reason");
+      });
+    } finally {
+      await node.stop();
+      await other.stop();
+    }
+  });
+});
