@@ -1,0 +1,83 @@
+#include "decode_request.h"
+
+#include "error.h"
+#include "stage.h"
+#include "text.h"
+
+namespace exo {
+namespace {
+
+// Enough for any frame header; more is a mistake.
+constexpr size_t most_head_room = size_t(1) << 20;
+
+void check_activations(const RawBatch & batch, size_t rows, const BatchLimits & limits) {
+    if (limits.has_embedding || rows == 0) {
+        if (batch.activations == nullptr) return;
+        throw StageError(ErrorCode::invalid_argument,
+                         rows == 0 ? "Hidden states came without rows." :
+                                     "Hidden states came for a stage that holds the embedding and takes tokens.");
+    }
+    if (batch.activations == nullptr) {
+        throw StageError(ErrorCode::invalid_argument,
+                         "This stage does not hold the embedding, so its rows need hidden states.");
+    }
+    const size_t expected = rows * activation_row_bytes(batch.activation_type, limits.embedding_size);
+    if (batch.activations_length != expected) {
+        throw StageError(ErrorCode::bad_frame, format("Hidden states of %zu rows take %zu bytes, but %zu came.", rows,
+                                                      expected, batch.activations_length));
+    }
+}
+
+void check_samples(const Stage & stage, const RawBatch & batch, const std::vector<Row> & rows,
+                   const BatchLimits & limits) {
+    if ((!batch.samples.empty() || batch.want_logits) && !limits.has_output) {
+        throw StageError(ErrorCode::invalid_argument,
+                         "Samples or logits were asked of a stage without the output head.");
+    }
+    for (const auto & sample : batch.samples) {
+        if (sample.row >= rows.size() || !rows[sample.row].output) {
+            throw StageError(ErrorCode::invalid_argument,
+                             format("Row %zu is to be sampled, but is not one of the micro-batch's rows with output.",
+                                    sample.row));
+        }
+        if (!sample.sampler->belongs_to(&stage)) {
+            throw StageError(ErrorCode::invalid_argument, "A sampler belongs to another stage.");
+        }
+        if (sample.sampler->is_closed()) throw StageError(ErrorCode::invalid_argument, "A sampler is closed.");
+        if (sample.logprobs < 0) {
+            throw StageError(ErrorCode::invalid_argument, "Expected 0 or more log-probabilities.");
+        }
+    }
+}
+
+}  // namespace
+
+DecodeRequest check_batch(const Stage & stage, RawBatch batch) {
+    const auto & loaded = stage.model();
+    const auto & limits = loaded.limits();
+    if (loaded.context() == nullptr) {
+        throw StageError(ErrorCode::invalid_argument, "This stage holds only the vocabulary, so it computes nothing.");
+    }
+    DecodeRequest request;
+    request.rows = parse_rows(batch.rows, batch.rows_length, limits);
+    request.kv_operations =
+        parse_kv_operations(batch.kv_operations, batch.kv_operations_count, loaded.kv_traits());
+    check_activations(batch, request.rows.size(), limits);
+    check_samples(stage, batch, request.rows, limits);
+    if (batch.result_head_room > most_head_room) {
+        throw StageError(ErrorCode::invalid_argument,
+                         format("Expected head room of at most %zu bytes, received %zu.", most_head_room,
+                                batch.result_head_room));
+    }
+    if (!limits.has_output) activation_row_bytes(batch.result_type, limits.embedding_size);
+    request.activations         = batch.activations;
+    request.activation_type     = batch.activation_type;
+    request.result_type         = batch.result_type;
+    request.result_head_room    = batch.result_head_room;
+    request.result_outputs_only = batch.result_outputs_only;
+    request.samples             = std::move(batch.samples);
+    request.want_logits         = batch.want_logits;
+    return request;
+}
+
+}  // namespace exo

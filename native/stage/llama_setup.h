@@ -1,0 +1,36 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <functional>
+#include <vector>
+
+#include "llama_pointers.h"
+#include "stage_params.h"
+
+namespace exo {
+
+// StageParams as llama.cpp wants them. Holds what the structs point to, so it must outlive the load.
+class LlamaSetup {
+  public:
+    // Throws for device names this machine does not have.
+    explicit LlamaSetup(const StageParams & params);
+    LlamaSetup(const LlamaSetup &)             = delete;
+    LlamaSetup & operator=(const LlamaSetup &) = delete;
+
+    llama_model_params   model_params() const;
+    llama_context_params context_params() const;
+
+  private:
+    const StageParams &                    params_;
+    std::vector<ggml_backend_dev_t>        devices_;    // ends with null
+    std::array<llama_model_kv_override, 4> overrides_;  // ends with an empty key
+};
+
+// Loads the stage's part of the model. Throws `invalid_model`, `unsupported`, `out_of_memory` or `cancelled`.
+LlamaModelPointer open_model(const StageParams & params, llama_model_params model_params);
+
+// Throws `out_of_memory`, `unsupported` or `invalid_argument`.
+LlamaContextPointer open_context(llama_model * model, llama_context_params context_params);
+
+}  // namespace exo

@@ -1,0 +1,102 @@
+#include "log_router.h"
+
+#include <log.h>
+
+#include <map>
+#include <mutex>
+#include <regex>
+#include <sstream>
+#include <vector>
+
+#include "llama.h"
+
+namespace exo {
+namespace {
+
+std::mutex             sinks_mutex;
+std::map<int, LogSink> sinks;
+int                    next_sink_id = 1;
+
+thread_local LogCapture * capture = nullptr;
+
+// llama.cpp writes lines in pieces (GGML_LOG_LEVEL_CONT); a piece takes the level of the line it goes on with.
+thread_local std::string    pending_line;
+thread_local ggml_log_level pending_level = GGML_LOG_LEVEL_INFO;
+
+const char * level_name(ggml_log_level level) {
+    switch (level) {
+        case GGML_LOG_LEVEL_ERROR: return "error";
+        case GGML_LOG_LEVEL_WARN:  return "warn";
+        case GGML_LOG_LEVEL_DEBUG: return "debug";
+        default:                   return "info";
+    }
+}
+
+void emit_line(ggml_log_level level, const std::string & line) {
+    if (line.empty()) return;
+    if (capture != nullptr && level == GGML_LOG_LEVEL_ERROR) capture->add_error(line);
+    const std::lock_guard<std::mutex> lock(sinks_mutex);
+    for (const auto & [id, sink] : sinks) sink(level_name(level), line);
+}
+
+void on_log(ggml_log_level level, const char * text, void *) {
+    if (level != GGML_LOG_LEVEL_CONT) pending_level = level;
+    for (const char * at = text; *at != '\0'; ++at) {
+        if (*at != '\n') {
+            pending_line += *at;
+            continue;
+        }
+        std::string line;
+        line.swap(pending_line);
+        emit_line(pending_level, line);
+    }
+}
+
+}  // namespace
+
+void install_log_router() {
+    static std::once_flag once;
+    std::call_once(once, [] {
+        llama_log_set(on_log, nullptr);
+        // llama-common logs to the terminal from a thread of its own; what it says also comes as exceptions.
+        common_log_set_verbosity_thold(LOG_LEVEL_OUTPUT - 1);
+    });
+}
+
+int add_log_sink(LogSink sink) {
+    const std::lock_guard<std::mutex> lock(sinks_mutex);
+    sinks.emplace(next_sink_id, std::move(sink));
+    return next_sink_id++;
+}
+
+void remove_log_sink(int id) {
+    const std::lock_guard<std::mutex> lock(sinks_mutex);
+    sinks.erase(id);
+}
+
+LogCapture::LogCapture() : outer_(capture) {
+    capture = this;
+}
+
+LogCapture::~LogCapture() {
+    capture = outer_;
+}
+
+std::string LogCapture::reason() const {
+    // "llama_model_load: error loading model: the reason" and the lines that only repeat that loading failed
+    static const std::regex prefix("^[A-Za-z_0-9:~<>]+: (error loading model: )?");
+    static const std::regex hollow("failed to load model|failed to initialize batch|failed to read (header|magic)$");
+    std::istringstream      lines(errors_);
+    std::string             text, line, fallback;
+    while (std::getline(lines, line)) {
+        const std::string bare = std::regex_replace(line, prefix, "", std::regex_constants::format_first_only);
+        if (std::regex_search(bare, hollow)) {
+            if (fallback.empty()) fallback = bare;
+            continue;
+        }
+        text += (text.empty() ? "" : "; ") + bare;
+    }
+    return text.empty() ? fallback : text;
+}
+
+}  // namespace exo

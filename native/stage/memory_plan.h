@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "llama_pointers.h"
+#include "llama_setup.h"
+
+namespace exo {
+
+struct DeviceMemory {
+    std::string name;
+    uint64_t    weights  = 0;  // bytes
+    uint64_t    kv_cache = 0;
+    uint64_t    compute  = 0;
+
+    uint64_t total() const { return weights + kv_cache + compute; }
+};
+
+// NativeStageMemory of src/native/bindings.ts.
+struct StageMemory {
+    std::vector<DeviceMemory> devices;  // the CPU last
+    uint64_t                  output = 0;
+};
+
+// What a context holds, by device; everything in host memory counts for the CPU.
+std::vector<DeviceMemory> memory_of(const llama_context * context);
+
+// The memory that the stage will take, from a trial run of llama.cpp's loader that allocates nothing.
+std::vector<DeviceMemory> plan_memory(const StageParams & params, const LlamaSetup & setup);
+
+// Throws `out_of_memory` naming both numbers when a device has less free than the plan puts on it.
+void check_memory(const std::vector<DeviceMemory> & plan);
+
+}  // namespace exo

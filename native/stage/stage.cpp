@@ -1,0 +1,295 @@
+#include "stage.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "abort_guard.h"
+#include "log_router.h"
+#include "text.h"
+
+namespace exo {
+namespace {
+
+StageError closed_error() {
+    return StageError(ErrorCode::cancelled, "The stage was closed.");
+}
+
+int64_t microseconds_since(std::chrono::steady_clock::time_point start) {
+    return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start).count();
+}
+
+// llama_decode's return codes, as llama.h documents them.
+void check_decode_status(int32_t status, size_t rows, const std::string & reason) {
+    if (status == 0) return;
+    const auto because = reason.empty() ? std::string() : " (" + reason + ")";
+    switch (status) {
+        case 1:
+            throw StageError(ErrorCode::context_exceeded,
+                             format("The KV cache has no room for %zu more rows%s; end or shorten some sequences.",
+                                    rows, because.c_str()));
+        case 2:
+            throw StageError(ErrorCode::cancelled, "The computation was aborted.");
+        case -1:
+            throw StageError(ErrorCode::invalid_argument, "llama.cpp refused the micro-batch" + because + ".");
+        default:
+            throw StageError(ErrorCode::internal, format("The computation failed with status %d%s.", status,
+                                                         because.c_str()));
+    }
+}
+
+}  // namespace
+
+Stage::Stage() : thread_([this] { work(); }) {}
+
+Stage::~Stage() {
+    close([] {});
+    // The last reference may be dropped by one of the thread's own callbacks.
+    if (thread_.get_id() == std::this_thread::get_id()) {
+        thread_.detach();
+    } else if (thread_.joinable()) {
+        thread_.join();
+    }
+}
+
+LoadedModel & Stage::model() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (closing_) throw StageError(ErrorCode::not_ready, "The stage is closed.");
+    if (!model_) throw StageError(ErrorCode::not_ready, "The stage is not loaded yet.");
+    return *model_;
+}
+
+void Stage::enqueue(Job job) {
+    const auto refuse = job.refuse;
+    switch (queue_.push(std::move(job))) {
+        case JobQueue<Job>::Push::queued: return;
+        case JobQueue<Job>::Push::closed: throw closed_error();
+        case JobQueue<Job>::Push::full:
+            throw StageError(ErrorCode::overloaded,
+                             format("%zu jobs wait for this stage already; try again later.", queue_capacity));
+    }
+}
+
+void Stage::load(StageParams params, std::function<void(float)> on_progress, OutcomeCallback<StageInfo> done) {
+    if (load_asked_.exchange(true)) {
+        throw StageError(ErrorCode::invalid_argument, "This stage was loaded before; create another one.");
+    }
+    const auto run = [this, params = std::move(params), on_progress = std::move(on_progress), done] {
+        try {
+            const AbortGuard guard;
+            auto             model = std::make_shared<LoadedModel>(params, on_progress, closing_);
+            batch_                 = std::make_unique<DecodeBatch>(model->positions_per_row());
+            const auto info        = model->info();
+            {
+                const std::lock_guard<std::mutex> lock(mutex_);
+                model_ = std::move(model);
+            }
+            done(info);
+        } catch (...) {
+            // what ggml finds inconsistent while loading is the file's fault
+            const auto error = current_error();
+            done(error.code() == ErrorCode::internal ? StageError(ErrorCode::invalid_model, error.what()) : error);
+        }
+    };
+    enqueue({ run, [done](const StageError & error) { done(error); } });
+}
+
+void Stage::decode(DecodeRequest request, OutcomeCallback<DecodeResult> done) {
+    const auto queued = Clock::now();
+    auto       shared = std::make_shared<DecodeRequest>(std::move(request));
+    const auto run    = [this, shared, queued, done] {
+        const auto started  = Clock::now();
+        const auto in_queue = microseconds_since(queued);
+        try {
+            auto result                 = compute(*shared);
+            result.queue_microseconds   = in_queue;
+            result.compute_microseconds = microseconds_since(started);
+            done(std::move(result));
+        } catch (...) {
+            done(current_error());
+        }
+    };
+    enqueue({ run, [done](const StageError & error) { done(error); } });
+}
+
+void Stage::close(std::function<void()> done) {
+    {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        closing_ = true;
+        if (!closed_) {
+            on_closed_.push_back(std::move(done));
+            done = nullptr;
+        }
+    }
+    for (auto & job : queue_.close()) job.refuse(closed_error());
+    if (done) done();
+}
+
+std::shared_ptr<Sampler> Stage::create_sampler(const SamplerParams & params) {
+    const auto & loaded = model();
+    if (!loaded.params().has_output && !loaded.params().vocab_only) {
+        throw StageError(ErrorCode::invalid_argument, "This stage has no output head, so it has nothing to sample.");
+    }
+    auto sampler = std::make_shared<Sampler>(this, loaded.model(), params, loaded.info().context_size);
+    const std::lock_guard<std::mutex> lock(mutex_);
+    samplers_.erase(std::remove_if(samplers_.begin(), samplers_.end(),
+                                   [](const auto & known) { return known.expired(); }),
+                    samplers_.end());
+    samplers_.push_back(sampler);
+    return sampler;
+}
+
+void Stage::work() {
+    while (auto job = queue_.pop()) job->run();
+    release();
+}
+
+// Runs once, at the thread's end. Samplers hold on to the model's vocabulary, so they go first.
+void Stage::release() {
+    std::vector<std::function<void()>> callbacks;
+    std::shared_ptr<LoadedModel>       model;
+    {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        for (const auto & known : samplers_) {
+            if (const auto sampler = known.lock()) sampler->close();
+        }
+        samplers_.clear();
+        model.swap(model_);
+    }
+    batch_.reset();
+    model.reset();
+    {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        closed_ = true;
+        callbacks.swap(on_closed_);
+    }
+    for (const auto & callback : callbacks) callback();
+}
+
+// The order of a micro-batch: KV operations, rows, then what was asked of them.
+//
+// Copies of a hidden state by this addon, per hop: one, from llama.cpp's output buffer into the pooled buffer that
+// travels (where f16 and q8_0 are converted), and none on arrival: llama.cpp reads f32 out of the frame itself. A frame
+// that is not 4-byte aligned, or not f32, costs one more.
+DecodeResult Stage::compute(const DecodeRequest & request) {
+    if (broken_) {
+        throw StageError(ErrorCode::internal, "The stage failed before in a way that its state may be wrong; load it "
+                                              "again.");
+    }
+    const AbortGuard guard;
+    try {
+        DecodeResult result;
+        apply_kv_operations(request);
+        if (request.rows.empty()) return result;
+        run_batch(request);
+        if (model_->params().has_output) {
+            collect_samples(request, result);
+            if (request.want_logits) collect_logits(request, result);
+        } else {
+            collect_activations(request, result);
+        }
+        return result;
+    } catch (...) {
+        const auto error = current_error();
+        broken_          = broken_ || error.code() == ErrorCode::internal;
+        throw error;
+    }
+}
+
+void Stage::apply_kv_operations(const DecodeRequest & request) {
+    auto * memory = llama_get_memory(model_->context());
+    // nothing is kept where there are no layers
+    if (memory == nullptr || model_->params().is_head_only()) return;
+    for (const auto & operation : request.kv_operations) {
+        apply_kv_operation(memory, operation, model_->kv_traits());
+    }
+}
+
+// The rows' hidden states as llama.cpp takes them: in place where that is possible.
+const float * Stage::input_rows(const DecodeRequest & request) {
+    const auto & loaded = *model_;
+    if (loaded.params().has_embedding()) return nullptr;
+    const size_t rows   = request.rows.size();
+    const size_t hidden = loaded.limits().embedding_size;
+    const size_t width  = loaded.input_width();
+    const bool   as_is  = request.activation_type == ActivationType::f32 && width == hidden;
+    if (as_is && reinterpret_cast<uintptr_t>(request.activations) % alignof(float) == 0) {
+        return reinterpret_cast<const float *>(request.activations);
+    }
+    input_.assign(rows * width, 0.0f);
+    const size_t stride = activation_row_bytes(request.activation_type, hidden);
+    if (width == hidden) {
+        decode_activations(request.activation_type, request.activations, rows, hidden, input_.data());
+        return input_.data();
+    }
+    // image features, which come after the hidden state in such models' input, are absent in text
+    for (size_t row = 0; row < rows; ++row) {
+        decode_activations(request.activation_type, request.activations + row * stride, 1, hidden,
+                           input_.data() + row * width);
+    }
+    return input_.data();
+}
+
+void Stage::run_batch(const DecodeRequest & request) {
+    auto &     loaded      = *model_;
+    const bool independent = loaded.params().is_head_only();
+    const bool all_outputs = !loaded.params().has_output;
+    if (independent) {
+        if (auto * memory = llama_get_memory(loaded.context())) llama_memory_clear(memory, /*data=*/false);
+    }
+    const auto       batch = batch_->build(request.rows, input_rows(request), independent, all_outputs);
+    const LogCapture log;
+    check_decode_status(llama_decode(loaded.context(), batch), request.rows.size(), log.reason());
+    const auto flagged = std::count_if(request.rows.begin(), request.rows.end(), [](const Row & row) {
+        return row.output;
+    });
+    loaded.note_outputs(all_outputs ? request.rows.size() : static_cast<size_t>(flagged));
+}
+
+void Stage::collect_activations(const DecodeRequest & request, DecodeResult & result) {
+    auto &        loaded = *model_;
+    const size_t  hidden = loaded.limits().embedding_size;
+    const float * states = llama_get_embeddings(loaded.context());  // waits for the computation
+    if (states == nullptr) throw StageError(ErrorCode::internal, "The stage computed no hidden states.");
+
+    const size_t        row_bytes = activation_row_bytes(request.result_type, hidden);
+    std::vector<size_t> chosen;
+    for (size_t row = 0; row < request.rows.size(); ++row) {
+        if (!request.result_outputs_only || request.rows[row].output) chosen.push_back(row);
+    }
+    if (chosen.empty()) return;
+    PooledBuffer buffer(request.result_head_room + chosen.size() * row_bytes);
+    std::memset(buffer.data(), 0, request.result_head_room);
+    uint8_t * target = buffer.data() + request.result_head_room;
+    // runs of rows that follow each other are stored in one step
+    for (size_t first = 0; first < chosen.size();) {
+        size_t last = first + 1;
+        while (last < chosen.size() && chosen[last] == chosen[last - 1] + 1) ++last;
+        encode_activations(request.result_type, states + chosen[first] * hidden, last - first, hidden,
+                           target + first * row_bytes);
+        first = last;
+    }
+    result.activations = std::move(buffer);
+}
+
+void Stage::collect_samples(const DecodeRequest & request, DecodeResult & result) {
+    auto * context = model_->context();
+    for (const auto & wanted : request.samples) {
+        const auto row = static_cast<int32_t>(wanted.row);
+        if (llama_get_logits_ith(context, row) == nullptr) {
+            throw StageError(ErrorCode::unsupported, "This model gives no logits, so nothing can be sampled.");
+        }
+        result.samples.push_back(wanted.sampler->sample(context, row, wanted.logprobs));
+    }
+}
+
+void Stage::collect_logits(const DecodeRequest & request, DecodeResult & result) {
+    const auto size = static_cast<size_t>(model_->limits().vocabulary_size);
+    for (size_t row = 0; row < request.rows.size(); ++row) {
+        if (!request.rows[row].output) continue;
+        const float * logits = llama_get_logits_ith(model_->context(), static_cast<int32_t>(row));
+        if (logits == nullptr) throw StageError(ErrorCode::unsupported, "This model gives no logits.");
+        result.logits.insert(result.logits.end(), logits, logits + size);
+    }
+}
+
+}  // namespace exo

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "activation_pool.h"
+#include "counters.h"
+#include "decode_batch.h"
+#include "decode_request.h"
+#include "error.h"
+#include "job_queue.h"
+#include "loaded_model.h"
+#include "sampler.h"
+
+namespace exo {
+
+// NativeDecodeResult of src/native/bindings.ts.
+struct DecodeResult {
+    PooledBuffer        activations;
+    std::vector<Sample> samples;
+    std::vector<float>  logits;
+    int64_t             compute_microseconds = 0;
+    int64_t             queue_microseconds   = 0;
+};
+
+// A layer range with its KV cache, its own thread and a bounded queue in front of it. Only that thread touches
+// llama.cpp's context. Callbacks come on it, too, except where a job is refused at once: then the call throws.
+class Stage {
+  public:
+    static constexpr size_t queue_capacity = 64;
+
+    Stage();
+    // Closes and waits for the thread.
+    ~Stage();
+    Stage(const Stage &)             = delete;
+    Stage & operator=(const Stage &) = delete;
+
+    // Once per stage.
+    void load(StageParams params, std::function<void(float)> on_progress, OutcomeCallback<StageInfo> done);
+    void decode(DecodeRequest request, OutcomeCallback<DecodeResult> done);
+    // Cancels loading, lets the running job end, ends queued ones with `cancelled`, frees everything. Idempotent.
+    void close(std::function<void()> done);
+
+    std::shared_ptr<Sampler> create_sampler(const SamplerParams & params);
+
+    // The loaded model; throws `not_ready` before it is loaded and after closing began. The pointer stays good until
+    // the thread that calls `close` has called it.
+    LoadedModel & model() const;
+
+  private:
+    using Clock = std::chrono::steady_clock;
+
+    struct Job {
+        std::function<void()>                   run;
+        std::function<void(const StageError &)> refuse;
+    };
+
+    void          enqueue(Job job);
+    void          work();
+    void          release();
+    DecodeResult  compute(const DecodeRequest & request);
+    void          apply_kv_operations(const DecodeRequest & request);
+    void          run_batch(const DecodeRequest & request);
+    const float * input_rows(const DecodeRequest & request);
+    void          collect_activations(const DecodeRequest & request, DecodeResult & result);
+    void          collect_samples(const DecodeRequest & request, DecodeResult & result);
+    void          collect_logits(const DecodeRequest & request, DecodeResult & result);
+
+    Counted<&Counters::stages> counted_;
+    JobQueue<Job>              queue_{ queue_capacity };
+    std::atomic<bool>          closing_{ false };
+    std::atomic<bool>          load_asked_{ false };
+
+    mutable std::mutex                   mutex_;  // guards what follows
+    std::shared_ptr<LoadedModel>         model_;
+    std::vector<std::weak_ptr<Sampler>>  samplers_;
+    std::vector<std::function<void()>>   on_closed_;
+    bool                                 closed_ = false;
+
+    // only the stage's thread
+    std::unique_ptr<DecodeBatch> batch_;
+    std::vector<float>           input_;
+    bool                         broken_ = false;
+
+    std::thread thread_;
+};
+
+}  // namespace exo
