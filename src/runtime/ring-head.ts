@@ -24,6 +24,14 @@ export interface RingHeadPorts extends HopPorts {
   readonly logger: Logger;
 }
 
+/** Where a token's way round begins and where it ends. */
+interface HeadStages {
+  /** Embedding and the head's layers. */
+  readonly front: Stage;
+  /** Output head. */
+  readonly output: Stage;
+}
+
 /** A loaded head: stages, edges, scheduler. */
 export class RingHead implements LoadedHead {
   readonly engine: Engine;
@@ -31,28 +39,12 @@ export class RingHead implements LoadedHead {
   readonly #stages: readonly Stage[];
   readonly #pipeline: Pipeline;
 
-  private constructor(engine: Engine, stages: readonly Stage[], info: StageInfo, pipeline: Pipeline) {
-    this.engine = engine;
-    this.#stages = stages;
-    this.info = info;
+  private constructor(options: RingHeadOptions, ports: RingHeadPorts, stages: HeadStages, pipeline: Pipeline) {
+    const { front, output } = stages;
+    this.info = front.info;
+    this.#stages = front === output ? [front] : [front, output];
     this.#pipeline = pipeline;
-  }
-
-  /** Loads the head's part of the model. Rejects as `Stage.load` does; nothing stays behind. */
-  static async open(options: RingHeadOptions, ports: RingHeadPorts, hooks: LoadHooks): Promise<RingHead> {
-    return options.nextHop === null
-      ? openAlone(options, ports, hooks)
-      : openRing(options, options.nextHop, ports, hooks);
-  }
-
-  static create(
-    options: RingHeadOptions,
-    ports: RingHeadPorts,
-    stages: readonly [Stage, Stage],
-    pipeline: Pipeline,
-  ): RingHead {
-    const [front, output] = stages;
-    const engine = new Engine({
+    this.engine = new Engine({
       outputStage: output,
       pipeline,
       slotCount: options.ring.slots,
@@ -64,7 +56,16 @@ export class RingHead implements LoadedHead {
       clock: ports.clock,
       logger: ports.logger,
     });
-    return new RingHead(engine, front === output ? [front] : stages, front.info, pipeline);
+  }
+
+  /** Loads the head's part of the model. Rejects as `Stage.load` does; nothing stays behind. */
+  static async open(options: RingHeadOptions, ports: RingHeadPorts, hooks: LoadHooks): Promise<RingHead> {
+    const stages = options.nextHop === null ? await loadWhole(options, hooks) : await loadEnds(options, hooks);
+    const pipeline =
+      options.nextHop === null
+        ? new LocalPipeline(stages.output, ports.clock)
+        : ringPipeline(options, options.nextHop, ports, stages);
+    return new RingHead(options, ports, stages, pipeline);
   }
 
   /** Sends an empty micro-batch round the ring: opens every edge and shows that it closes. */
@@ -94,7 +95,8 @@ export class RingHead implements LoadedHead {
   }
 }
 
-async function openAlone(options: RingHeadOptions, ports: RingHeadPorts, hooks: LoadHooks): Promise<RingHead> {
+/** A ring of one node: one stage is both. */
+async function loadWhole(options: RingHeadOptions, hooks: LoadHooks): Promise<HeadStages> {
   const stage = await Stage.load(
     {
       ...stageOptions(options.ring, options.compute),
@@ -105,15 +107,10 @@ async function openAlone(options: RingHeadOptions, ports: RingHeadPorts, hooks: 
     },
     hooks,
   );
-  return RingHead.create(options, ports, [stage, stage], new LocalPipeline(stage, ports.clock));
+  return { front: stage, output: stage };
 }
 
-async function openRing(
-  options: RingHeadOptions,
-  nextHop: HostPort,
-  ports: RingHeadPorts,
-  hooks: LoadHooks,
-): Promise<RingHead> {
+async function loadEnds(options: RingHeadOptions, hooks: LoadHooks): Promise<HeadStages> {
   const front = await Stage.load(
     {
       ...stageOptions(options.ring, options.compute),
@@ -125,8 +122,7 @@ async function openRing(
     hooks,
   );
   try {
-    const output = await loadOutput(options, hooks);
-    return connect(options, nextHop, ports, front, output);
+    return { front, output: await loadOutput(options, hooks) };
   } catch (thrown) {
     await front.close();
     throw thrown;
@@ -149,14 +145,13 @@ async function loadOutput(options: RingHeadOptions, { signal }: LoadHooks): Prom
   );
 }
 
-function connect(
+function ringPipeline(
   options: RingHeadOptions,
   nextHop: HostPort,
   ports: RingHeadPorts,
-  front: Stage,
-  output: Stage,
-): RingHead {
-  const limits = frameLimits(options.ring, front.info.embeddingSize);
+  stages: HeadStages,
+): RingPipeline {
+  const limits = frameLimits(options.ring, stages.front.info.embeddingSize);
   const edges = new HeadEdges({
     ringId: options.ringId,
     epoch: options.epoch,
@@ -168,8 +163,7 @@ function connect(
     onLost: (error) => pipeline.break(error),
   });
   const pipeline: RingPipeline = new RingPipeline({
-    front,
-    output,
+    ...stages,
     epoch: options.epoch,
     stageCount: options.stageCount,
     limits,
@@ -180,5 +174,5 @@ function connect(
     clock: ports.clock,
     logger: ports.logger,
   });
-  return RingHead.create(options, ports, [front, output], pipeline);
+  return pipeline;
 }
