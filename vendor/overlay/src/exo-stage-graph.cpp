@@ -61,8 +61,8 @@ bool llm_graph_context::build_stage_output(ggml_tensor * hidden) const {
     if (stage.output) {
         return false;
     }
-    // The model's last layer has selected the rows itself.
-    if (stage.end < stage.n_layer && n_outputs < n_tokens) {
+    // In most graphs the model's last layer has selected the rows itself.
+    if (hidden->ne[1] == n_tokens && n_outputs < n_tokens) {
         hidden = ggml_get_rows(ctx0, hidden, build_stage_out_ids());
     }
     cb(hidden, "stage_out", -1);

@@ -94,7 +94,9 @@ exo_stage_batch::exo_stage_batch(
         const llama_hparams & hparams, const llama_batch & given, uint32_t n_batch, llama_memory_i * memory) :
         batch(given), ok(!hparams.stage.given || complete(hparams.stage, n_batch)) {
     if (ok && hparams.stage.head_only()) {
-        memory->clear(false);
+        if (memory) {
+            memory->clear(false);
+        }
         detach_rows();
     }
 }
