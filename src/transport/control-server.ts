@@ -1,14 +1,17 @@
 import { once } from "node:events";
 import type { handleServerStreamingCall, handleUnaryCall, ServerWritableStream } from "@grpc/grpc-js";
 import { ExoError } from "../core/errors.js";
+import type { InferenceEvent } from "../core/inference.js";
 import type { Logger } from "../core/ports.js";
 import { requireCaller } from "./caller.js";
 import { type NodeBuild, requireCompatible } from "./compatibility.js";
 import { loadStageRequestSchema, nodeHelloSchema, stagePlaceSchema, toWireLoadEvent } from "./control-messages.js";
+import type { GenerateRequest__Output } from "./generated/exo/v1/GenerateRequest.js";
+import type { LoadStageRequest__Output } from "./generated/exo/v1/LoadStageRequest.js";
 import type { NodeHandlers } from "./generated/exo/v1/Node.js";
 import { CALL_METHODS, inferenceRequestSchema } from "./inference-schema.js";
 import { packMessage, unpackMessage } from "./msgpack.js";
-import type { NodeService } from "./node-service.js";
+import type { LoadStageEvent, NodeService } from "./node-service.js";
 import { parse } from "./parse.js";
 import { toGrpcStatus } from "./status-table.js";
 
@@ -19,47 +22,122 @@ export interface ControlServerOptions {
 }
 
 /** Offers a `NodeService` to peers: refuses other builds, parses what comes, turns every failure into a status. */
-export function controlHandlers(options: ControlServerOptions): NodeHandlers {
-  const { service, build } = options;
-  return {
-    Hello: unary(options, "Hello", async (request, from) => {
-      const peer = parse(nodeHelloSchema, request, "A hello", "invalid_argument");
-      requireCompatible(build, peer, `Node ${peer.name}`);
-      const own = await service.hello(peer, { host: hostOf(from), port: peer.grpcPort });
-      return { ...own, capabilities: [...own.capabilities] };
-    }),
-    Health: unary(options, "Health", async () => {
-      const { record, uptimeSeconds } = await service.health();
-      return { record: packMessage(record), uptimeSeconds };
-    }),
-    LoadStage: streaming(
-      options,
-      "LoadStage",
-      (request, signal) =>
-        service.loadStage(parse(loadStageRequestSchema, request, "A load request", "invalid_argument"), signal),
-      toWireLoadEvent,
-    ),
-    UnloadStage: unary(options, "UnloadStage", async ({ place }) => {
-      await service.unloadStage(parse(stagePlaceSchema, place, "An unload request", "invalid_argument"));
-      return {};
-    }),
-    Generate: streaming(
-      options,
-      "Generate",
-      ({ request }, signal) => {
-        const value = unpackMessage(request, "An inference request", "invalid_argument");
-        return service.generate(
-          parse(inferenceRequestSchema, value, "An inference request", "invalid_argument"),
-          signal,
-        );
-      },
-      (event) => ({ event: packMessage(event) }),
-    ),
-    Call: unary(options, "Call", async ({ method, arguments: packed }) => {
-      const value = unpackMessage(packed, "A call's arguments", "invalid_argument");
-      return { result: packMessage(await callMethod(service, method, value)) };
-    }),
-  };
+export class ControlServer {
+  readonly handlers: NodeHandlers;
+  readonly #options: ControlServerOptions;
+  /** Ends one stream each. */
+  readonly #streams = new Set<(error: ExoError) => void>();
+
+  constructor(options: ControlServerOptions) {
+    this.#options = options;
+    const { service, build } = options;
+    this.handlers = {
+      Hello: this.#unary("Hello", async (request, from) => {
+        const peer = parse(nodeHelloSchema, request, "A hello", "invalid_argument");
+        requireCompatible(build, peer, `Node ${peer.name}`);
+        const own = await service.hello(peer, { host: hostOf(from), port: peer.grpcPort });
+        return { ...own, capabilities: [...own.capabilities] };
+      }),
+      Health: this.#unary("Health", async () => {
+        const { record, uptimeSeconds } = await service.health();
+        return { record: packMessage(record), uptimeSeconds };
+      }),
+      LoadStage: this.#streaming(
+        "LoadStage",
+        (request, signal) => loadStage(service, request, signal),
+        toWireLoadEvent,
+      ),
+      UnloadStage: this.#unary("UnloadStage", async ({ place }) => {
+        await service.unloadStage(parse(stagePlaceSchema, place, "An unload request", "invalid_argument"));
+        return {};
+      }),
+      Generate: this.#streaming(
+        "Generate",
+        (request, signal) => generate(service, request, signal),
+        (event) => ({
+          event: packMessage(event),
+        }),
+      ),
+      Call: this.#unary("Call", async ({ method, arguments: packed }) => {
+        const value = unpackMessage(packed, "A call's arguments", "invalid_argument");
+        return { result: packMessage(await callMethod(service, method, value)) };
+      }),
+    };
+  }
+
+  /** Ends every stream with `stage_lost`. */
+  close(): void {
+    for (const end of this.#streams) end(new ExoError("stage_lost", "The node is shutting down."));
+  }
+
+  #unary<Request, Response>(
+    method: string,
+    answer: (request: Request, from: string) => Promise<Response>,
+  ): handleUnaryCall<Request, Response> {
+    return (call, callback) => {
+      const run = async (): Promise<Response> => {
+        requireCaller(call.metadata, this.#options.build, call.getPeer());
+        return answer(call.request, call.getPeer());
+      };
+      run().then(
+        (response) => callback(null, response),
+        (thrown: unknown) => callback(this.#failure(method, call.getPeer(), thrown)),
+      );
+    };
+  }
+
+  #streaming<Request, Event, Response>(
+    method: string,
+    produce: (request: Request, signal: AbortSignal) => AsyncIterable<Event>,
+    encode: (event: Event) => Response,
+  ): handleServerStreamingCall<Request, Response> {
+    return (call) => {
+      const abort = new AbortController();
+      const end = (thrown: unknown): void => {
+        if (!this.#streams.delete(end)) return;
+        call.emit("error", this.#failure(method, call.getPeer(), thrown));
+        abort.abort();
+      };
+      this.#streams.add(end);
+      call.on("cancelled", () => {
+        this.#streams.delete(end);
+        abort.abort();
+      });
+      const run = async (): Promise<void> => {
+        requireCaller(call.metadata, this.#options.build, call.getPeer());
+        await pump(call, produce(call.request, abort.signal), encode, abort.signal);
+        if (this.#streams.delete(end)) call.end();
+      };
+      run().catch(end);
+    };
+  }
+
+  #failure(method: string, peer: string, thrown: unknown): ReturnType<typeof toGrpcStatus> {
+    const error = ExoError.from(thrown);
+    const level = error.code === "internal" ? "error" : "debug";
+    this.#options.logger[level](
+      { method, peer, code: error.code, cause: error.cause },
+      `${method} failed: ${error.message}`,
+    );
+    return toGrpcStatus(error);
+  }
+}
+
+function loadStage(
+  service: NodeService,
+  request: LoadStageRequest__Output,
+  signal: AbortSignal,
+): AsyncIterable<LoadStageEvent> {
+  return service.loadStage(parse(loadStageRequestSchema, request, "A load request", "invalid_argument"), signal);
+}
+
+function generate(
+  service: NodeService,
+  { request }: GenerateRequest__Output,
+  signal: AbortSignal,
+): AsyncIterable<InferenceEvent> {
+  const value = unpackMessage(request, "An inference request", "invalid_argument");
+  return service.generate(parse(inferenceRequestSchema, value, "An inference request", "invalid_argument"), signal);
 }
 
 function callMethod(service: NodeService, method: string, value: unknown): Promise<unknown> {
@@ -78,52 +156,6 @@ function callMethod(service: NodeService, method: string, value: unknown): Promi
     default:
       throw new ExoError("unsupported", `This node knows no call named "${method.slice(0, 64)}".`);
   }
-}
-
-function unary<Request, Response>(
-  { build, logger }: ControlServerOptions,
-  method: string,
-  answer: (request: Request, peer: string) => Promise<Response>,
-): handleUnaryCall<Request, Response> {
-  return (call, callback) => {
-    const run = async (): Promise<Response> => {
-      requireCaller(call.metadata, build, call.getPeer());
-      return answer(call.request, call.getPeer());
-    };
-    run().then(
-      (response) => callback(null, response),
-      (thrown: unknown) => {
-        const error = ExoError.from(thrown);
-        logFailure(logger, method, call.getPeer(), error);
-        callback(toGrpcStatus(error));
-      },
-    );
-  };
-}
-
-function streaming<Request, Event, Response>(
-  { build, logger }: ControlServerOptions,
-  method: string,
-  produce: (request: Request, signal: AbortSignal) => AsyncIterable<Event>,
-  encode: (event: Event) => Response,
-): handleServerStreamingCall<Request, Response> {
-  return (call) => {
-    const abort = new AbortController();
-    call.on("cancelled", () => abort.abort());
-    const run = async (): Promise<void> => {
-      requireCaller(call.metadata, build, call.getPeer());
-      await pump(call, produce(call.request, abort.signal), encode, abort.signal);
-    };
-    run().then(
-      () => call.end(),
-      (thrown: unknown) => {
-        if (abort.signal.aborted) return;
-        const error = ExoError.from(thrown);
-        logFailure(logger, method, call.getPeer(), error);
-        call.emit("error", toGrpcStatus(error));
-      },
-    );
-  };
 }
 
 /** Asks for the next event only when the caller has room for it; leaves the source when the caller is gone. */
@@ -145,9 +177,4 @@ function hostOf(peer: string): string {
     .slice(0, peer.lastIndexOf(":"))
     .replace(/^\[|\]$/g, "")
     .replace(/^::ffff:(?=[\d.]+$)/, "");
-}
-
-function logFailure(logger: Logger, method: string, peer: string, error: ExoError): void {
-  const level = error.code === "internal" ? "error" : "debug";
-  logger[level]({ method, peer, code: error.code, cause: error.cause }, `${method} failed: ${error.message}`);
 }

@@ -4,7 +4,7 @@ import { ExoError } from "../core/errors.js";
 import type { Service } from "../core/lifecycle.js";
 import type { Logger } from "../core/ports.js";
 import type { NodeBuild } from "./compatibility.js";
-import { controlHandlers } from "./control-server.js";
+import { ControlServer } from "./control-server.js";
 import type { TransportCredentials } from "./credentials.js";
 import type { HopServer } from "./hop-server.js";
 import { serverOptions } from "./limits.js";
@@ -29,11 +29,13 @@ const STOP_GRACE_MS = 500;
 export class TransportServer implements Service {
   readonly name = "transport server";
   readonly #options: TransportServerOptions;
+  readonly #control: ControlServer;
   #server: GrpcServer | null = null;
   #port = 0;
 
   constructor(options: TransportServerOptions) {
     this.#options = options;
+    this.#control = new ControlServer(options);
   }
 
   /** Where it listens, once started. */
@@ -46,7 +48,7 @@ export class TransportServer implements Service {
     credentials.requireAllowed(listen.host);
     sendGrpcLogTo(logger);
     const server = new Server(serverOptions);
-    server.addService(nodeService, controlHandlers(this.#options));
+    server.addService(nodeService, this.#control.handlers);
     server.addService({ Stream: hopStreamMethod }, { Stream: hops.accept.bind(hops) });
     this.#port = await bind(server, listen, credentials);
     widenReceiveWindow(server, logger);
@@ -58,6 +60,7 @@ export class TransportServer implements Service {
     this.#server = null;
     if (server === null) return;
     this.#options.hops.close();
+    this.#control.close();
     await stopWithin(server, STOP_GRACE_MS);
   }
 }
