@@ -28,7 +28,7 @@ export function sendError(thrown: unknown, request: FastifyRequest, reply: Fasti
  */
 export function refuseOtherMethods(app: FastifyInstance, routes: ReadonlyMap<string, ReadonlySet<string>>): void {
   for (const [url, methods] of [...routes]) {
-    const allowed = [...methods].join(", ");
+    const allowed = [...methods].sort().join(", ");
     app.route({
       url,
       method: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"].filter((method) => !methods.has(method)),

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { ExoError } from "../../core/errors.js";
 import type { ChatPrompt } from "../../core/inference.js";
+import { jsonObject } from "./json-object.js";
 import { limitFields, toMaxTokens, toStops } from "./limits.js";
 import { messagesField, toMessages } from "./messages.js";
 import { parseBody } from "./parse-body.js";
@@ -14,7 +15,7 @@ const promptFields = {
   messages: messagesField,
   ...toolFields,
   reasoning_effort: z.string().nullish(),
-  chat_template_kwargs: z.record(z.string(), z.unknown()).nullish(),
+  chat_template_kwargs: jsonObject.nullish(),
 };
 
 const chatSchema = z.object({

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { jsonObject } from "./json-object.js";
 
 /**
  * An array that stops at its first wrong element. zod's own collects a fault for every element, and a body of millions
@@ -25,7 +26,7 @@ export function list<Element extends z.ZodType>(element: Element, bounds: { min:
 
 /** An object used as a table; stops at its first wrong entry, like `list`. */
 export function table<Value extends z.ZodType>(key: { pattern: RegExp; expected: string }, value: Value) {
-  return z.record(z.string(), z.unknown()).transform((entries, context) => {
+  return jsonObject.transform((entries, context) => {
     const parsed: Record<string, z.output<Value>> = {};
     for (const [name, item] of Object.entries(entries)) {
       if (!key.pattern.test(name)) {

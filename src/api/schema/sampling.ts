@@ -2,6 +2,7 @@ import { z } from "zod";
 import { ExoError } from "../../core/errors.js";
 import type { SamplingOptions } from "../../core/inference.js";
 import { present } from "../present.js";
+import { jsonObject } from "./json-object.js";
 import { table } from "./list.js";
 
 const tokenId = { pattern: /^\d{1,10}$/, expected: "token ids as keys" };
@@ -10,10 +11,10 @@ const responseFormat = z.discriminatedUnion(
   "type",
   [
     z.object({ type: z.literal("text") }),
-    z.object({ type: z.literal("json_object"), schema: z.record(z.string(), z.unknown()).nullish() }),
+    z.object({ type: z.literal("json_object"), schema: jsonObject.nullish() }),
     z.object({
       type: z.literal("json_schema"),
-      json_schema: z.object({ schema: z.record(z.string(), z.unknown()) }),
+      json_schema: z.object({ schema: jsonObject }),
     }),
   ],
   { error: 'an object whose "type" is "text", "json_object" or "json_schema"' },
@@ -36,7 +37,7 @@ export const samplingFields = {
   logit_bias: table(tokenId, z.number().min(-100).max(100)).nullish(),
   ignore_eos: z.boolean().nullish(),
   grammar: z.string().nullish(),
-  json_schema: z.record(z.string(), z.unknown()).nullish(),
+  json_schema: jsonObject.nullish(),
   response_format: responseFormat.nullish(),
 };
 

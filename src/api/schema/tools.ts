@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { ExoError } from "../../core/errors.js";
 import type { ChatPrompt } from "../../core/inference.js";
+import { jsonObject } from "./json-object.js";
 import { list } from "./list.js";
 
 const tool = z.looseObject({
@@ -8,7 +9,7 @@ const tool = z.looseObject({
   function: z.looseObject({
     name: z.string().min(1),
     description: z.string().nullish(),
-    parameters: z.record(z.string(), z.unknown()).nullish(),
+    parameters: jsonObject.nullish(),
   }),
 });
 

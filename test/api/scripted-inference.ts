@@ -1,0 +1,81 @@
+import type {
+  ChatPrompt,
+  InferenceEvent,
+  InferenceRequest,
+  InferenceService,
+  TokenizeRequest,
+  TokenLogprob,
+} from "../../src/core/inference.js";
+
+export type Script = (request: InferenceRequest, signal: AbortSignal) => AsyncIterable<InferenceEvent>;
+
+/** An inference service that says what the test wrote; everything asked of it is kept. */
+export class ScriptedInference implements InferenceService {
+  readonly requests: InferenceRequest[] = [];
+  readonly signals: AbortSignal[] = [];
+  readonly templates: ChatPrompt[] = [];
+  readonly tokenizations: TokenizeRequest[] = [];
+  script: Script;
+
+  constructor(script: Script = () => saying(["Paris", " is", " it", "."])) {
+    this.script = script;
+  }
+
+  generate(request: InferenceRequest, signal: AbortSignal): AsyncIterable<InferenceEvent> {
+    this.requests.push(request);
+    this.signals.push(signal);
+    return this.script(request, signal);
+  }
+
+  /** One token per character, its code point. */
+  async tokenize(request: TokenizeRequest): Promise<readonly number[]> {
+    this.tokenizations.push(request);
+    return [...request.text].map((character) => character.codePointAt(0) ?? 0);
+  }
+
+  async detokenize(_model: string, tokens: readonly number[]): Promise<string> {
+    return String.fromCodePoint(...tokens);
+  }
+
+  async applyTemplate(_model: string, prompt: ChatPrompt): Promise<string> {
+    this.templates.push(prompt);
+    return prompt.messages.map(({ role, content }) => `<${role}>${String(content)}`).join("");
+  }
+}
+
+export const STARTED: InferenceEvent = { type: "started", promptTokens: 7, cachedTokens: 3 };
+
+export function finished(reason: "stop" | "length" | "tool_calls", completionTokens: number): InferenceEvent {
+  return {
+    type: "finished",
+    reason,
+    usage: { promptTokens: 7, completionTokens, cachedTokens: 3 },
+    timings: { queueSeconds: 0.01, prefillSeconds: 0.2, decodeSeconds: 0.5 },
+  };
+}
+
+/** An undisturbed answer of these pieces. */
+export async function* saying(pieces: readonly string[]): AsyncGenerator<InferenceEvent> {
+  yield STARTED;
+  for (const text of pieces) yield { type: "delta", text };
+  yield finished("stop", pieces.length);
+}
+
+/** An answer that never ends by itself; it waits for `next` before every piece. */
+export async function* endless(
+  next: (signal: AbortSignal) => Promise<void>,
+  signal: AbortSignal,
+): AsyncGenerator<InferenceEvent> {
+  yield STARTED;
+  for (;;) {
+    await next(signal);
+    signal.throwIfAborted();
+    yield { type: "delta", text: "word " };
+  }
+}
+
+export function logprob(text: string, value: number): TokenLogprob {
+  const token = text.codePointAt(0) ?? 0;
+  const chosen = { token, text, bytes: [...Buffer.from(text)], logprob: value };
+  return { ...chosen, top: [chosen, { ...chosen, text: "other", token: 9, logprob: value - 1 }] };
+}
