@@ -1,0 +1,172 @@
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { environmentName, loadConfig } from "../../src/config/load.js";
+import { OPTIONS } from "../../src/config/options.js";
+
+let home = "";
+before(async () => {
+  home = await mkdtemp(join(tmpdir(), "exo-config-"));
+});
+after(() => rm(home, { recursive: true, force: true }));
+
+async function configFile(content: unknown): Promise<string> {
+  const path = join(home, `${Math.random().toString(36).slice(2)}.json`);
+  await writeFile(path, typeof content === "string" ? content : JSON.stringify(content));
+  return path;
+}
+
+async function refusal(sources: Parameters<typeof loadConfig>[0]): Promise<string> {
+  let message = "";
+  await assert.rejects(loadConfig({ homeDirectory: home, env: {}, ...sources }), (thrown: unknown) => {
+    assert.ok(thrown instanceof Error);
+    assert.equal(Reflect.get(thrown, "code"), "invalid_argument");
+    message = thrown.message;
+    return true;
+  });
+  return message;
+}
+
+describe("precedence", () => {
+  test("flag over environment over file over default", async () => {
+    const config = await configFile({ slots: 2, ctx: 100, "log-level": "warn", threads: 3 });
+    const settings = await loadConfig({
+      homeDirectory: home,
+      flags: { slots: "8", config },
+      env: { EXO_NATIVE_SLOTS: "4", EXO_NATIVE_CTX: "200" },
+    });
+    assert.equal(settings.slots, 8);
+    assert.equal(settings.ctx, 200);
+    assert.equal(settings.threads, 3);
+    assert.equal(settings.logLevel, "warn");
+    assert.equal(settings.ubatch, 512);
+    assert.equal(settings.file, config);
+  });
+
+  test("the file in the configuration directory is read without being named", async () => {
+    const env = { EXO_NATIVE_HOME: join(home, "own") };
+    await mkdir(join(home, "own", "config"), { recursive: true });
+    await writeFile(join(home, "own", "config", "config.json"), '{"name":"studio"}');
+    const settings = await loadConfig({ env });
+    assert.equal(settings.name, "studio");
+    assert.equal(settings.paths.modelsDir, join(home, "own", "models"));
+  });
+
+  test("without any source the defaults hold", async () => {
+    const settings = await loadConfig({ env: {}, homeDirectory: home });
+    assert.deepEqual(settings.http, { host: "127.0.0.1", port: 52_415 });
+    assert.deepEqual(settings.grpc, { host: null, port: 52_416 });
+    assert.equal(settings.file, null);
+    assert.equal(settings.memory, null);
+    assert.deepEqual(settings.peer, []);
+  });
+
+  test("an empty variable is as good as none", async () => {
+    const settings = await loadConfig({ env: { EXO_NATIVE_SLOTS: "" }, homeDirectory: home });
+    assert.equal(settings.slots, 4);
+  });
+});
+
+describe("values", () => {
+  test("are parsed from each source", async () => {
+    const config = await configFile({ peer: ["a:1", "b"], open: true, memory: 1024, layers: "0-1@a" });
+    const settings = await loadConfig({
+      homeDirectory: home,
+      flags: { config, http: ":8080", apiKey: ["abcdefgh", "ijklmnop"] },
+      env: { EXO_NATIVE_DEVICE: "cpu, cuda:0", EXO_NATIVE_WIRE: "f16" },
+    });
+    assert.deepEqual(settings.peer, [
+      { host: "a", port: 1 },
+      { host: "b", port: 52_416 },
+    ]);
+    assert.equal(settings.open, true);
+    assert.equal(settings.memory, 1024);
+    assert.deepEqual(settings.layers, [{ node: "a", begin: 0, end: 1 }]);
+    assert.deepEqual(settings.http, { host: null, port: 8080 });
+    assert.deepEqual(settings.apiKey, ["abcdefgh", "ijklmnop"]);
+    assert.deepEqual(settings.device, ["cpu", "cuda:0"]);
+    assert.equal(settings.wire, "f16");
+  });
+
+  test("discovery is switched off in each source", async () => {
+    const config = await configFile({ "no-discovery": true });
+    for (const sources of [
+      { flags: { discovery: false } },
+      { env: { EXO_NATIVE_NO_DISCOVERY: "1" } },
+      { flags: { config } },
+    ]) {
+      const settings = await loadConfig({ homeDirectory: home, env: {}, ...sources });
+      assert.deepEqual(settings.discovery, []);
+    }
+  });
+
+  test("are frozen all the way down", async () => {
+    const settings = await loadConfig({ env: { EXO_NATIVE_PEER: "a:1" }, homeDirectory: home });
+    assert.ok(Object.isFrozen(settings));
+    assert.ok(Object.isFrozen(settings.peer));
+    assert.ok(Object.isFrozen(settings.peer[0]));
+    assert.ok(Object.isFrozen(settings.paths));
+  });
+});
+
+describe("a wrong value is refused in the name the user gave it", () => {
+  test("flag", async () => {
+    const message = await refusal({ flags: { slots: "many" } });
+    assert.equal(message, 'Expected a whole number from 1 to 256 for --slots, received "many".');
+  });
+
+  test("variable", async () => {
+    const message = await refusal({ env: { EXO_NATIVE_MIN_NODES: "0" } });
+    assert.equal(message, 'Expected a whole number from 1 to 1000 for EXO_NATIVE_MIN_NODES, received "0".');
+  });
+
+  test("file key", async () => {
+    const config = await configFile({ kv: "q3" });
+    assert.equal(
+      await refusal({ flags: { config } }),
+      `Expected one of f32, f16, bf16, q8_0, q4_0 for "kv" in ${config}, received "q3".`,
+    );
+  });
+
+  test("wrong JSON types", async () => {
+    for (const value of [{}, [], true, [["a"]]]) {
+      const config = await configFile({ slots: value });
+      assert.match(await refusal({ flags: { config } }), /Expected a whole number/);
+    }
+  });
+
+  test("unknown file keys and broken files", async () => {
+    const unknown = await configFile({ slot: 1 });
+    assert.match(await refusal({ flags: { config: unknown } }), /received "slot"/);
+    const broken = await configFile("{");
+    assert.match(await refusal({ flags: { config: broken } }), /is not JSON/);
+    const list = await configFile([]);
+    assert.match(await refusal({ flags: { config: list } }), /Expected a JSON object/);
+    const missing = join(home, "missing.json");
+    assert.equal(
+      await refusal({ flags: { config: missing } }),
+      `Cannot read the configuration file ${missing}: there is no such file.`,
+    );
+  });
+
+  test("secrets are not repeated", async () => {
+    assert.doesNotMatch(await refusal({ flags: { apiKey: ["sh ort"] } }), /sh ort/);
+  });
+
+  test("a list with one wrong item", async () => {
+    assert.match(await refusal({ flags: { peer: ["a:1", "b:99999"] } }), /for --peer, received \["a:1","b:99999"\]/);
+  });
+});
+
+test("every option's default is a value its own type allows, and its names follow the rule", () => {
+  for (const [key, option] of Object.entries(OPTIONS)) {
+    assert.match(option.flag, /^[a-z]+(-[a-z]+)*$/);
+    assert.equal(
+      option.flag.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase()),
+      key,
+    );
+    assert.match(environmentName(option.flag), /^EXO_NATIVE_[A-Z_]+$/);
+  }
+});
