@@ -42,13 +42,12 @@ void check_decode_status(int32_t status, size_t rows, const std::string & reason
 Stage::Stage() : thread_([this] { work(); }) {}
 
 Stage::~Stage() {
+    shut_down();
+}
+
+void Stage::shut_down() {
     close([] {});
-    // The last reference may be dropped by one of the thread's own callbacks.
-    if (thread_.get_id() == std::this_thread::get_id()) {
-        thread_.detach();
-    } else if (thread_.joinable()) {
-        thread_.join();
-    }
+    if (thread_.joinable()) thread_.join();
 }
 
 LoadedModel & Stage::model() const {

@@ -35,7 +35,7 @@ class Stage {
     static constexpr size_t queue_capacity = 64;
 
     Stage();
-    // Closes and waits for the thread.
+    // Shuts down.
     ~Stage();
     Stage(const Stage &)             = delete;
     Stage & operator=(const Stage &) = delete;
@@ -45,6 +45,8 @@ class Stage {
     void decode(DecodeRequest request, OutcomeCallback<DecodeResult> done);
     // Cancels loading, lets the running job end, ends queued ones with `cancelled`, frees everything. Idempotent.
     void close(std::function<void()> done);
+    // Closes and waits for the thread. Not from one of its own callbacks.
+    void shut_down();
 
     std::shared_ptr<Sampler> create_sampler(const SamplerParams & params);
 

@@ -52,6 +52,8 @@ export interface NativeStageParams {
   /** Largest number of rows in one decode, and in one compute pass. */
   readonly batch_size: number;
   readonly micro_batch_size: number;
+  /** Largest number of rows flagged `ROW_OUTPUT` in one decode, at a stage with the output head: its logits take memory. */
+  readonly max_outputs: number;
   readonly threads: number;
   readonly batch_threads: number;
   /** ggml device names, or `[]` for CPU only. */
@@ -204,6 +206,13 @@ export interface NativeChatPrompt {
   readonly parser_state: string;
 }
 
+/** The JSON that `chat_parse` gives. `arguments` is JSON text, incomplete while the answer is. */
+export interface NativeChatMessage {
+  readonly content: string;
+  readonly reasoning_content: string;
+  readonly tool_calls: readonly { readonly id: string; readonly name: string; readonly arguments: string }[];
+}
+
 /** Live objects, for leak tests. */
 export interface NativeCounters {
   readonly stages: number;
@@ -252,7 +261,7 @@ export interface NativeBindings {
    * add_generation_prompt, enable_thinking}` with OpenAI's shapes; `json_schema` is text; absent parts are `null`.
    */
   chat_apply(stage: StageHandle, request: string): NativeChatPrompt;
-  /** Raw answer text so far → OpenAI assistant message as JSON text: `{content, reasoning_content, tool_calls}`. */
+  /** Raw answer text so far → a `NativeChatMessage` as JSON text. */
   chat_parse(stage: StageHandle, parser_state: string, text: string, is_partial: boolean): string;
   /** JSON schema text → GBNF text. */
   json_schema_to_grammar(schema: string): string;

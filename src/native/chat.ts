@@ -1,5 +1,5 @@
 import type { ChatPrompt, SamplingOptions } from "../core/inference.js";
-import type { NativeChatPrompt, StageHandle } from "./bindings.js";
+import type { NativeChatMessage, NativeChatPrompt, StageHandle } from "./bindings.js";
 import { loadBindings } from "./load.js";
 import { nativeCall } from "./native-call.js";
 
@@ -56,9 +56,9 @@ export class Chat {
 
   /** Takes the raw text so far apart; `partial` while more is to come. */
   parse(rendered: Pick<RenderedChat, "parserState">, text: string, partial: boolean): ParsedAnswer {
-    return JSON.parse(
-      nativeCall(() => loadBindings().chat_parse(this.#stage, rendered.parserState, text, partial)),
-    ) as ParsedAnswer;
+    const json = nativeCall(() => loadBindings().chat_parse(this.#stage, rendered.parserState, text, partial));
+    const message = JSON.parse(json) as NativeChatMessage;
+    return { content: message.content, reasoning: message.reasoning_content, toolCalls: message.tool_calls };
   }
 }
 

@@ -26,6 +26,11 @@ export interface StageOptions {
   readonly batchSize?: number;
   /** Rows in one compute pass. Default: `batchSize`, at most 512. */
   readonly microBatchSize?: number;
+  /**
+   * Rows flagged `output` in one micro-batch, at a stage with the output head, whose logits take memory. Default: at
+   * least 32, at least `maxSequences`, at most `batchSize`.
+   */
+  readonly maxOutputs?: number;
   /** Default: one per CPU available to this process. */
   readonly threads?: number;
   /** Threads for batches of many rows. Default: `threads`. */
@@ -52,6 +57,7 @@ export const DEFAULT_STAGE = {
   maxSequences: 1,
   batchSize: 512,
   microBatchSize: 512,
+  maxOutputs: 32,
   kvType: "f16",
   flashAttention: "auto",
 } as const;
@@ -60,6 +66,7 @@ export const DEFAULT_STAGE = {
 export function toNativeStageParams(options: StageOptions): NativeStageParams {
   const batchSize = options.batchSize ?? DEFAULT_STAGE.batchSize;
   const threads = options.threads ?? availableParallelism();
+  const maxSequences = options.maxSequences ?? DEFAULT_STAGE.maxSequences;
   const { layerBegin, layerEnd } = options;
   if (!options.vocabOnly && layerBegin === layerEnd && !options.hasOutput) {
     throw new ExoError(
@@ -74,9 +81,10 @@ export function toNativeStageParams(options: StageOptions): NativeStageParams {
     has_output: options.hasOutput,
     vocab_only: options.vocabOnly ?? false,
     context_size: options.contextSize ?? DEFAULT_STAGE.contextSize,
-    max_sequences: options.maxSequences ?? DEFAULT_STAGE.maxSequences,
+    max_sequences: maxSequences,
     batch_size: batchSize,
     micro_batch_size: options.microBatchSize ?? Math.min(batchSize, DEFAULT_STAGE.microBatchSize),
+    max_outputs: options.maxOutputs ?? Math.min(batchSize, Math.max(DEFAULT_STAGE.maxOutputs, maxSequences)),
     threads,
     batch_threads: options.batchThreads ?? threads,
     devices: options.devices ?? [],
