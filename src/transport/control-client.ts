@@ -21,7 +21,6 @@ import type { NodeHello__Output } from "./generated/exo/v1/NodeHello.js";
 import type { UnloadStageResponse__Output } from "./generated/exo/v1/UnloadStageResponse.js";
 import { CALL_METHODS, type CallMethod, inferenceEventSchema } from "./inference-schema.js";
 import { controlChannelOptions } from "./limits.js";
-import { packMessage, unpackMessage } from "./msgpack.js";
 import type {
   LoadStageEvent,
   LoadStageRequest,
@@ -31,6 +30,7 @@ import type {
   StagePlace,
 } from "./node-service.js";
 import { parse } from "./parse.js";
+import { packData, unpackData } from "./plain-data.js";
 import { NodeStub } from "./proto.js";
 import { fromGrpcStatus, isServiceError } from "./status-table.js";
 
@@ -88,7 +88,7 @@ export class ControlClient implements NodeService {
       this.#deadlines.healthMs,
       (options, callback) => this.#stub.Health({}, this.#metadata, options, callback),
     );
-    return { record: unpackMessage(record, `The record of ${this.#peer}`, "peer_incompatible"), uptimeSeconds };
+    return { record: unpackData(record, `The record of ${this.#peer}`, "peer_incompatible"), uptimeSeconds };
   }
 
   loadStage(request: LoadStageRequest, signal: AbortSignal): AsyncIterable<LoadStageEvent> {
@@ -108,9 +108,9 @@ export class ControlClient implements NodeService {
   generate(request: InferenceRequest, signal: AbortSignal): AsyncIterable<InferenceEvent> {
     const what = `An answer of ${this.#peer}`;
     return this.#stream(
-      () => this.#stub.Generate({ request: packMessage(request) }, this.#metadata),
+      () => this.#stub.Generate({ request: packData(request) }, this.#metadata),
       ({ event }) =>
-        parse(inferenceEventSchema, unpackMessage(event, what, "peer_incompatible"), what, "peer_incompatible"),
+        parse(inferenceEventSchema, unpackData(event, what, "peer_incompatible"), what, "peer_incompatible"),
       signal,
     );
   }
@@ -135,11 +135,11 @@ export class ControlClient implements NodeService {
   }
 
   async #call(method: CallMethod, value: unknown): Promise<unknown> {
-    const request = { method, arguments: packMessage(value) };
+    const request = { method, arguments: packData(value) };
     const { result } = await this.#unary<CallResponse__Output>(this.#deadlines.callMs, (options, callback) =>
       this.#stub.Call(request, this.#metadata, options, callback),
     );
-    return unpackMessage(result, `The result of ${method}`, "peer_incompatible");
+    return unpackData(result, `The result of ${method}`, "peer_incompatible");
   }
 
   #unary<Response>(deadlineMs: number, start: StartUnary<Response>): Promise<Response> {
@@ -157,7 +157,7 @@ export class ControlClient implements NodeService {
     decode: (message: Message) => Event,
     signal: AbortSignal,
   ): AsyncGenerator<Event, void, undefined> {
-    if (signal.aborted) throw new ExoError("cancelled", `The call to ${this.#peer} was cancelled.`);
+    if (signal.aborted) throw new ExoError("cancelled", `${this.#peer} was not asked: the call was cancelled.`);
     const call = start();
     // Also emitted when nobody reads any more, and then nobody may be surprised by it.
     call.on("error", () => {});

@@ -10,9 +10,9 @@ import type { GenerateRequest__Output } from "./generated/exo/v1/GenerateRequest
 import type { LoadStageRequest__Output } from "./generated/exo/v1/LoadStageRequest.js";
 import type { NodeHandlers } from "./generated/exo/v1/Node.js";
 import { CALL_METHODS, inferenceRequestSchema } from "./inference-schema.js";
-import { packMessage, unpackMessage } from "./msgpack.js";
 import type { LoadStageEvent, NodeService } from "./node-service.js";
 import { parse } from "./parse.js";
+import { packData, unpackData } from "./plain-data.js";
 import { toGrpcStatus } from "./status-table.js";
 
 export interface ControlServerOptions {
@@ -40,7 +40,7 @@ export class ControlServer {
       }),
       Health: this.#unary("Health", async () => {
         const { record, uptimeSeconds } = await service.health();
-        return { record: packMessage(record), uptimeSeconds };
+        return { record: packData(record), uptimeSeconds };
       }),
       LoadStage: this.#streaming(
         "LoadStage",
@@ -55,12 +55,12 @@ export class ControlServer {
         "Generate",
         (request, signal) => generate(service, request, signal),
         (event) => ({
-          event: packMessage(event),
+          event: packData(event),
         }),
       ),
       Call: this.#unary("Call", async ({ method, arguments: packed }) => {
-        const value = unpackMessage(packed, "A call's arguments", "invalid_argument");
-        return { result: packMessage(await callMethod(service, method, value)) };
+        const value = unpackData(packed, "A call's arguments", "invalid_argument");
+        return { result: packData(await callMethod(service, method, value)) };
       }),
     };
   }
@@ -136,7 +136,7 @@ function generate(
   { request }: GenerateRequest__Output,
   signal: AbortSignal,
 ): AsyncIterable<InferenceEvent> {
-  const value = unpackMessage(request, "An inference request", "invalid_argument");
+  const value = unpackData(request, "An inference request", "invalid_argument");
   return service.generate(parse(inferenceRequestSchema, value, "An inference request", "invalid_argument"), signal);
 }
 

@@ -46,7 +46,13 @@ export const inferenceRequestSchema: z.ZodType<InferenceRequest> = z.object({
   ignoreEos: z.boolean().exactOptional(),
 });
 
-const tokenLogprob = z.object({ token: z.int(), text: z.string(), bytes: z.array(z.int()), logprob: z.number() });
+/** JSON has no -Infinity, the logarithm of a probability of 0. */
+const logprob = z
+  .number()
+  .nullable()
+  .transform((value) => value ?? Number.NEGATIVE_INFINITY);
+
+const tokenLogprob = z.object({ token: z.int(), text: z.string(), bytes: z.array(z.int()), logprob });
 
 const toolCallDelta = z.object({
   index: count,

@@ -75,7 +75,7 @@ export function isServiceError(thrown: unknown): thrown is ServiceError {
 function sentenceOf(failure: ServiceError | StatusObject, peer: string): string {
   switch (failure.code) {
     case Status.CANCELLED:
-      return `The call to ${peer} was cancelled.`;
+      return `${peer} was not asked further: the call was cancelled.`;
     case Status.DEADLINE_EXCEEDED:
       return `${peer} did not answer in time.`;
     case Status.UNIMPLEMENTED:

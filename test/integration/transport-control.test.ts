@@ -49,7 +49,7 @@ const EVENTS: readonly InferenceEvent[] = [
         token: 5,
         text: "é",
         bytes: [195, 169],
-        logprob: -0.25,
+        logprob: Number.NEGATIVE_INFINITY,
         top: [{ token: 6, text: "e", bytes: [101], logprob: -1.5 }],
       },
     ],
