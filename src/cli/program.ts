@@ -34,7 +34,10 @@ export function createProgram(io: CliIo): Command {
       writeOut: (text) => void io.stdout.write(text),
       writeErr: (text) => void io.stderr.write(text),
     })
-    .configureHelp({ styleTitle: (title) => styleText("bold", title), showGlobalOptions: false })
+    .configureHelp({
+      styleTitle: (title) => styleText("bold", title, { validateStream: false }),
+      showGlobalOptions: false,
+    })
     .addHelpText("after", `\n${examples("npm start", "exo-native serve tinyllama", "exo-native run tinyllama")}`)
     .addHelpText("after", `\n${EXIT_CODES}`);
   addServe(program, io);
@@ -76,7 +79,7 @@ function addRun(program: Command, io: CliIo): void {
   addConfigFlags(command, RUN_SETTINGS)
     .addHelpText(
       "after",
-      `\nA running node that has the model answers. Without one this process loads the model for as long as it runs.\n\n${examples(
+      `\nA running node that has the model answers. Without one, this process loads the\nmodel for as long as it runs.\n\n${examples(
         "exo-native run tinyllama",
         'exo-native run tinyllama "Why is the sky blue?" --max-tokens 100',
         "exo-native run ./model.gguf < question.txt > answer.txt",

@@ -21,11 +21,16 @@ function drawNodes(cluster: ClusterDocument, width: number, paint: Paint): strin
 
 function nodeRow(node: NodeDocument, ownId: string, paint: Paint): readonly string[] {
   return [
-    `${stateMark(node.state, paint)} ${shortened(node.name, LONGEST_NAME)}`,
+    `${stateMark(node.state, paint)} ${shortened(shownName(node), LONGEST_NAME)}`,
     node.address,
     node.state === "alive" ? memoryText(node) : node.state,
     node.id === ownId ? paint("dim", "this node") : "",
   ];
+}
+
+/** Who never told its name is listed under its address, which stands beside it anyway. */
+function shownName({ name, address }: NodeDocument): string {
+  return name === address ? "unknown" : name;
 }
 
 function stateMark(state: string, paint: Paint): string {

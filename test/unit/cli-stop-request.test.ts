@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { EventEmitter } from "node:events";
+import { describe, test } from "node:test";
+import { StopRequest } from "../../src/cli/stop-request.js";
+
+describe("asking to stop", () => {
+  function setUp() {
+    const process = new EventEmitter();
+    const at = { now: 0, forced: 0 };
+    const stop = new StopRequest(
+      process,
+      () => at.now,
+      () => {
+        at.forced += 1;
+      },
+    );
+    return { process, at, stop };
+  }
+
+  test("the first Ctrl-C asks, a second one ends at once", async () => {
+    const { process, at, stop } = setUp();
+    assert.equal(stop.signal.aborted, false);
+    process.emit("SIGINT");
+    await stop.wait();
+    at.now = 5000;
+    process.emit("SIGINT");
+    assert.equal(at.forced, 1);
+  });
+
+  test("one Ctrl-C that comes twice, by the terminal and by npm, is one", () => {
+    const { process, at, stop } = setUp();
+    process.emit("SIGINT");
+    at.now = 20;
+    process.emit("SIGINT");
+    assert.equal(stop.signal.aborted, true);
+    assert.equal(at.forced, 0);
+  });
+
+  test("termination and the end of the owner count too", () => {
+    for (const name of ["SIGTERM", "SIGHUP", "disconnect"]) {
+      const { process, stop } = setUp();
+      process.emit(name);
+      assert.equal(stop.signal.aborted, true, name);
+    }
+  });
+
+  test("after release signals are not ours", () => {
+    const { process, stop } = setUp();
+    stop.release();
+    assert.equal(process.eventNames().length, 0);
+  });
+});

@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { runCli } from "../../src/cli/run-cli.js";
+import { capturedIo } from "./cli-captured-io.js";
+
+/** A port on which nothing listens: the discard service, which nobody runs. */
+const NOBODY = "http://127.0.0.1:9";
+
+describe("command line", () => {
+  let home = "";
+  before(async () => {
+    home = await mkdtemp(join(tmpdir(), "exo-cli-"));
+  });
+  after(() => rm(home, { recursive: true }));
+
+  async function cli(...args: readonly string[]) {
+    const io = capturedIo({ env: { EXO_NATIVE_HOME: home } });
+    const code = await runCli(args, io);
+    return { code, out: io.stdout.text, err: io.stderr.text };
+  }
+
+  test("help goes to stdout and exits 0, for the whole and for each command", async () => {
+    const whole = await cli("--help");
+    assert.equal(whole.code, 0);
+    assert.equal(whole.err, "");
+    for (const name of ["serve", "run", "status", "models", "demo"]) {
+      assert.match(whole.out, new RegExp(`^ {2}${name}\\b`, "m"));
+      const one = await cli(name, "--help");
+      assert.equal(one.code, 0, name);
+      assert.match(one.out, new RegExp(`^Usage: exo-native ${name}`), name);
+    }
+  });
+
+  test("help fits 80 columns", async () => {
+    for (const args of [["--help"], ["serve", "--help"], ["run", "--help"], ["models", "pull", "--help"]]) {
+      const { out } = await cli(...args);
+      const tooLong = out.split("\n").filter((line) => line.length > 80);
+      assert.deepEqual(tooLong, [], args.join(" "));
+    }
+  });
+
+  test("an unknown command or option is bad usage and comes with a suggestion", async () => {
+    const command = await cli("srve");
+    assert.equal(command.code, 2);
+    assert.match(command.err, /unknown command 'srve'[\s\S]*Did you mean serve\?/);
+    const option = await cli("serve", "--htp", ":1");
+    assert.equal(option.code, 2);
+    assert.match(option.err, /unknown option '--htp'[\s\S]*Did you mean --http\?/);
+  });
+
+  test("no command, a missing or a surplus argument is bad usage", async () => {
+    for (const args of [[], ["run"], ["models"], ["models", "rm"], ["models", "pull"], ["status", "everything"]]) {
+      const { code, out } = await cli(...args);
+      assert.equal(code, 2, args.join(" "));
+      assert.equal(out, "", args.join(" "));
+    }
+  });
+
+  test("a value that cannot be read is bad usage, named as it was given", async () => {
+    const flag = await cli("status", "--log-level", "loud");
+    assert.equal(flag.code, 2);
+    assert.match(flag.err, /^error: Expected one of .* for --log-level, received "loud"\.\n$/);
+    const sampling = await cli("run", "m", "hi", "--temperature", "warm");
+    assert.equal(sampling.code, 2);
+    assert.match(sampling.err, /--temperature.*Expected a number from 0 to 100/);
+    const url = await cli("status", "--url", "http://exa mple");
+    assert.equal(url.code, 2);
+    assert.match(url.err, /for --url, received "http:\/\/exa mple"/);
+  });
+
+  test("a failure is one sentence on stderr and exit code 1", async () => {
+    const { code, out, err } = await cli("status", "--url", NOBODY);
+    assert.equal(code, 1);
+    assert.equal(out, "");
+    assert.match(err, /^error: No node answers at http:\/\/127\.0\.0\.1:9\. .*exo-native serve.*\n$/);
+  });
+
+  test("--log-level debug adds the stack and the cause", async () => {
+    const { code, err } = await cli("status", "--url", NOBODY, "--log-level", "debug");
+    assert.equal(code, 1);
+    assert.match(err, /\n {4}at /);
+    assert.match(err, /caused by /);
+  });
+
+  test("a prompt must come from somewhere", async () => {
+    const io = capturedIo({ env: { EXO_NATIVE_HOME: home } });
+    io.stdin.end();
+    assert.equal(await runCli(["run", "m", "--url", NOBODY], io), 2);
+    assert.match(io.stderr.text, /There is no prompt/);
+  });
+
+  test("models: an empty cache lists what is known by name, as text and as JSON", async () => {
+    const text = await cli("models", "list");
+    assert.equal(text.code, 0);
+    assert.match(text.out, /No models are kept here yet\.[\s\S]*tinyllama/);
+    const { code, out } = await cli("models", "list", "--json");
+    assert.equal(code, 0);
+    const document: unknown = JSON.parse(out);
+    assert.deepEqual(Object.keys(document as object), ["directory", "models", "known"]);
+  });
+
+  test("models: what is not there cannot be removed or verified", async () => {
+    for (const name of ["rm", "verify"]) {
+      const { code, err } = await cli("models", name, "nonesuch");
+      assert.equal(code, 1);
+      assert.match(err, /There is no model "nonesuch" in the cache/);
+    }
+  });
+});
