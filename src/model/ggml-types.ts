@@ -5,7 +5,7 @@ export interface GgmlType {
   readonly blockBytes: number;
 }
 
-/** Source: `GGML_QUANT_SIZES` in llama.cpp's gguf-py/gguf/constants.py; a test holds the two together. */
+/** Source: `type_traits` in ggml.c; a test holds the two together. */
 const TABLE: readonly (readonly [id: number, name: string, blockElements: number, blockBytes: number])[] = [
   [0, "F32", 1, 4],
   [1, "F16", 1, 2],
@@ -48,7 +48,7 @@ export const GGML_TYPES: ReadonlyMap<number, GgmlType> = new Map(
   TABLE.map(([id, name, blockElements, blockBytes]) => [id, { name, blockElements, blockBytes }]),
 );
 
-/** `general.file_type` by number. Source: `LlamaFileType` in llama.cpp's gguf-py/gguf/constants.py. */
+/** `general.file_type` by number. Source: `llama_ftype` in llama.h. */
 const FILE_TYPES: Readonly<Record<number, string>> = {
   0: "F32",
   1: "F16",

@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { GgufInfo } from "../../src/model/gguf-info.js";
+import { computeBytes, kvCacheBytes, stageMemory, totalBytes, weightBytes } from "../../src/model/memory-estimate.js";
+import { ProgressMeter } from "../../src/model/progress.js";
+
+const MIB = 2 ** 20;
+
+/** The numbers of TinyLlama 1.1B IQ2_XXS. */
+const TINYLLAMA: GgufInfo = {
+  architecture: "llama",
+  name: null,
+  layerCount: 22,
+  embeddingSize: 2048,
+  contextTrained: 2048,
+  headCount: 32,
+  feedForwardSize: 5632,
+  vocabularySize: 32_000,
+  quantisation: "IQ2_XXS",
+  parameterCount: 1_100_048_384,
+  hasChatTemplate: true,
+  layerBytes: [12_341_248, 12_341_248, ...new Array<number>(20).fill(11_530_240)],
+  embeddingBytes: 21_504_000,
+  outputBytes: 45_064_192,
+  sharedBytes: 0,
+  tiedEmbedding: false,
+  layerState: new Array(22).fill({ keyElements: 256, valueElements: 256, fixedBytes: 0 }),
+  files: [],
+};
+const WHOLE = { begin: 0, end: 22, hasEmbedding: true, hasOutput: true };
+const NEEDS = { contextSize: 2048, slots: 1, kvType: "f16", ubatch: 512, flashAttention: true } as const;
+
+describe("memory of a stage", () => {
+  test("weights of the parts add up to those of the whole", () => {
+    const head = { begin: 0, end: 9, hasEmbedding: true, hasOutput: true };
+    const rest = { begin: 9, end: 22, hasEmbedding: false, hasOutput: false };
+    assert.equal(weightBytes(TINYLLAMA, head) + weightBytes(TINYLLAMA, rest), weightBytes(TINYLLAMA, WHOLE));
+  });
+
+  test("a tied embedding counts where either end is, once", () => {
+    const tied = { ...TINYLLAMA, tiedEmbedding: true, outputBytes: 8192 };
+    const onlyOutput = { begin: 22, end: 22, hasEmbedding: false, hasOutput: true };
+    assert.equal(weightBytes(tied, onlyOutput), 21_504_000 + 8192);
+    assert.equal(weightBytes(tied, { ...onlyOutput, hasEmbedding: true }), 21_504_000 + 8192);
+  });
+
+  test("the KV cache is what llama.cpp reports: 44 MiB for 2048 tokens in f16", () => {
+    assert.equal(kvCacheBytes(TINYLLAMA, WHOLE, NEEDS), 44 * MIB);
+    assert.equal(kvCacheBytes(TINYLLAMA, WHOLE, { ...NEEDS, slots: 3 }), 132 * MIB);
+    assert.equal(kvCacheBytes(TINYLLAMA, WHOLE, { ...NEEDS, contextSize: 1 }), 5.5 * MIB);
+    assert.equal(kvCacheBytes(TINYLLAMA, WHOLE, { ...NEEDS, kvType: "q8_0" }), (44 * MIB * 34) / 64);
+    assert.equal(kvCacheBytes(TINYLLAMA, { ...WHOLE, begin: 11 }, NEEDS), 22 * MIB);
+  });
+
+  test("recurrent state does not grow with the context", () => {
+    const recurrent = {
+      ...TINYLLAMA,
+      layerState: new Array(22).fill({ keyElements: 0, valueElements: 0, fixedBytes: 10 }),
+    };
+    assert.equal(kvCacheBytes(recurrent, WHOLE, { ...NEEDS, slots: 2 }), 440);
+  });
+
+  test("the compute buffer is at least what llama.cpp reports, and not twice that", () => {
+    // Reported: 70.5 MiB at 512 rows, 17.6 MiB at 128, 153 MiB at 512 without flash attention.
+    const cases = [
+      { needs: NEEDS, reported: 70.5 * MIB },
+      { needs: { ...NEEDS, ubatch: 128 }, reported: 17.7 * MIB },
+      { needs: { ...NEEDS, flashAttention: false }, reported: 153.1 * MIB },
+    ];
+    for (const { needs, reported } of cases) {
+      const estimate = computeBytes(TINYLLAMA, WHOLE, needs);
+      assert.ok(estimate >= reported && estimate < 2 * reported, `${estimate / MIB} for ${reported / MIB}`);
+    }
+  });
+
+  test("a stage's total is the sum of its kinds", () => {
+    const memory = stageMemory(TINYLLAMA, WHOLE, NEEDS);
+    assert.equal(totalBytes(memory), memory.weights + memory.kvCache + memory.compute);
+  });
+});
+
+describe("progress", () => {
+  class Watch {
+    now = 0;
+    monotonic(): number {
+      return this.now;
+    }
+    wall(): number {
+      return this.now;
+    }
+  }
+
+  test("speed counts new bytes only, not those found on the disk", () => {
+    const watch = new Watch();
+    const reports: { received: number; total: number | null; bytesPerSecond: number }[] = [];
+    const meter = new ProgressMeter(watch, [null, 500], (report) => reports.push(report));
+    meter.start(0, 1000, 3000);
+    watch.now = 1000;
+    meter.add(0, 100);
+    assert.deepEqual(reports.at(-1), { phase: "downloading", received: 1100, total: 3500, bytesPerSecond: 100 });
+    // The file changed on the server: it starts over.
+    meter.start(0, 0, 3000);
+    watch.now = 2000;
+    meter.add(0, 100);
+    assert.deepEqual(reports.at(-1), { phase: "downloading", received: 100, total: 3500, bytesPerSecond: 100 });
+  });
+
+  test("a few reports per second are enough", () => {
+    const watch = new Watch();
+    let reports = 0;
+    const meter = new ProgressMeter(watch, [null], () => {
+      reports += 1;
+    });
+    for (watch.now = 0; watch.now < 1000; watch.now += 1) meter.add(0, 1);
+    assert.ok(reports >= 4 && reports <= 6, String(reports));
+  });
+
+  test("the total is unknown while that of one file is", () => {
+    let total: number | null = 0;
+    const meter = new ProgressMeter(new Watch(), [10, null], (report) => {
+      total = report.total;
+    });
+    meter.report("downloading");
+    assert.equal(total, null);
+  });
+});
