@@ -2,14 +2,16 @@ import type { FastifyBaseLogger } from "fastify";
 import { type ErrorCode, ExoError } from "../core/errors.js";
 import { HttpError } from "./http-error.js";
 
-/** The caller's own doing: nothing that whoever runs the node need look at. */
-const CALLERS_DOING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+/** The caller's doing, or told again and again while it lasts: nothing that whoever runs the node need look at. */
+const EXPECTED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "invalid_argument",
   "unsupported",
   "unauthorized",
   "context_exceeded",
   "model_not_found",
   "cancelled",
+  "not_ready",
+  "overloaded",
 ]);
 
 /** Faults of ours with their stack, refusals by code alone, and never the text of a request. */
@@ -20,7 +22,7 @@ export function logFailure(log: FastifyBaseLogger, thrown: unknown): void {
   }
   const error = ExoError.from(thrown);
   const fields = { code: error.code, param: error.param };
-  if (CALLERS_DOING.has(error.code)) log.info(fields, "request refused or cancelled");
+  if (EXPECTED.has(error.code)) log.info(fields, "request refused or cancelled");
   else if (error.code === "internal") log.error({ ...fields, stack: stackOf(thrown) }, "request failed");
   else log.warn({ ...fields, error: error.message }, "request failed");
 }

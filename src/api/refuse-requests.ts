@@ -1,4 +1,4 @@
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { toErrorResponse } from "./error-response.js";
 import { HttpError } from "./http-error.js";
 import { logFailure } from "./log-failure.js";
@@ -52,10 +52,10 @@ export function collectRoutes(app: FastifyInstance): ReadonlyMap<string, Readonl
   return routes;
 }
 
-/** Fastify's own failures in our words; anything else unchanged. */
+/** Fastify's own refusals, and bodies that broke off, in our words; anything else unchanged. */
 export function asHttpError(thrown: unknown, bodyLimitBytes: number): unknown {
-  if (!isFastifyError(thrown)) return thrown;
-  switch (thrown.code) {
+  if (!isClientFault(thrown)) return thrown;
+  switch (Reflect.get(thrown, "code")) {
     case "FST_ERR_CTP_BODY_TOO_LARGE":
       return new HttpError("body_too_large", `The request body is larger than the ${bodyLimitBytes} bytes allowed.`);
     case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
@@ -68,11 +68,9 @@ export function asHttpError(thrown: unknown, bodyLimitBytes: number): unknown {
   }
 }
 
-function isFastifyError(thrown: unknown): thrown is FastifyError {
-  return thrown instanceof Error && String(Reflect.get(thrown, "code")).startsWith("FST_ERR_") && isClientFault(thrown);
-}
-
-function isClientFault(thrown: Error): boolean {
+/** Fastify marks what the client did wrong by a status. */
+function isClientFault(thrown: unknown): thrown is Error {
+  if (!(thrown instanceof Error)) return false;
   const status: unknown = Reflect.get(thrown, "statusCode");
   return typeof status === "number" && status >= 400 && status < 500;
 }

@@ -166,10 +166,11 @@ function createApp(init: ApiInit): FastifyInstance {
   app.addContentTypeParser("application/json", { parseAs: "string" }, async (_request: unknown, body: string) =>
     parseJsonBody(body),
   );
-  app.addHook("onResponse", async (request, reply) => {
-    const { method, routeOptions } = request;
+  app.addHook("onResponse", async ({ method, routeOptions, log }, reply) => {
+    // Pages, supervisors and scrapers read again and again; what is asked of models is worth a line.
+    const level = method === "GET" || method === "HEAD" ? "debug" : "info";
     const fields = { method, route: routeOptions.url ?? null, status: reply.statusCode };
-    request.log.info({ ...fields, milliseconds: Math.round(reply.elapsedTime) }, "request answered");
+    log[level]({ ...fields, milliseconds: Math.round(reply.elapsedTime) }, "request answered");
   });
   return app;
 }

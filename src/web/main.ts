@@ -1,8 +1,8 @@
 import { ChatPanel } from "./chat-panel.js";
 import { ClusterPanel } from "./cluster-panel.js";
-import { byId } from "./element.js";
 import { Server } from "./server.js";
 import { Settings } from "./settings.js";
+import { startSidePanel } from "./side-panel.js";
 
 const server = new Server();
 const cluster = new ClusterPanel(server);
@@ -12,10 +12,4 @@ const settings = new Settings((key) => {
 });
 new ChatPanel(server, settings, () => cluster.model);
 cluster.start();
-
-const side = byId("side", HTMLElement);
-const toggle = byId("side-toggle", HTMLButtonElement);
-toggle.addEventListener("click", () => {
-  const open = side.classList.toggle("open");
-  toggle.setAttribute("aria-expanded", String(open));
-});
+startSidePanel();

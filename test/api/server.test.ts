@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { request } from "node:http";
+import { connect } from "node:net";
 import { describe, test } from "node:test";
+import { chatSchema } from "../../src/api/schema/chat.js";
+import { completionSchema } from "../../src/api/schema/completion.js";
 import { createApi } from "../../src/api/server.js";
 import { ExoError } from "../../src/core/errors.js";
 import { type Logger, silentLogger } from "../../src/core/ports.js";
@@ -134,6 +138,32 @@ describe("the server", () => {
         cluster: { snapshot: () => SNAPSHOT, readiness: () => ({ ready: false, reason }) },
       },
     );
+  });
+
+  test("takes a body that breaks off for the client's doing", async () => {
+    const faults: string[] = [];
+    const ignore = (): void => {};
+    let told = ignore;
+    const refused = new Promise<void>((resolve) => {
+      told = resolve;
+    });
+    const logger: Logger = {
+      debug: ignore,
+      info: (_fields, message) => message === "request refused" && told(),
+      warn: (_fields, message) => faults.push(message),
+      error: (_fields, message) => faults.push(message),
+      child: () => logger,
+    };
+    await withApi(
+      async ({ api }) => {
+        const socket = connect(api.address?.port ?? 0, "127.0.0.1");
+        const head = `POST ${CHAT} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 99`;
+        socket.write(`${head}\r\n\r\n{"mess`, () => socket.destroy());
+        await refused;
+      },
+      { logger },
+    );
+    assert.deepEqual(faults, []);
   });
 
   test("never logs what was said", async () => {
@@ -290,6 +320,34 @@ describe("the routes of llama-server", () => {
       const models = Object(await (await fetch(`${url}/v1/models`)).json());
       assert.deepEqual([models.object, models.data[0].id, models.data[0].meta.n_ctx], ["list", MODEL, 4096]);
     });
+  });
+});
+
+describe("docs/api.md", () => {
+  const page = readFileSync(new URL("../../../docs/api.md", import.meta.url), "utf8");
+
+  test("lists routes that are there", async () => {
+    await withApi(async ({ url }) => {
+      const rows = page.split("\n").filter((line) => /^\| .*`(GET|POST) \//.test(line));
+      let method = "GET";
+      const routes = rows.flatMap((row) =>
+        [...(row.split("|")[1] ?? "").matchAll(/(GET |POST )?(\/[\w/{}-]*)/g)].map(([, named, path]) => {
+          method = named?.trim() ?? method;
+          return [method, (path ?? "").replace("{id}", MODEL)] as const;
+        }),
+      );
+      assert.ok(routes.length >= 11);
+      for (const [name, path] of routes) {
+        const { status } = await fetch(url + path, { method: name });
+        assert.ok(status === 200 || status === 400, `${name} ${path} answers ${status}`);
+      }
+    });
+  });
+
+  test("names every field that is understood", () => {
+    for (const field of [...Object.keys(chatSchema.shape), ...Object.keys(completionSchema.shape)]) {
+      assert.match(page, new RegExp(`\\b${field}\\b`), field);
+    }
   });
 });
 

@@ -18,7 +18,7 @@ const promptFields = {
   chat_template_kwargs: jsonObject.nullish(),
 };
 
-const chatSchema = z.object({
+export const chatSchema = z.object({
   ...limitFields,
   ...samplingFields,
   ...promptFields,

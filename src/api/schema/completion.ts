@@ -8,7 +8,7 @@ import type { ParsedRequest } from "./request.js";
 import { samplingFields, toSampling } from "./sampling.js";
 import { isTokenId } from "./token-id.js";
 
-const completionSchema = z.object({
+export const completionSchema = z.object({
   ...limitFields,
   ...samplingFields,
   logprobs: z.int().min(0).max(20).nullish(),
