@@ -1,5 +1,4 @@
 import { availableParallelism } from "node:os";
-import { setTimeout as delay } from "node:timers/promises";
 import { ClusterState } from "./api/cluster-state.js";
 import { type Api, createApi } from "./api/server.js";
 import { loadNodeId } from "./cluster/identity.js";
@@ -133,9 +132,8 @@ class RunningNode implements ExoNode {
     this.#membership = this.#createMembership();
     this.#discovery = new StaticDiscovery({
       // Discovery switched off means that only peers who come by themselves are met.
-      addresses: config.discovery.includes("static") ? config.peer : [],
+      peers: config.discovery.includes("static") ? config.peer : [],
       probe: (address) => this.#membership.probe(address),
-      sleep: (milliseconds, signal) => delay(milliseconds, undefined, { signal }),
       logger,
     });
     this.#stages = new StageHost({
