@@ -10,6 +10,7 @@ export class MessageView {
   #thinking: HTMLElement | null = null;
   #thinkingText = "";
   #text = "";
+  #parts: readonly HTMLElement[] = [];
 
   constructor(role: "user" | "assistant") {
     this.root = element("article", `message message-${role}`, this.#body);
@@ -28,7 +29,13 @@ export class MessageView {
   append(text: string): void {
     this.#text += text;
     this.#body.classList.remove("waiting");
-    this.#body.replaceChildren(...(this.#thinking === null ? [] : [this.#thinking]), ...richText(this.#text));
+    const fresh = richText(this.#text);
+    // What is complete stays in place, so that a selection in it, or a scrolled code block, is not lost.
+    const same = fresh.findIndex((part, index) => this.#parts[index]?.isEqualNode(part) !== true);
+    const kept = this.#parts.slice(0, same === -1 ? fresh.length : same);
+    for (const part of this.#parts.slice(kept.length)) part.remove();
+    this.#parts = [...kept, ...fresh.slice(kept.length)];
+    this.#body.append(...fresh.slice(kept.length));
   }
 
   think(text: string): void {
