@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, test } from "node:test";
+import type { Command } from "commander";
+import { createProgram } from "../../src/cli/program.js";
+import { packageRoot } from "../../src/core/package.js";
+import { capturedIo } from "./cli-captured-io.js";
+
+const ROOT = packageRoot();
+const PAGES = [
+  "README.md",
+  "CONTRIBUTING.md",
+  ...readdirSync(join(ROOT, "docs"))
+    .filter(isPage)
+    .map((name) => `docs/${name}`),
+];
+
+/** Options that need no line of their own; nothing is joined by a token yet. */
+const UNLISTED = new Set(["--help", "--version", "--join"]);
+
+const program = createProgram(capturedIo());
+
+function isPage(name: string): boolean {
+  return name.endsWith(".md");
+}
+
+function read(page: string): string {
+  return readFileSync(join(ROOT, page), "utf8");
+}
+
+function longFlags(command: Command): readonly string[] {
+  const own = command.options.map((option) => option.long).filter((flag) => typeof flag === "string");
+  return [...own, ...command.commands.flatMap(longFlags)];
+}
+
+/** The part of docs/cli.md under the command's heading. */
+function sectionOf(name: string): string {
+  const [, section = ""] = read("docs/cli.md").split(new RegExp(`^## ${name}$`, "m"));
+  return section.split(/^## /m)[0] ?? "";
+}
+
+function flagsIn(text: string): Set<string> {
+  return new Set([...text.matchAll(/(?<![\w-])--[a-z][a-z-]*/g)].map(([flag]) => flag));
+}
+
+describe("docs/cli.md", () => {
+  for (const command of program.commands) {
+    test(`says of ${command.name()} exactly the options that it has`, () => {
+      const told = flagsIn(sectionOf(command.name()));
+      const real = new Set(longFlags(command).filter((flag) => !UNLISTED.has(flag)));
+      const { serve } = Object.fromEntries(program.commands.map((one) => [one.name(), one]));
+      assert.ok(serve !== undefined);
+      assert.deepEqual(
+        [...real].filter((flag) => !told.has(flag)),
+        [],
+        "not told",
+      );
+      assert.deepEqual(
+        [...told].filter((flag) => !real.has(flag)),
+        [],
+        "not there",
+      );
+    });
+  }
+});
+
+/** Command lines in fenced blocks, without comments. */
+function commandLines(text: string): readonly string[] {
+  const blocks = [...text.matchAll(/^```(?:sh|bash|console)\n([\s\S]*?)^```/gm)].map(([, block]) => block ?? "");
+  return blocks.flatMap((block) => block.split("\n")).map((line) => line.replace(/\s#.*$/, "").trim());
+}
+
+describe("pages", () => {
+  for (const page of PAGES) {
+    test(`${page}: commands are ones that exist, with options that they have`, () => {
+      for (const line of commandLines(read(page))) {
+        const [, name, rest = ""] = /(?:^|\| )npx exo-native(?: (\S+))?(.*)$/.exec(line) ?? [];
+        if (name === undefined || name.startsWith("-")) continue;
+        const command = program.commands.find((one) => one.name() === name);
+        assert.ok(command, line);
+        const known = new Set(longFlags(command));
+        for (const flag of flagsIn(rest)) assert.ok(known.has(flag) || flag === "--help", `${flag} in: ${line}`);
+      }
+    });
+
+    test(`${page}: npm scripts are ones that exist`, () => {
+      const manifest: { scripts: Record<string, string> } = JSON.parse(read("package.json"));
+      const scripts = [...read(page).matchAll(/npm run ([a-z:]+)/g)].map(([, script]) => script ?? "");
+      assert.deepEqual(
+        scripts.filter((script) => !(script in manifest.scripts)),
+        [],
+      );
+    });
+
+    test(`${page}: links lead somewhere`, () => {
+      const links = [...read(page).matchAll(/\]\((?!https?:|mailto:|#)([^)#\s]+)(?:#([^)\s]+))?\)/g)];
+      for (const [, path = "", anchor] of links) {
+        const target = join(dirname(page), path);
+        assert.ok(existsSync(join(ROOT, target)), `${path} of ${page}`);
+        if (anchor !== undefined) assert.ok(anchorsOf(read(target)).has(anchor), `${path}#${anchor} of ${page}`);
+      }
+    });
+  }
+});
+
+/** GitHub's names for a page's headings. */
+function anchorsOf(text: string): Set<string> {
+  const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) => heading.toLowerCase());
+  return new Set(headings.map((heading) => heading.replaceAll(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-")));
+}
