@@ -99,10 +99,16 @@ export class InboundHop {
     if (this.#halfClosed && this.#taken === this.#received) this.#end(null);
   }
 
+  /** The last word may still be due, where `#acknowledge` waited for the sender to read. */
+  #finish(): void {
+    if (this.#acknowledged !== this.#taken) this.#call.write({ taken: this.#taken });
+    this.#call.end();
+  }
+
   #end(error: ExoError | null): void {
     if (this.#ended) return;
     this.#ended = true;
-    if (error === null) this.#call.end();
+    if (error === null) this.#finish();
     else this.#call.emit("error", toGrpcStatus(error));
     this.#onEnd(error);
     this.#registration.receiver.onClosed(error);

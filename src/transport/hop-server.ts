@@ -56,12 +56,18 @@ export class HopServer {
 
   /** From now on a stream of this edge is accepted, one at a time; streams of older epochs get `stale_epoch`. */
   register(registration: HopRegistration): HopRegistrationHandle {
+    const { ringId, epoch, fromStage } = registration;
+    if ([...this.#entries].some((entry) => follows(entry, registration))) {
+      throw new ExoError(
+        "invalid_argument",
+        `This node already has a stage that follows stage ${fromStage} of ring ${ringId}, epoch ${epoch}.`,
+      );
+    }
     const entry: Entry = { registration, stream: null };
     this.#entries.add(entry);
     return {
       close: (reason) => {
         if (!this.#entries.delete(entry)) return;
-        const { ringId, epoch } = registration;
         entry.stream?.close(
           reason ?? new ExoError("stage_lost", `The next stage of ring ${ringId}, epoch ${epoch}, was unloaded.`),
         );
@@ -77,7 +83,9 @@ export class HopServer {
       this.#serve(call, this.#find(edge), edge);
     } catch (thrown) {
       const error = ExoError.from(thrown);
-      this.#logger.warn({ peer: call.getPeer(), code: error.code }, `Hop stream refused: ${error.message}`);
+      // A sender asks again and again while this node still loads.
+      const level = error.code === "not_ready" ? "debug" : "warn";
+      this.#logger[level]({ peer: call.getPeer(), code: error.code }, `Hop stream refused: ${error.message}`);
       call.emit("error", toGrpcStatus(error));
     }
   }
@@ -104,11 +112,10 @@ export class HopServer {
   }
 
   #find(edge: HopEdge): Entry {
-    const ofRing = [...this.#entries].filter(({ registration }) => registration.ringId === edge.ringId);
-    const found = ofRing.find(
-      ({ registration }) => registration.epoch === edge.epoch && registration.fromStage === edge.fromStage,
-    );
+    const entries = [...this.#entries];
+    const found = entries.find((entry) => follows(entry, edge));
     if (found !== undefined) return found;
+    const ofRing = entries.filter(({ registration }) => registration.ringId === edge.ringId);
     const newest = Math.max(-1, ...ofRing.map(({ registration }) => registration.epoch));
     if (edge.epoch < newest) {
       throw new ExoError(
@@ -121,4 +128,12 @@ export class HopServer {
       `This node has no stage that follows stage ${edge.fromStage} of ring ${edge.ringId}, epoch ${edge.epoch}, (yet).`,
     );
   }
+}
+
+function follows({ registration }: Entry, edge: Pick<HopEdge, "ringId" | "epoch" | "fromStage">): boolean {
+  return (
+    registration.ringId === edge.ringId &&
+    registration.epoch === edge.epoch &&
+    registration.fromStage === edge.fromStage
+  );
 }

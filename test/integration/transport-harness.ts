@@ -1,3 +1,5 @@
+import { once as nextEvent } from "node:events";
+import { type AddressInfo, connect as connectSocket, createServer, type Server, type Socket } from "node:net";
 import type { TestContext } from "node:test";
 import type { HostPort } from "../../src/config/address.js";
 import { ExoError } from "../../src/core/errors.js";
@@ -198,5 +200,51 @@ export function failsWith(code: string, ...words: string[]): (error: unknown) =>
   return (error) => {
     if (!(error instanceof ExoError) || error.code !== code) return false;
     return words.every((word) => error.message.includes(word));
+  };
+}
+
+/** A TCP server that treats each connection as told. */
+export async function tcpServer(context: TestContext, onConnection: (socket: Socket) => void): Promise<HostPort> {
+  const sockets = new Set<Socket>();
+  const server: Server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on("error", () => {});
+    onConnection(socket);
+  });
+  server.listen(0, "127.0.0.1");
+  await nextEvent(server, "listening");
+  context.after(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return { host: "127.0.0.1", port: (server.address() as AddressInfo).port };
+}
+
+export interface Wire {
+  readonly address: HostPort;
+  /** TCP payload that went to the target so far. */
+  bytesForward(): number;
+  cut(): void;
+}
+
+/** A wire to `target` that can be cut. */
+export async function wire(context: TestContext, target: HostPort): Promise<Wire> {
+  const ends: Socket[] = [];
+  let bytesForward = 0;
+  const address = await tcpServer(context, (socket) => {
+    const onward = connectSocket(target.port, target.host);
+    onward.on("error", () => {});
+    ends.push(socket, onward);
+    socket.on("data", (bytes) => {
+      bytesForward += bytes.byteLength;
+    });
+    socket.pipe(onward).pipe(socket);
+  });
+  return {
+    address,
+    bytesForward: () => bytesForward,
+    cut: () => {
+      for (const end of ends) end.resetAndDestroy();
+    },
   };
 }

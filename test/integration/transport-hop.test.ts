@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
+import { once as nextEvent } from "node:events";
+import { connect as connectHttp2 } from "node:http2";
 import { describe, test } from "node:test";
 import { ExoError } from "../../src/core/errors.js";
 import { PROTOCOL_VERSION } from "../../src/transport/compatibility.js";
 import { openCredentials } from "../../src/transport/credentials.js";
 import { decodeFrame } from "../../src/transport/frame-decode.js";
 import { openHop } from "../../src/transport/hop-client.js";
+import { RECEIVE_WINDOW_BYTES } from "../../src/transport/limits.js";
 import {
   BUILD,
   batch,
@@ -16,6 +19,7 @@ import {
   RING,
   receiver,
   startNode,
+  wire,
 } from "./transport-harness.js";
 
 const LIMITS = limitsOf(64, 8);
@@ -65,6 +69,31 @@ describe("hop stream", () => {
     assert.equal(first.activations.byteLength, 8 * 1024 * 1024);
     assert.ok(first.activations.every((byte) => byte === 3));
     assert.ok(second.activations.every((byte) => byte === 5));
+  });
+
+  test("may have a whole prefill chunk under way on a link with a long round trip", async (t) => {
+    const node = await startNode(t);
+    const session = connectHttp2(`http://127.0.0.1:${node.address.port}`);
+    t.after(() => session.destroy());
+    while (session.remoteSettings.initialWindowSize !== RECEIVE_WINDOW_BYTES)
+      await nextEvent(session, "remoteSettings");
+    await new Promise((resolve) => session.ping(resolve));
+    assert.equal(session.state.remoteWindowSize, RECEIVE_WINDOW_BYTES);
+  });
+
+  test("costs less than 100 bytes beside the hidden state of one decode step", async (t) => {
+    for (const embeddingSize of [896, 2048, 4096]) {
+      const limits = limitsOf(embeddingSize, 1);
+      const node = await startNode(t);
+      const link = await wire(t, node.address);
+      node.hops.register(receiver(limits.maxFrameBytes).registration);
+      const { client } = await connect(t, link.address, { window: 1 });
+      const before = link.bytesForward();
+      for (let step = 0; step < 50; step += 1) await client.send(batch(limits, 1, step));
+      await client.close();
+      const extra = (link.bytesForward() - before) / 50 - 4 * embeddingSize;
+      assert.ok(extra < 100, `${extra} bytes at ${embeddingSize} numbers`);
+    }
   });
 
   test("works over TLS with credentials of another node", async (t) => {
@@ -153,6 +182,15 @@ describe("hop stream refused", () => {
     node.hops.register(receiver(LIMITS.maxFrameBytes).registration);
     const { client } = await opening;
     await client.send(batch(LIMITS, 1));
+  });
+
+  test("cannot be promised to two stages of one node", async (t) => {
+    const node = await startNode(t);
+    const handle = node.hops.register(receiver(LIMITS.maxFrameBytes).registration);
+    const again = (): unknown => node.hops.register(receiver(LIMITS.maxFrameBytes).registration);
+    assert.throws(again, failsWith("invalid_argument", "already"));
+    handle.close();
+    again();
   });
 
   test("when the edge already has one, which goes on", async (t) => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { type AddressInfo, connect as connectSocket, createServer, type Server, type Socket } from "node:net";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { describe, type TestContext, test } from "node:test";
 import type { HostPort } from "../../src/config/address.js";
 import { silentLogger } from "../../src/core/ports.js";
@@ -19,43 +19,11 @@ import {
   receiver,
   serviceWith,
   startNode,
+  tcpServer,
+  wire,
 } from "./transport-harness.js";
 
 const LIMITS = limitsOf(64, 8);
-
-/** A TCP server that treats each connection as told. */
-async function tcpServer(context: TestContext, onConnection: (socket: Socket) => void): Promise<HostPort> {
-  const sockets = new Set<Socket>();
-  const server: Server = createServer((socket) => {
-    sockets.add(socket);
-    socket.on("error", () => {});
-    onConnection(socket);
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  context.after(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  return { host: "127.0.0.1", port: (server.address() as AddressInfo).port };
-}
-
-/** A wire to `target` that can be cut. */
-async function wire(context: TestContext, target: HostPort): Promise<{ address: HostPort; cut(): void }> {
-  const ends: Socket[] = [];
-  const address = await tcpServer(context, (socket) => {
-    const onward = connectSocket(target.port, target.host);
-    onward.on("error", () => {});
-    ends.push(socket, onward);
-    socket.pipe(onward).pipe(socket);
-  });
-  return {
-    address,
-    cut: () => {
-      for (const end of ends) end.resetAndDestroy();
-    },
-  };
-}
 
 const SPEAKERS: Record<string, (socket: Socket) => void> = {
   "plain HTTP": (socket) =>
