@@ -1,0 +1,66 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { cpus, release, totalmem, type } from "node:os";
+import { join, relative } from "node:path";
+import { packageRoot, packageVersion } from "../src/core/package.js";
+import { libraryInfo } from "../src/native/load.js";
+import type { CaseResult, Outcome } from "./cases.js";
+import type { Spread } from "./statistics.js";
+
+/** Writes `<model>.json` with every sample and `<model>.md` with the table under benchmarks/results/. */
+export async function saveReport(outcome: Outcome): Promise<{ markdown: string; files: readonly string[] }> {
+  const directory = join(packageRoot(), "benchmarks", "results");
+  const base = join(directory, `${outcome.model.id}-${outcome.model.quantisation}`.toLowerCase());
+  const fingerprint = machine();
+  const markdown = toMarkdown(outcome, fingerprint);
+  await mkdir(directory, { recursive: true });
+  await writeFile(`${base}.json`, `${JSON.stringify({ machine: fingerprint, ...outcome }, null, 2)}\n`);
+  await writeFile(`${base}.md`, `${markdown}\n`);
+  const files = [`${base}.json`, `${base}.md`].map((file) => relative(process.cwd(), file));
+  return { markdown, files };
+}
+
+function machine() {
+  const processors = cpus();
+  const { llama_tag, ggml_origin } = libraryInfo();
+  return {
+    date: new Date().toISOString(),
+    processor: processors[0]?.model ?? "unknown",
+    cores: processors.length,
+    memoryBytes: totalmem(),
+    system: `${type()} ${release()}`,
+    node: process.version,
+    exoNative: packageVersion(),
+    llamaCpp: llama_tag,
+    ggml: ggml_origin,
+  };
+}
+
+function toMarkdown(outcome: Outcome, host: ReturnType<typeof machine>): string {
+  const [baseline] = outcome.results;
+  const rows = outcome.results.map(
+    (result) =>
+      `| ${result.name} | ${cell(result.prefill)} | ${ratio(result, baseline, "prefill")} | ` +
+      `${cell(result.decode)} | ${ratio(result, baseline, "decode")} |`,
+  );
+  return [
+    `# ${outcome.model.id} ${outcome.model.quantisation}`,
+    "",
+    `${host.processor}, ${host.cores} cores, ${host.system}, Node ${host.node}; exo-native ${host.exoNative}, ` +
+      `llama.cpp ${host.llamaCpp} (ggml ${host.ggml}); ${host.date}`,
+    "",
+    `Prefill of ${outcome.promptTokens} tokens in chunks of ${outcome.ubatch}; decode of ${outcome.generatedTokens} tokens ` +
+      "from an empty context. Tokens per second: median (lowest to highest) of the rounds; × is against the first row.",
+    "",
+    "| | prefill | × | decode | × |",
+    "|---|---|---|---|---|",
+    ...rows,
+  ].join("\n");
+}
+
+function cell({ median, min, max }: Spread): string {
+  return `${median.toFixed(1)} (${min.toFixed(1)}–${max.toFixed(1)})`;
+}
+
+function ratio(result: CaseResult, baseline: CaseResult | undefined, kind: "prefill" | "decode"): string {
+  return baseline === undefined ? "" : (result[kind].median / baseline[kind].median).toFixed(3);
+}
