@@ -108,7 +108,7 @@ function describe(
   files: readonly ModelFile[],
   path: string,
 ): GgufInfo {
-  const layerCount = metadata.size("block_count") - metadata.size("nextn_predict_layers", 0);
+  const layerCount = metadata.requiredSize("block_count") - metadata.size("nextn_predict_layers", 0);
   const embedding = tensors.find((tensor) => tensor.name === "token_embd.weight");
   if (layerCount < 1 || layerCount > tensors.length || embedding === undefined) {
     const why = `it has ${tensors.length} tensors for ${layerCount} layers${embedding ? "" : " and no token embedding"}`;
@@ -119,8 +119,8 @@ function describe(
     architecture: metadata.architecture,
     name: metadata.text("general.name"),
     layerCount,
-    embeddingSize: metadata.size("embedding_length"),
-    contextTrained: metadata.size("context_length"),
+    embeddingSize: metadata.requiredSize("embedding_length"),
+    contextTrained: metadata.requiredSize("context_length"),
     headCount: metadata.size("attention.head_count", 0),
     feedForwardSize: Math.max(
       metadata.size("feed_forward_length", 0),

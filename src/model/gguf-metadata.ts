@@ -31,13 +31,22 @@ export class GgufMetadata {
     return typeof value === "number" ? value : null;
   }
 
-  /** A size of the architecture: a whole number of at least 0; a list gives its largest. */
-  size(key: string, fallback?: number): number {
+  /** A size of the architecture that every model has; a list gives its largest. */
+  requiredSize(key: string): number {
     const found = this.#sizes(this.#own(key));
-    return found === null ? (fallback ?? this.#missing(this.#own(key))) : Math.max(0, ...found);
+    if (found !== null) return Math.max(0, ...found);
+    if (!this.#values.has(this.#own(key))) this.#missing(this.#own(key));
+    const message = `${this.#label} cannot be used as a model: "${this.#own(key)}" is not a size.`;
+    throw new ExoError("invalid_model", message);
   }
 
-  /** The same for each layer, where the file may hold one number for all or a list. */
+  /** The same, where a model may lack it. */
+  size(key: string, fallback: number): number {
+    const found = this.#sizes(this.#own(key));
+    return found === null ? fallback : Math.max(0, ...found);
+  }
+
+  /** A size for each layer, where the file may hold one number for all or a list. */
   sizePerLayer(key: string, layers: number, fallback: readonly number[]): readonly number[] {
     const found = this.#sizes(this.#own(key));
     if (found === null) return fallback;
@@ -50,12 +59,12 @@ export class GgufMetadata {
     return typeof value === "object" ? value.length : 0;
   }
 
+  /** One or more whole numbers of at least 0, or `null`. */
   #sizes(key: string): readonly number[] | null {
     const value = this.#values.get(key);
     if (value === undefined) return null;
     const list: readonly GgufScalar[] = typeof value === "object" ? (value.values ?? []) : [value];
     const sizes = list.map(Number);
-    if (sizes.length > 0 && sizes.every((size) => Number.isSafeInteger(size) && size >= 0)) return sizes;
-    throw new ExoError("invalid_model", `${this.#label} cannot be used as a model: "${key}" is not a size.`);
+    return sizes.length > 0 && sizes.every((size) => Number.isSafeInteger(size) && size >= 0) ? sizes : null;
   }
 }

@@ -26,20 +26,29 @@ function recurrentElements(metadata: GgufMetadata, embeddingSize: number, headCo
   return kernel * (inner + 2 * size("ssm.group_count") * state) + state * inner;
 }
 
-/** Which layers are recurrent; hybrids say it in one of three ways, or have both kinds of state in every layer. */
-function isRecurrent(metadata: GgufMetadata, layers: number, kvHeads: readonly number[]): readonly boolean[] {
+/** Architectures without any attention. Source: `llm_arch_is_recurrent` in llama-arch.cpp. */
+const PURELY_RECURRENT = /^(mamba2?|a?rwkv[67]|rwkv6qwen2)$/;
+
+/** What a layer may have: hybrids say which in one of three ways, or have both in every layer. */
+function layerKinds(
+  metadata: GgufMetadata,
+  layers: number,
+  kvHeads: readonly number[],
+): readonly { readonly attention: boolean; readonly recurrent: boolean }[] {
+  if (PURELY_RECURRENT.test(metadata.architecture)) return kvHeads.map(() => ({ attention: false, recurrent: true }));
   const interval = metadata.size("full_attention_interval", 0);
-  const everyLayer = interval === 0 && !kvHeads.includes(0);
-  const fallback = kvHeads.map((heads, layer) => {
-    const recurrent = interval > 0 ? (layer + 1) % interval !== 0 : heads === 0 || everyLayer;
-    return recurrent ? 1 : 0;
-  });
-  return metadata.sizePerLayer("attention.recurrent_layers", layers, fallback).map((flag) => flag !== 0);
+  if (interval > 0) {
+    const everyNth = kvHeads.map((_, layer) => ((layer + 1) % interval === 0 ? 0 : 1));
+    const recurrent = metadata.sizePerLayer("attention.recurrent_layers", layers, everyNth);
+    return recurrent.map((flag) => ({ attention: flag === 0, recurrent: flag !== 0 }));
+  }
+  const both = !kvHeads.includes(0);
+  return kvHeads.map((heads) => ({ attention: heads > 0, recurrent: both || heads === 0 }));
 }
 
 /** The state of every layer, as llama.cpp's caches size it. */
 export function layerStates(metadata: GgufMetadata, layers: number): readonly LayerState[] {
-  const embeddingSize = metadata.size("embedding_length");
+  const embeddingSize = metadata.requiredSize("embedding_length");
   const heads = metadata.sizePerLayer("attention.head_count", layers, new Array<number>(layers).fill(0));
   const kvHeads = metadata.sizePerLayer("attention.head_count_kv", layers, heads);
   const headSize = embeddingSize / Math.max(1, heads[0] ?? 0);
@@ -47,16 +56,16 @@ export function layerStates(metadata: GgufMetadata, layers: number): readonly La
   // Latent attention keeps one row per token; V is a view into it.
   const isLatent = metadata.size("attention.key_length_mla", 0) > 0;
   const valueSize = isLatent ? 0 : metadata.size("attention.value_length", headSize);
+  // Sparse attention keeps a row of its own by which it chooses what to attend to.
+  const indexSize = metadata.size("attention.indexer.key_length", 0);
   const fixedBytes = recurrentElements(metadata, embeddingSize, heads[0] ?? 0) * F32_BYTES;
-  const recurrent = isRecurrent(metadata, layers, kvHeads);
-  const hasInterval = metadata.size("full_attention_interval", 0) > 0;
-  return kvHeads.map((kv, layer) => {
-    const isPurelyRecurrent = hasInterval && fixedBytes > 0 && recurrent[layer] === true;
-    const attention = isPurelyRecurrent ? 0 : kv;
+  const kinds = layerKinds(metadata, layers, kvHeads);
+  return kinds.map(({ attention, recurrent }, layer) => {
+    const cachedHeads = attention || fixedBytes === 0 ? (kvHeads[layer] ?? 0) : 0;
     return {
-      keyElements: attention * keySize,
-      valueElements: attention * valueSize,
-      fixedBytes: recurrent[layer] === true ? fixedBytes : 0,
+      keyElements: cachedHeads === 0 ? 0 : cachedHeads * keySize + indexSize,
+      valueElements: cachedHeads * valueSize,
+      fixedBytes: recurrent ? fixedBytes : 0,
     };
   });
 }
