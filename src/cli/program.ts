@@ -74,6 +74,7 @@ function addRun(program: Command, io: CliIo): void {
     .argument("[prompt...]", "what to ask; without it a chat begins, or the prompt is read from a pipe")
     .addOption(urlFlag())
     .option("--system <text>", "a system prompt")
+    .option("--raw", "let the model go on after the prompt as it is, without chat template")
     .option("--stats", "tell tokens and speed after each answer");
   addSamplingFlags(command);
   addConfigFlags(command, RUN_SETTINGS)

@@ -1,10 +1,11 @@
 import { text } from "node:stream/consumers";
 import { AnswerPrinter, outcomeText } from "../chat/answer-printer.js";
 import { type ChatService, findChatService } from "../chat/chat-service.js";
-import { Conversation } from "../chat/conversation.js";
+import { type Ask, Conversation } from "../chat/conversation.js";
 import { chatInTerminal } from "../chat/interactive-chat.js";
 import { samplingFields } from "../chat/sampling-flags.js";
 import { UsageError } from "../failure.js";
+import type { NodeClient } from "../node-client/node-client.js";
 import type { CliIo } from "../terminal/cli-io.js";
 import { paintFor } from "../terminal/paint.js";
 
@@ -38,12 +39,18 @@ async function promptOf(words: readonly string[], io: CliIo): Promise<string | n
 
 function conversationOver(service: ChatService, options: Readonly<Record<string, unknown>>, io: CliIo): Conversation {
   return new Conversation({
-    ask: (request, signal) => service.client.chat(request, signal),
+    ask: options.raw === true ? rawAsk(service.client) : (request, signal) => service.client.chat(request, signal),
     model: service.model,
     fields: samplingFields(options),
     system: typeof options.system === "string" ? options.system : null,
     now: io.now,
   });
+}
+
+/** The last message alone, without any template. */
+function rawAsk(client: NodeClient): Ask {
+  return ({ messages, ...fields }, signal) =>
+    client.complete({ ...fields, model: fields.model, prompt: messages.at(-1)?.content ?? "" }, signal);
 }
 
 async function answerOnce(conversation: Conversation, prompt: string, stats: boolean, io: CliIo): Promise<void> {

@@ -41,25 +41,28 @@ export class ChildNode {
   }
 
   async #watch(): Promise<string> {
-    const { stderr } = this.#process;
-    if (stderr !== null) createInterface({ input: stderr }).on("line", (line) => this.#keep(line));
     try {
-      const [code, signal]: unknown[] = await once(this.#process, "close");
+      // Not "close": node does not emit it after this side has disconnected.
+      const [[code, signal]] = await Promise.all([once(this.#process, "exit"), this.#readErrors()]);
       return this.#reason(code, signal);
     } catch (thrown) {
       return `it could not be started: ${thrown instanceof Error ? thrown.message : String(thrown)}`;
     }
   }
 
-  #keep(line: string): void {
-    this.#lines.push(line);
-    if (this.#lines.length > KEPT_LINES) this.#lines.shift();
+  async #readErrors(): Promise<void> {
+    const { stderr } = this.#process;
+    if (stderr === null) return;
+    for await (const line of createInterface({ input: stderr })) {
+      this.#lines.push(line);
+      if (this.#lines.length > KEPT_LINES) this.#lines.shift();
+    }
   }
 
   #reason(code: unknown, signal: unknown): string {
     const how = typeof signal === "string" ? `it was ended by ${signal}` : `it ended with exit code ${String(code)}`;
     const said = this.#lines.findLast((line) => line.startsWith("error: ")) ?? lastPlainLine(this.#lines);
-    return said === undefined ? how : `${how}: ${said.replace(/^error: /, "")}`;
+    return said === undefined ? how : `${how}: ${said.replace(/^error: /, "").replace(/\.$/, "")}`;
   }
 }
 

@@ -7,7 +7,7 @@ import { choosePorts } from "./free-ports.js";
 const WANTED_PORTS = [52_415, 52_416, 52_417, 52_418];
 
 /** Settings for a node of one's own must not reach both nodes of the demo; these may. */
-const KEPT_VARIABLES = ["EXO_NATIVE_HOME", "EXO_NATIVE_GGML"];
+const KEPT_VARIABLES = ["EXO_NATIVE_HOME", "EXO_NATIVE_ADDON_DIRECTORY"];
 
 /** Two nodes on this machine, each a process of its own, that share one model. */
 export class DemoRing {

@@ -22,6 +22,8 @@ const chunkSchema = z.object({
   choices: z.array(
     z.object({
       delta: z.object({ content: z.string().nullish(), reasoning_content: z.string().nullish() }).nullish(),
+      /** Instead of a delta, in /v1/completions. */
+      text: z.string().nullish(),
       finish_reason: z.string().nullish(),
     }),
   ),
@@ -38,7 +40,7 @@ const chunkSchema = z.object({
 
 type Chunk = z.output<typeof chunkSchema>;
 
-/** Reads the server-sent events of `/v1/chat/completions`. Throws what an error event tells. */
+/** Reads the server-sent events of `/v1/chat/completions` and `/v1/completions`. Throws what an error event tells. */
 export async function* readChatStream(body: ReadableStream<Uint8Array>): AsyncGenerator<ChatPiece, void, void> {
   let ended = false;
   for await (const data of eventData(body)) {
@@ -76,9 +78,10 @@ function parseChunk(data: string): Chunk {
 }
 
 function* piecesOf({ choices, timings }: Chunk): Generator<ChatPiece, void, void> {
-  for (const { delta, finish_reason } of choices) {
+  for (const { delta, text, finish_reason } of choices) {
     if (delta?.reasoning_content) yield { type: "reasoning", text: delta.reasoning_content };
     if (delta?.content) yield { type: "text", text: delta.content };
+    if (text) yield { type: "text", text };
     if (finish_reason) yield { type: "end", finishReason: finish_reason, numbers: numbersOf(timings ?? null) };
   }
 }

@@ -23,6 +23,13 @@ export interface ChatRequest {
   readonly [field: string]: unknown;
 }
 
+/** What `/v1/completions` is sent, likewise. */
+export interface CompletionRequest {
+  readonly model: string;
+  readonly prompt: string;
+  readonly [field: string]: unknown;
+}
+
 /** A running node, over its HTTP API. Every failure is an `ExoError`; `peer_unreachable` when nothing answers. */
 export class NodeClient {
   readonly url: URL;
@@ -54,8 +61,17 @@ export class NodeClient {
   }
 
   /** The answer as it is written. Aborting the signal hangs up, which frees the slot. */
-  async *chat(request: ChatRequest, signal: AbortSignal): AsyncGenerator<ChatPiece, void, void> {
-    const response = await this.#send("/v1/chat/completions", {
+  chat(request: ChatRequest, signal: AbortSignal): AsyncGenerator<ChatPiece, void, void> {
+    return this.#stream("/v1/chat/completions", request, signal);
+  }
+
+  /** How the model goes on after a text, likewise. */
+  complete(request: CompletionRequest, signal: AbortSignal): AsyncGenerator<ChatPiece, void, void> {
+    return this.#stream("/v1/completions", request, signal);
+  }
+
+  async *#stream(path: string, request: object, signal: AbortSignal): AsyncGenerator<ChatPiece, void, void> {
+    const response = await this.#send(path, {
       method: "POST",
       headers: { ...this.#headers, "content-type": "application/json" },
       body: JSON.stringify({ ...request, stream: true, stream_options: { include_usage: true } }),
