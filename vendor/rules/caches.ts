@@ -28,4 +28,13 @@ export const CACHE_RULES: readonly Rule[] = [
       "        if (!hparams.stage.holds(i)) {\n            continue;\n        }\n" +
       "        if (filter && !filter(i)) {\n",
   },
+  {
+    name: "deepseek4 compressor state: only layers of the stage",
+    file: "src/llama-kv-cache-dsv4.cpp",
+    find: "    for (uint32_t il = 0; il < hparams.n_layer(); ++il) {\n        if (filter && !filter(il)) {\n",
+    replace:
+      "    for (uint32_t il = 0; il < hparams.n_layer(); ++il) {\n" +
+      "        if (!hparams.stage.holds(il)) {\n            continue;\n        }\n" +
+      "        if (filter && !filter(il)) {\n",
+  },
 ];

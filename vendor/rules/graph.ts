@@ -12,12 +12,14 @@ export const GRAPH_RULES: readonly Rule[] = [
       "    void cb(ggml_tensor * cur, const char * name, int il) const;\n\n" +
       "    // The hidden states a stage without embedding starts from, [n_embd_inp, n_tokens].\n" +
       "    ggml_tensor * build_stage_hidden() const;\n" +
-      "    // What the first layer here reads: what was embedded, or the hidden states of the stage before.\n" +
-      "    ggml_tensor * build_stage_input(ggml_tensor * embedded) const;\n" +
+      "    // What the first layer here reads: what was embedded, or the hidden states of the stage before. With n_stream\n" +
+      "    // of them per row: [n_embd, n_stream, n_tokens].\n" +
+      "    ggml_tensor * build_stage_input(ggml_tensor * embedded, int64_t n_stream = 0) const;\n" +
+      "    // Some of the hidden states per row that came in: [n_embd, n_tokens] for one, else [n_embd, n, n_tokens].\n" +
+      "    ggml_tensor * build_stage_stream(int64_t first, int64_t n) const;\n" +
       "    // True when this stage ends after its layers: `hidden` is its result and the graph is complete.\n" +
-      "    bool build_stage_output(ggml_tensor * hidden) const;\n" +
-      "    ggml_tensor * build_stage_out_ids() const;\n" +
-      "    void build_stage_unused_inputs() const;\n",
+      "    bool build_stage_output(ggml_tensor * hidden, int64_t n_stream = 0) const;\n" +
+      "    void finish_stage() const;\n",
   },
   {
     name: "graph: hidden states instead of the embedding",
@@ -29,8 +31,7 @@ export const GRAPH_RULES: readonly Rule[] = [
       "ggml_tensor * llm_graph_context::build_inp_embd(ggml_tensor * tok_embd) const {\n" +
       "    const int64_t n_embd_inp = hparams.n_embd_inp();\n    const int64_t n_embd     = hparams.n_embd;\n\n" +
       "    if (!hparams.stage.input) {\n" +
-      "        ggml_tensor * hidden = build_stage_hidden();\n" +
-      "        return hidden->ne[0] == n_embd ? hidden : ggml_view_2d(ctx0, hidden, n_embd, n_tokens, hidden->nb[1], 0);\n" +
+      "        return hparams.n_embd_inp() == hparams.n_embd ? build_stage_hidden() : build_stage_stream(0, 1);\n" +
       "    }\n",
   },
   {

@@ -3,6 +3,7 @@ import { BUILD_FILE_RULES } from "./build-files.js";
 import { CACHE_RULES } from "./caches.js";
 import { CONTEXT_RULES } from "./context.js";
 import { GRAPH_RULES } from "./graph.js";
+import { GRAPH_FIX_RULES } from "./graph-fixes.js";
 import { HPARAMS_RULES } from "./hparams.js";
 import { LAYER_LOOP_RULES, MODEL_FILES } from "./layer-loops.js";
 import { LOADER_RULES } from "./loader.js";
@@ -19,6 +20,7 @@ export const RULE_SET: RuleSet = {
     ...GRAPH_RULES,
     ...CONTEXT_RULES,
     ...LAYER_LOOP_RULES,
+    ...GRAPH_FIX_RULES,
   ],
   inventories: { "src/models": MODEL_FILES },
 };

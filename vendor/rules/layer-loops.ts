@@ -1,28 +1,13 @@
+import { layerLoop } from "./layer-loop.js";
 import type { Rule } from "./rule.js";
-
-/**
- * Every graph of `src/models/*.cpp` runs over its layers in one loop that carries the hidden state in one variable.
- * The rule makes it run over the stage's layers, takes the hidden state from the stage before, and ends the graph after
- * the loop when the output head is elsewhere. Layer numbers stay what they are in the model.
- */
-function layerLoop(model: string, hidden: string): Rule {
-  return {
-    name: `layer loop of ${model}`,
-    file: `src/models/${model}.cpp`,
-    find: /^( *)for \(int il = 0; il < n_layer; \+\+il\) \{\n([\s\S]*?)^\1\}\n/m,
-    replace:
-      `$1${hidden} = build_stage_input(${hidden});\n` +
-      "$1for (int il = hparams.stage.begin; il < hparams.stage.end; ++il) {\n$2$1}\n" +
-      `$1if (build_stage_output(${hidden})) {\n$1    return;\n$1}\n`,
-  };
-}
+import { SPECIAL_LOOP_RULES } from "./special-loops.js";
 
 /** The common form: the hidden state is `inpL`. */
 // biome-ignore format: one line per name would hide the shape of the table
 const COMMON = [
   "afmoe", "apertus", "arcee", "arctic", "arwkv7", "baichuan", "bailingmoe", "bailingmoe2", "bert", "bitnet",
-  "bloom", "chameleon", "chatglm", "codeshell", "cohere2", "cohere2moe", "command-r", "dbrx", "deci", "deepseek",
-  "deepseek2", "deepseek32", "dots1", "dream", "ernie4-5-moe", "ernie4-5", "eurobert", "exaone-moe", "exaone",
+  "bloom", "chameleon", "chatglm", "codeshell", "cogvlm", "cohere2", "cohere2moe", "command-r", "dbrx", "deci", "deepseek",
+  "deepseek2", "deepseek32", "dots1", "dots3note", "dream", "ernie4-5-moe", "ernie4-5", "eurobert", "exaone-moe", "exaone",
   "exaone4", "falcon-h1", "falcon", "gemma-embedding", "gemma", "gemma2", "gemma3", "gemma3n", "gemma4", "glm-dsa",
   "glm4-moe", "glm4", "gpt2", "gptneox", "granite-hybrid", "granite-swa", "granite-switch", "granite", "grok",
   "grovemoe", "hunyuan-moe", "hunyuan-vl", "hy-v3", "internlm2", "jais", "jais2", "jamba", "kimi-linear", "laguna",
@@ -44,27 +29,18 @@ const WITHOUT_LOOP = [
   "wavtokenizer-dec",
 ] as const;
 
-/** Refused at load by `exo_stage_refusal` in vendor/overlay/src/exo-stage-archs.cpp; whole models run as they are. */
-const UNSPLIT = [
-  "bailingmoe3",
-  "deepseek4",
-  "dflash",
-  "dots3note",
-  "hy-v4",
-  "kimi-k3",
-  "qwen4exp",
-  "hrm-text",
-  "t5",
-  "talkie",
-  "cogvlm",
-] as const;
+/** Refused at load by vendor/overlay/src/exo-stage-archs.cpp; whole models run as they are. */
+const UNSPLIT = ["dflash", "hrm-text", "t5"] as const;
+
+/** Like the common form, but the hidden state has another name or is several, or the file has a second such loop. */
+const SPECIAL = ["bailingmoe3", "deepseek4", "hy-v4", "kimi-k3", "lfm2", "qwen4exp", "talkie"] as const;
 
 /** Names of all files of `src/models`: a release that adds or drops one fails the build until it is placed above. */
-export const MODEL_FILES: readonly string[] = [...COMMON, ...WITHOUT_LOOP, ...UNSPLIT, "lfm2"].map(
+export const MODEL_FILES: readonly string[] = [...COMMON, ...WITHOUT_LOOP, ...UNSPLIT, ...SPECIAL].map(
   (name) => `${name}.cpp`,
 );
 
 export const LAYER_LOOP_RULES: readonly Rule[] = [
-  ...COMMON.map((model) => layerLoop(model, "inpL")),
-  layerLoop("lfm2", "cur"),
+  ...COMMON.map((model) => layerLoop({ model })),
+  ...SPECIAL_LOOP_RULES,
 ];

@@ -49,7 +49,7 @@ export const LOADER_RULES: readonly Rule[] = [
     replace:
       "    GGML_ASSERT(ggml_nbytes(&t_meta) == ggml_nbytes(cur));\n\n" +
       "    const bool is_skipped = (flags & TENSOR_SKIP) || llm_tensor_info_for(tn.tensor).op == GGML_OP_NONE;\n" +
-      "    if (!is_skipped && stage.is_absent(tn, flags)) {\n" +
+      "    if (!is_skipped && stage.is_absent(hparams, tn, flags)) {\n" +
       "        if (!(flags & TENSOR_DUPLICATED)) {\n" +
       "            n_created++;\n" +
       "        }\n" +
@@ -61,7 +61,7 @@ export const LOADER_RULES: readonly Rule[] = [
     name: "loader: lazy reads only for tensors of this stage",
     file: SOURCE,
     find: "    if (flags & TENSOR_READ_LAZY) {\n",
-    replace: "    if ((flags & TENSOR_READ_LAZY) && !stage.is_absent(tn, flags)) {\n",
+    replace: "    if ((flags & TENSOR_READ_LAZY) && !stage.is_absent(hparams, tn, flags)) {\n",
   },
   {
     name: "loader: embedding also read whole",

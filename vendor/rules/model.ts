@@ -10,7 +10,8 @@ export const MODEL_RULES: readonly Rule[] = [
     find: "    hparams.rope_type = llama_model_rope_type(this);\n}\n",
     replace:
       "    hparams.rope_type = llama_model_rope_type(this);\n\n" +
-      "    exo_stage_load(hparams, arch, params.kv_overrides);\n}\n",
+      "    uint32_t n_block = 0;\n    ml.get_key(LLM_KV_BLOCK_COUNT, n_block);\n" +
+      "    exo_stage_load(hparams, arch, n_block, params.kv_overrides);\n}\n",
   },
   {
     name: "model: hold the tensors of other stages",
@@ -81,7 +82,7 @@ export const MODEL_RULES: readonly Rule[] = [
     find: "    std::unique_ptr<llm_graph_context> llm = build_arch_graph(params);\n",
     replace:
       "    std::unique_ptr<llm_graph_context> llm = build_arch_graph(params);\n\n" +
-      "    if (hparams.stage.partial()) {\n        llm->build_stage_unused_inputs();\n    }\n" +
+      "    if (hparams.stage.partial()) {\n        llm->finish_stage();\n    }\n" +
       "    if (!hparams.stage.output) {\n" +
       "        llm->res->set_outputs(params);\n" +
       "        return llm->res->get_gf();\n    }\n",

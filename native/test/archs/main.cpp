@@ -15,6 +15,7 @@
 #include <cstring>
 #include <fstream>
 #include <iostream>
+#include <sstream>
 
 using namespace archs;
 
@@ -58,7 +59,7 @@ void write_reference(const std::string & model, const std::string & path) {
     for (const program & p : programs(n_vocab)) {
         ring whole(model, {}, p);
         for (const step & rows : p.steps) {
-            const std::vector<float> logits = whole.decode(rows);
+            const std::vector<float> logits = whole.decode_all(rows);
             const uint64_t n = logits.size();
             put(out, &n, 1);
             put(out, logits.data(), logits.size());
@@ -99,14 +100,34 @@ std::vector<range> equal_cut(int32_t n_layer, int32_t n_stage, bool back) {
     return res;
 }
 
+// "whole"; "2", "3": so many stages; "layers": one stage per layer; "at 2 4": cut before these layers; "+head": the last
+// stage gives hidden states to a stage that is the output head alone.
 std::vector<range> ranges_of(const std::string & cut, int32_t n_layer) {
-    if (cut == "whole")   { return {}; }
-    if (cut == "2")       { return equal_cut(n_layer, 2, false); }
-    if (cut == "3")       { return equal_cut(n_layer, 3, false); }
-    if (cut == "2+head")  { return equal_cut(n_layer, 2, true); }
-    if (cut == "3+head")  { return equal_cut(n_layer, 3, true); }
-    if (cut == "layers")  { return equal_cut(n_layer, n_layer, true); }
-    throw std::runtime_error("unknown cut " + cut);
+    const size_t      plus = cut.find("+head");
+    const bool        back = plus != std::string::npos;
+    const std::string name = cut.substr(0, plus);
+    if (name == "whole") {
+        return {};
+    }
+    if (name.rfind("at ", 0) == 0) {
+        std::istringstream boundaries(name.substr(3));
+        std::vector<range> res{{0, 0, false}};
+        for (int32_t il = 0; boundaries >> il;) {
+            res.back().end = il;
+            res.push_back({il, 0, false});
+        }
+        res.back().end    = n_layer;
+        res.back().output = !back;
+        if (back) {
+            res.push_back({n_layer, n_layer, true});
+        }
+        return res;
+    }
+    const int32_t n_stage = name == "layers" ? n_layer : atoi(name.c_str());
+    if (n_stage < 1) {
+        throw std::runtime_error("unknown cut " + cut);
+    }
+    return equal_cut(n_layer, n_stage, back);
 }
 
 struct error_sum {

@@ -133,6 +133,21 @@ std::vector<float> ring::decode(const step & rows) {
     return run(stages.back(), current, hidden);
 }
 
+std::vector<float> ring::decode_all(const step & rows) {
+    step all = rows;
+    for (row & r : all) {
+        r.wanted = true;
+    }
+    const std::vector<float> logits = run(stages.back(), all, {});
+    std::vector<float> res;
+    for (size_t i = 0; i < rows.size(); ++i) {
+        if (rows[i].wanted) {
+            res.insert(res.end(), logits.begin() + i*n_vocab(), logits.begin() + (i + 1)*n_vocab());
+        }
+    }
+    return res;
+}
+
 std::vector<float> ring::run(const stage & s, const step & rows, const std::vector<float> & hidden) const {
     const bool is_last    = &s == &stages.back();
     const bool goes_back  = !is_last && stages.back().part.begin == stages.back().part.end && &s == &stages.back() - 1;

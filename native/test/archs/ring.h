@@ -31,6 +31,9 @@ public:
     // Logits of the wanted rows, [wanted][n_vocab].
     std::vector<float> decode(const step & rows);
 
+    // The same from the whole model, with the logits of all rows computed.
+    std::vector<float> decode_all(const step & rows);
+
     int32_t n_layer() const;
     int32_t n_vocab() const;
 

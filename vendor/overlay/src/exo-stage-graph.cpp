@@ -2,7 +2,9 @@
 
 #include "exo-stage-graph.h"
 
+#include "exo-stage-memory.h"
 #include "llama-batch.h"
+#include "llama-impl.h"
 #include "llama-model.h"
 
 #include "ggml-backend.h"
@@ -43,27 +45,37 @@ ggml_tensor * llm_graph_context::build_stage_hidden() const {
     return res->t_inp_embd;
 }
 
-ggml_tensor * llm_graph_context::build_stage_input(ggml_tensor * embedded) const {
-    const exo_stage & stage = hparams.stage;
-    if (stage.input) {
+ggml_tensor * llm_graph_context::build_stage_input(ggml_tensor * embedded, int64_t n_stream) const {
+    if (hparams.stage.input) {
         return embedded;
     }
     ggml_tensor * hidden = build_stage_hidden();
-    if (!stage.head_only()) {
-        return hidden;
-    }
-    // No last layer here that would select the rows whose logits are wanted.
-    return ggml_get_rows(ctx0, hidden, build_stage_out_ids());
+    return n_stream == 0 ? hidden : ggml_reshape_3d(ctx0, hidden, n_embd, n_stream, n_tokens);
 }
 
-bool llm_graph_context::build_stage_output(ggml_tensor * hidden) const {
-    const exo_stage & stage = hparams.stage;
-    if (stage.output) {
+ggml_tensor * llm_graph_context::build_stage_stream(int64_t first, int64_t n) const {
+    ggml_tensor * hidden = build_stage_hidden();
+    const size_t size = ggml_row_size(hidden->type, n_embd);
+    return ggml_cont(ctx0, n == 1
+        ? ggml_view_2d(ctx0, hidden, n_embd, n_tokens, hidden->nb[1], first*size)
+        : ggml_view_3d(ctx0, hidden, n_embd, n, n_tokens, size, hidden->nb[1], first*size));
+}
+
+bool llm_graph_context::build_stage_output(ggml_tensor * hidden, int64_t n_stream) const {
+    if (hparams.stage.output) {
         return false;
+    }
+    if (n_stream > 0) {
+        hidden = ggml_reshape_2d(ctx0, hidden, hidden->ne[0]*hidden->ne[1], hidden->ne[2]);
     }
     // In most graphs the model's last layer has selected the rows itself.
     if (hidden->ne[1] == n_tokens && n_outputs < n_tokens) {
-        hidden = ggml_get_rows(ctx0, hidden, build_stage_out_ids());
+        auto inp = std::make_unique<llm_graph_input_out_ids>(hparams, cparams, n_outputs);
+        inp->out_ids = ggml_new_tensor_1d(ctx0, GGML_TYPE_I32, n_outputs);
+        ggml_set_input(inp->out_ids);
+        ggml_set_name(inp->out_ids, "stage_out_ids");
+        hidden = ggml_get_rows(ctx0, hidden, inp->out_ids);
+        res->add_input(std::move(inp));
     }
     cb(hidden, "stage_out", -1);
     res->t_embd = hidden;
@@ -71,21 +83,32 @@ bool llm_graph_context::build_stage_output(ggml_tensor * hidden) const {
     return true;
 }
 
-ggml_tensor * llm_graph_context::build_stage_out_ids() const {
-    auto inp = std::make_unique<llm_graph_input_out_ids>(hparams, cparams, n_outputs);
-    ggml_tensor * ids = ggml_new_tensor_1d(ctx0, GGML_TYPE_I32, n_outputs);
-    ggml_set_input(ids);
-    ggml_set_name(ids, "stage_out_ids");
-    inp->out_ids = ids;
-    res->add_input(std::move(inp));
-    return ids;
-}
-
-void llm_graph_context::build_stage_unused_inputs() const {
-    // Every input is set before a run, also one that only layers of another stage read, so every input needs memory.
-    for (ggml_tensor * t = ggml_get_first_tensor(ctx0); t; t = ggml_get_next_tensor(ctx0, t)) {
+// Every input is set before a run, also one that only layers of another stage read, so every input needs memory.
+static void expand_inputs(ggml_context * ctx, ggml_cgraph * gf) {
+    for (ggml_tensor * t = ggml_get_first_tensor(ctx); t; t = ggml_get_next_tensor(ctx, t)) {
         if (t->flags & GGML_TENSOR_FLAG_INPUT) {
             ggml_build_forward_expand(gf, t);
         }
     }
+}
+
+static bool reads_absent(const ggml_tensor * t) {
+    return t && (exo_stage_is_absent(t) || (t->view_src && exo_stage_is_absent(t->view_src)));
+}
+
+// A tensor of another stage has no data, and would be computed with as if it held anything.
+static void check_tensors(ggml_cgraph * gf) {
+    for (int i = 0; i < ggml_graph_n_nodes(gf); ++i) {
+        const ggml_tensor * node = ggml_graph_node(gf, i);
+        for (const ggml_tensor * src : node->src) {
+            if (reads_absent(src)) {
+                exo_refuse(format("%s is computed from %s, which belongs to another stage", node->name, src->name));
+            }
+        }
+    }
+}
+
+void llm_graph_context::finish_stage() const {
+    expand_inputs(ctx0, gf);
+    check_tensors(gf);
 }

@@ -1,5 +1,6 @@
 #include "exo-stage-memory.h"
 
+#include "llama-hparams.h"
 #include "llama-impl.h"
 #include "llama-model-loader.h"
 
@@ -14,9 +15,29 @@
 // Smaller gaps between tensors are alignment or tiny tensors: not worth a system call each.
 static const size_t MIN_GAP = 64*1024;
 
-bool exo_stage_memory::is_absent(const LLM_TN_IMPL & tn, int flags) const {
+// Marks tensors of other stages, in ggml_tensor::extra.
+static char absent_mark;
+
+bool exo_stage_is_absent(const ggml_tensor * tensor) {
+    return tensor->extra == &absent_mark;
+}
+
+static bool holds_ple(const llama_hparams & hparams, const exo_stage & stage) {
+    for (int32_t il = stage.begin; il < stage.end; ++il) {
+        if (hparams.is_ple(il)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool exo_stage_memory::is_absent(const llama_hparams & hparams, const LLM_TN_IMPL & tn, int flags) const {
     if (!stage.partial()) {
         return false;
+    }
+    // Looked up by a layer, not where tokens are embedded.
+    if (tn.tensor == LLM_TENSOR_PER_LAYER_TOKEN_EMBD && hparams.ple_n_heads > 0) {
+        return !holds_ple(hparams, stage);
     }
     // A tied embedding is created a second time to serve as the output.
     const bool as_output = tn.tensor == LLM_TENSOR_TOKEN_EMBD && (flags & llama_model_loader::TENSOR_DUPLICATED);
@@ -42,6 +63,7 @@ ggml_tensor * exo_stage_memory::add_absent(const ggml_tensor & meta, const char 
     }
     ggml_tensor * t = ggml_dup_tensor(absent.get(), &meta);
     ggml_set_name(t, name);
+    t->extra = &absent_mark;
     return t;
 }
 

@@ -35,7 +35,7 @@ struct exo_stage_memory {
     bool populate = false;
 
     // Does this tensor belong to another stage?
-    bool is_absent(const LLM_TN_IMPL & tn, int flags) const;
+    bool is_absent(const llama_hparams & hparams, const LLM_TN_IMPL & tn, int flags) const;
 
     ggml_tensor * add_absent(const ggml_tensor & meta, const char * name, int max_tensors);
 
@@ -43,6 +43,9 @@ struct exo_stage_memory {
     // embedding to the final norm would hold every layer between them.
     std::string section(const std::string & tensor_name) const;
 };
+
+// Was the tensor made by add_absent()? Such a tensor has no data.
+bool exo_stage_is_absent(const ggml_tensor * tensor);
 
 // Bytes of a file that no tensor of the stage needs, in the form llama_mmap takes for ranges not to read ahead.
 llama_mmap::ranges exo_stage_unneeded(const llama_model_loader & ml, uint32_t file_idx);

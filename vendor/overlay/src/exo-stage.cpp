@@ -47,7 +47,7 @@ static void check_range(int64_t begin, int64_t end, int64_t output, int64_t n_la
     }
 }
 
-void exo_stage_load(llama_hparams & hparams, llm_arch arch, const llama_model_kv_override * overrides) {
+void exo_stage_load(llama_hparams & hparams, llm_arch arch, uint32_t n_block, const llama_model_kv_override * overrides) {
     const int64_t n_layer = hparams.n_layer();
 
     const auto begin  = stage_key(overrides, "exo.stage.begin");
@@ -72,7 +72,7 @@ void exo_stage_load(llama_hparams & hparams, llm_arch arch, const llama_model_kv
         return;
     }
 
-    const std::string reason = exo_stage_refusal(arch, hparams);
+    const std::string reason = exo_stage_refusal(hparams, arch, n_block);
     if (!reason.empty()) {
         exo_refuse(format("the architecture %s cannot be split at [%d, %d): %s",
             llm_arch_name(arch), stage.begin, stage.end, reason.c_str()));
@@ -83,10 +83,11 @@ void exo_stage_load(llama_hparams & hparams, llm_arch arch, const llama_model_kv
     hparams.deepstack_mapping_arr.fill(-1);
 
     if (!stage.input) {
-        hparams.n_embd_inp_impl = exo_stage_width(arch, hparams);
+        hparams.n_embd_inp_impl = hparams.n_embd*exo_stage_streams(hparams, arch, stage.begin);
+        stage.tokens = exo_stage_reads_tokens(hparams, arch);
     }
     if (!stage.output) {
-        hparams.n_embd_out_impl = exo_stage_width(arch, hparams);
+        hparams.n_embd_out_impl = hparams.n_embd*exo_stage_streams(hparams, arch, stage.end);
     }
 }
 
@@ -114,6 +115,10 @@ bool exo_stage_batch::complete(const exo_stage & stage, uint32_t n_batch) {
         LLAMA_LOG_ERROR("exo: the stage [%d, %d) takes hidden states, but the batch has none\n", stage.begin, stage.end);
         return false;
     }
+    if (stage.tokens && !batch.token) {
+        LLAMA_LOG_ERROR("exo: layers of the stage [%d, %d) look at token ids, but the batch has none\n", stage.begin, stage.end);
+        return false;
+    }
     if (!stage.input && !batch.token) {
         // Graphs tell text from images by the presence of tokens.
         token.assign(batch.n_tokens, 0);
@@ -128,12 +133,14 @@ void exo_stage_batch::detach_rows() {
     n_seq_id.assign(batch.n_tokens, 1);
     seq_id  .assign(batch.n_tokens + 1, &seq_zero);
     seq_id.back() = nullptr;
+    logits  .assign(batch.n_tokens, 1);
     for (int32_t i = 0; i < batch.n_tokens; ++i) {
         pos[i] = i;
     }
     batch.pos      = pos.data();
     batch.n_seq_id = n_seq_id.data();
     batch.seq_id   = seq_id.data();
+    batch.logits   = logits.data();
 }
 
 //

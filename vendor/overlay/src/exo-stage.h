@@ -7,9 +7,10 @@
 //   exo.stage.end     int, default the number of layers
 //   exo.stage.output  int 0 or 1, default 1 when end is the number of layers
 //
-// A stage without embedding takes hidden states in llama_batch::embd (llama_model_n_embd_inp() floats per row; token ids
-// may come along in llama_batch::token). A stage without output head gives hidden states by llama_get_embeddings()
-// (llama_model_n_embd_out() floats per row, for the rows flagged in llama_batch::logits).
+// A stage without embedding takes hidden states in llama_batch::embd, llama_model_n_embd_inp() floats per row, and token
+// ids in llama_batch::token; only few architectures look at those. A stage without output head gives hidden states by
+// llama_get_embeddings(), llama_model_n_embd_out() floats per row, for the rows flagged in llama_batch::logits. A stage
+// that is the output head alone takes rows of any sequence at any position and gives logits for all of them.
 
 #include "llama.h"
 
@@ -27,6 +28,7 @@ struct exo_stage {
     bool    given   = false; // one of the keys was there
     bool    input   = true;  // token embedding here
     bool    output  = true;  // final norm and lm_head here
+    bool    tokens  = false; // layers here look at token ids
     int32_t begin   = 0;
     int32_t end     = 0;
     int32_t n_layer = 0;
@@ -52,14 +54,18 @@ struct exo_stage {
 };
 
 // Reads the keys into hparams.stage, checks them against the model and adapts the widths of what crosses the boundary.
-// Throws, and logs a line that starts with "exo: ", when the stage cannot be run.
-void exo_stage_load(llama_hparams & hparams, llm_arch arch, const llama_model_kv_override * overrides);
+// `n_block` is the number of layers in the file. Throws, and logs a line that starts with "exo: ", when the stage cannot
+// be run.
+void exo_stage_load(llama_hparams & hparams, llm_arch arch, uint32_t n_block, const llama_model_kv_override * overrides);
 
 // Why this architecture, or this cut of it, cannot be run as a stage; empty when it can.
-std::string exo_stage_refusal(llm_arch arch, const llama_hparams & hparams);
+std::string exo_stage_refusal(const llama_hparams & hparams, llm_arch arch, uint32_t n_block);
 
-// Floats in one row of what crosses the boundary between two layers.
-uint32_t exo_stage_width(llm_arch arch, const llama_hparams & hparams);
+// Hidden states per row that cross the boundary before layer `il`, each of n_embd floats.
+int32_t exo_stage_streams(const llama_hparams & hparams, llm_arch arch, int32_t il);
+
+// Do layers of this stage look at token ids?
+bool exo_stage_reads_tokens(const llama_hparams & hparams, llm_arch arch);
 
 // Logs "exo: message" and throws it.
 [[noreturn]] void exo_refuse(const std::string & message);
@@ -82,6 +88,7 @@ private:
     std::vector<llama_pos>      pos;
     std::vector<int32_t>        n_seq_id;
     std::vector<llama_seq_id *> seq_id;
+    std::vector<int8_t>         logits;
     llama_seq_id                seq_zero = 0;
 };
 
