@@ -1,4 +1,5 @@
 import { ExoError } from "../core/errors.js";
+import type { PartAtHand } from "./part-state.js";
 
 /** What a server's answer to a (range) request means for the download. */
 export type Answer =
@@ -45,7 +46,7 @@ function retryAfter(headers: Headers): number | null {
 }
 
 /** `asked` is what the request went on from. Statuses that no retry can mend throw `download_failed`. */
-export function interpretAnswer(response: Response, asked: { have: number; validator: string } | null): Answer {
+export function interpretAnswer(response: Response, asked: PartAtHand | null): Answer {
   const { status, headers } = response;
   if (status === 200) {
     return { kind: "body", from: 0, total: contentLength(headers), validator: validatorOf(headers) };
@@ -53,12 +54,13 @@ export function interpretAnswer(response: Response, asked: { have: number; valid
   if (status === 206 && asked !== null) {
     const { first, size } = contentRange(headers);
     const validator = validatorOf(headers);
-    const sameVersion = validator === null || validator === asked.validator;
-    if (first !== asked.have || !sameVersion) return RESTART;
+    const isSameVersion = (validator === null || validator === asked.validator) && isSameSize(size, asked);
+    if (first !== asked.have || !isSameVersion) return RESTART;
     return { kind: "body", from: first, total: size, validator: asked.validator };
   }
   if (status === 416 && asked !== null) {
-    return contentRange(headers).size === asked.have ? { kind: "complete" } : RESTART;
+    const { size } = contentRange(headers);
+    return size === asked.have && isSameSize(size, asked) ? { kind: "complete" } : RESTART;
   }
   if (TRANSIENT.has(status)) {
     return { kind: "retry", reason: `the server answered ${status}`, afterMilliseconds: retryAfter(headers) };
@@ -68,6 +70,10 @@ export function interpretAnswer(response: Response, asked: { have: number; valid
     "download_failed",
     `${origin}${pathname} cannot be fetched: the server answered ${statusText(response)}.`,
   );
+}
+
+function isSameSize(size: number | null, { total }: PartAtHand): boolean {
+  return size === null || total === null || size === total;
 }
 
 function statusText({ status, statusText: text }: Response): string {

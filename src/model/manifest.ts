@@ -45,11 +45,16 @@ export async function writeManifest(directory: string, manifest: Manifest): Prom
 /** Whether every file is there in its right size. Content is for `verify` to check. */
 export async function isComplete(directory: string, manifest: Manifest): Promise<boolean> {
   if (manifest.completedAt === null || manifest.files.length === 0) return false;
-  const sizes = manifest.files.map(({ name }) =>
+  return (await wrongFiles(directory, manifest)).length === 0;
+}
+
+/** Files that are not there, or not in their right size. */
+export async function wrongFiles(directory: string, manifest: Manifest): Promise<readonly StoredFile[]> {
+  const sizeOf = ({ name }: StoredFile): Promise<number> =>
     stat(join(directory, name)).then(
       ({ size }) => size,
       () => -1,
-    ),
-  );
-  return (await Promise.all(sizes)).every((size, index) => size === manifest.files[index]?.bytes);
+    );
+  const sizes = await Promise.all(manifest.files.map(sizeOf));
+  return manifest.files.filter(({ bytes }, index) => sizes[index] !== bytes);
 }

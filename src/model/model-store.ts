@@ -9,7 +9,7 @@ import { fetchModel } from "./fetch-model.js";
 import { hashFile } from "./file-hash.js";
 import { withFileLock } from "./file-lock.js";
 import { readGgufInfo } from "./gguf-info.js";
-import { type StoredFile, writeManifest } from "./manifest.js";
+import { type StoredFile, writeManifest, wrongFiles } from "./manifest.js";
 import {
   type CachedModel,
   type CacheEntry,
@@ -173,7 +173,9 @@ export class ModelStore {
     await makeDirectory(directory);
     return this.#locked(directory, options.signal ?? neverAborted, onWait, async (signal) => {
       const entry = await readEntry(directory);
-      return entry?.complete === true ? entry : this.#fetchLocked(spec, known, directory, signal, listener);
+      if (entry?.complete === true) return entry;
+      if (entry !== null) await removeFiles(directory, await wrongFiles(directory, entry.manifest));
+      return this.#fetchLocked(spec, known, directory, signal, listener);
     });
   }
 
@@ -230,7 +232,11 @@ async function refuseOtherFiles(directory: string, files: readonly StoredFile[])
   try {
     await readGgufInfo(join(directory, files[0]?.name ?? ""));
   } catch (thrown) {
-    for (const { name } of files) await rm(join(directory, name), { force: true });
+    await removeFiles(directory, files);
     throw thrown;
   }
+}
+
+async function removeFiles(directory: string, files: readonly StoredFile[]): Promise<void> {
+  for (const { name } of files) await rm(join(directory, name), { force: true });
 }

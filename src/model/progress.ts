@@ -42,6 +42,7 @@ export class ProgressMeter {
     this.#totals[file] = total ?? this.#totals[file] ?? null;
     this.#received += jump;
     this.#reportedBytes += jump;
+    this.#emit("downloading");
   }
 
   add(file: number, bytes: number, phase: ModelProgress["phase"] = "downloading"): void {
@@ -60,12 +61,12 @@ export class ProgressMeter {
     }
     this.#reportedAt = now;
     this.#reportedBytes = this.#received;
-    this.#listener({
-      phase,
-      received: this.#received,
-      total: this.#total(),
-      bytesPerSecond: Math.round(this.#speed ?? 0),
-    });
+    this.#emit(phase);
+  }
+
+  #emit(phase: ModelProgress["phase"]): void {
+    const bytesPerSecond = Math.round(this.#speed ?? 0);
+    this.#listener({ phase, received: this.#received, total: this.#total(), bytesPerSecond });
   }
 
   #total(): number | null {

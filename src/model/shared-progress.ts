@@ -23,28 +23,34 @@ export async function readPublishedProgress(directory: string): Promise<ModelPro
   }
 }
 
-/** The writing side. */
+/** The writing side. While one report is being written only the latest of the following is kept. */
 export class SharedProgress {
   readonly #path: string;
+  #latest: ModelProgress | null = null;
   #writing: Promise<void> | null = null;
 
   constructor(directory: string) {
     this.#path = progressPath(directory);
   }
 
-  /** Leaves out a report that comes while an earlier one is being written. */
   publish(progress: ModelProgress): void {
-    if (this.#writing !== null) return;
-    this.#writing = writeFile(this.#path, JSON.stringify(progress))
-      // For display only: a disk that cannot be written shows itself where it matters.
-      .catch(() => {})
-      .finally(() => {
-        this.#writing = null;
-      });
+    this.#latest = progress;
+    this.#writing ??= this.#writeAll();
   }
 
   async withdraw(): Promise<void> {
+    this.#latest = null;
     await this.#writing;
     await rm(this.#path, { force: true });
+  }
+
+  async #writeAll(): Promise<void> {
+    while (this.#latest !== null) {
+      const text = JSON.stringify(this.#latest);
+      this.#latest = null;
+      // For display only: a disk that cannot be written shows itself where it matters.
+      await writeFile(this.#path, text).catch(() => {});
+    }
+    this.#writing = null;
   }
 }
