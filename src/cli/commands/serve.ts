@@ -34,6 +34,7 @@ export async function serve(
 function greet(node: ExoNode, screen: StatusScreen, io: CliIo): void {
   if (!screen.interactive) return;
   const { name, httpUrl, grpcAddress } = node;
+  screen.print();
   screen.print(bannerText({ version: packageVersion(), name, httpUrl, grpcAddress }, paintFor(io.stderr, io.env)));
 }
 
