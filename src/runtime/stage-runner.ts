@@ -57,8 +57,7 @@ export class StageRunner {
     const result = await stage.decode({
       rows: frame.rows,
       kvOperations: frame.kvOperations,
-      activations: frame.activations,
-      activationType: frame.activationType,
+      ...(frame.rowCount > 0 && { activations: frame.activations, activationType: frame.activationType }),
       resultType: wireType,
       resultHeadRoom: headRoom,
       resultOutputsOnly: isLast,

@@ -46,11 +46,8 @@ export const inferenceRequestSchema: z.ZodType<InferenceRequest> = z.object({
   ignoreEos: z.boolean().exactOptional(),
 });
 
-/** JSON has no -Infinity, the logarithm of a probability of 0. */
-const logprob = z
-  .number()
-  .nullable()
-  .transform((value) => value ?? Number.NEGATIVE_INFINITY);
+/** -Infinity is the logarithm of a probability of 0. */
+const logprob = z.number().or(z.literal(Number.NEGATIVE_INFINITY));
 
 const tokenLogprob = z.object({ token: z.int(), text: z.string(), bytes: z.array(z.int()), logprob });
 
