@@ -76,8 +76,7 @@ class Demo {
     const ending = new AbortController();
     try {
       const shown = this.#show(ring.url, AbortSignal.any([this.#stop.signal, ending.signal]));
-      shown.catch(() => {});
-      await Promise.race([shown, ring.broken(), this.#stop.wait()]);
+      await Promise.race([shown.catch((thrown) => ring.explain(thrown)), ring.broken(), this.#stop.wait()]);
     } finally {
       ending.abort();
       this.#screen.clear();

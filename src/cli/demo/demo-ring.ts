@@ -1,10 +1,14 @@
 import { availableParallelism } from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
 import { ExoError } from "../../core/errors.js";
 import { ChildNode } from "./child-node.js";
 import { choosePorts } from "./free-ports.js";
 
 /** HTTP and gRPC of the first node, then of the second. */
 const WANTED_PORTS = [52_415, 52_416, 52_417, 52_418];
+
+/** A crashed process is seen to end within this many milliseconds of its peers' complaints. */
+const NODE_END = 1500;
 
 /** Settings for a node of one's own must not reach both nodes of the demo; these may. */
 const KEPT_VARIABLES = ["EXO_NATIVE_HOME", "EXO_NATIVE_ADDON_DIRECTORY"];
@@ -34,6 +38,14 @@ export class DemoRing {
       this.#nodes.map(async (node) => ({ name: node.name, reason: await node.ended })),
     );
     throw new ExoError("stage_lost", `The node ${name} went away: ${reason}.`);
+  }
+
+  /** Throws what really happened when something failed: a node that goes away makes others complain first. */
+  async explain(failure: unknown): Promise<never> {
+    const noNode = delay(NODE_END, undefined, { ref: false }).then(() => {
+      throw failure;
+    });
+    return Promise.race([this.broken(), noNode]);
   }
 
   async stop(): Promise<void> {

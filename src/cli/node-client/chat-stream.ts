@@ -57,9 +57,13 @@ async function* eventData(body: ReadableStream<Uint8Array>): AsyncGenerator<stri
   const waiting: string[] = [];
   const parser = createParser({ onEvent: (event) => waiting.push(event.data) });
   const decoder = new TextDecoder();
-  for await (const bytes of body) {
-    parser.feed(decoder.decode(bytes, { stream: true }));
-    yield* waiting.splice(0);
+  try {
+    for await (const bytes of body) {
+      parser.feed(decoder.decode(bytes, { stream: true }));
+      yield* waiting.splice(0);
+    }
+  } catch (thrown) {
+    throw new ExoError("stage_lost", "The node went away in the middle of the answer.", { cause: thrown });
   }
 }
 
