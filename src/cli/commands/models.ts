@@ -26,7 +26,7 @@ export async function listModels(options: Options, io: CliIo): Promise<void> {
   const cached = models.map(({ id, path, bytes, spec }) => [
     id,
     path === null ? paint("yellow", "incomplete") : formatByteSize(bytes),
-    spec === id ? "" : paint("dim", spec),
+    paint("dim", CATALOGUE.find(({ alias }) => alias === id)?.description ?? spec),
   ]);
   const present = new Set(models.map(({ id }) => id));
   const others = CATALOGUE.filter(({ alias }) => !present.has(alias));

@@ -44,7 +44,7 @@ function amount(done: number, total: number | null): string {
 }
 
 function secondsLeft({ fraction, bytes, perSecond }: BarState): number | null {
-  if (perSecond === null || perSecond <= 0) return null;
+  if (perSecond === null || perSecond <= 0 || fraction === 1) return null;
   if (bytes !== undefined) return bytes.total === null ? null : Math.max(0, bytes.total - bytes.done) / perSecond;
   return fraction === null ? null : (1 - clamp(fraction)) / perSecond;
 }
