@@ -19,6 +19,8 @@ export const GRAPH_RULES: readonly Rule[] = [
       "    ggml_tensor * build_stage_stream(int64_t first, int64_t n) const;\n" +
       "    // True when this stage ends after its layers: `hidden` is its result and the graph is complete.\n" +
       "    bool build_stage_output(ggml_tensor * hidden, int64_t n_stream = 0) const;\n" +
+      "    ggml_tensor * build_stage_rows() const;\n" +
+      "    ggml_tensor * build_stage_selected(ggml_tensor * rows) const;\n" +
       "    void finish_stage() const;\n",
   },
   {
@@ -31,7 +33,8 @@ export const GRAPH_RULES: readonly Rule[] = [
       "ggml_tensor * llm_graph_context::build_inp_embd(ggml_tensor * tok_embd) const {\n" +
       "    const int64_t n_embd_inp = hparams.n_embd_inp();\n    const int64_t n_embd     = hparams.n_embd;\n\n" +
       "    if (!hparams.stage.input) {\n" +
-      "        return hparams.n_embd_inp() == hparams.n_embd ? build_stage_hidden() : build_stage_stream(0, 1);\n" +
+      "        ggml_tensor * hidden = build_stage_hidden();\n" +
+      "        return hidden->ne[0] == n_embd ? hidden : ggml_cont(ctx0, ggml_view_2d(ctx0, hidden, n_embd, n_tokens, hidden->nb[1], 0));\n" +
       "    }\n",
   },
   {

@@ -19,6 +19,13 @@ const DEEPSEEK4: readonly Rule[] = [
     find: "        const bool is_media = ubatch.embd != nullptr;\n",
     replace: "        const bool is_media = ubatch.embd != nullptr && hparams.stage.input;\n",
   },
+  {
+    name: "deepseek4: output head on the rows there are",
+    file: "src/models/deepseek4.cpp",
+    find: "    ggml_tensor * flat = ggml_reshape_2d(ctx0, inpL, n_embd*hc, n_tokens);\n    ggml_tensor * flat_out = inp_out_ids",
+    replace:
+      "    ggml_tensor * flat = ggml_reshape_2d(ctx0, inpL, n_embd*hc, inpL->ne[2]);\n    ggml_tensor * flat_out = inp_out_ids",
+  },
 ];
 
 const QWEN4EXP: readonly Rule[] = [
@@ -48,13 +55,19 @@ const KIMI_K3: readonly Rule[] = [
       "        const int64_t n_bank = hparams.n_embd_inp()/n_embd - 1;\n" +
       "        inpL       = build_stage_stream(0, 1);\n" +
       "        resi_stack = n_bank == 0 ? nullptr\n" +
-      "            : ggml_reshape_3d(ctx0, build_stage_stream(1, n_bank), n_embd, n_bank, n_tokens);\n" +
+      "            : ggml_reshape_3d(ctx0, build_stage_stream(1, n_bank), n_embd, n_bank, inpL->ne[1]);\n" +
       "    }",
     ends:
-      "resi_stack\n" +
+      "!hparams.stage.output && (resi_stack\n" +
       "            ? build_stage_output(ggml_concat(ctx0, ggml_reshape_3d(ctx0, inpL, n_embd, 1, n_tokens), resi_stack, 1), 1)\n" +
-      "            : build_stage_output(inpL)",
+      "            : build_stage_output(inpL))",
   }),
+  {
+    name: "kimi-k3: final mix of the rows there are",
+    file: "src/models/kimi-k3.cpp",
+    find: "        cur = res_mix(cur, model.output_res_score, n_tokens, -1);\n",
+    replace: "        cur = res_mix(cur, model.output_res_score, cur->ne[1], -1);\n",
+  },
 ];
 
 /** The embedding, added again in every layer, travels beside the hidden state; after the last layer nothing reads it. */

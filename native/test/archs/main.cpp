@@ -100,34 +100,39 @@ std::vector<range> equal_cut(int32_t n_layer, int32_t n_stage, bool back) {
     return res;
 }
 
-// "whole"; "2", "3": so many stages; "layers": one stage per layer; "at 2 4": cut before these layers; "+head": the last
-// stage gives hidden states to a stage that is the output head alone.
-std::vector<range> ranges_of(const std::string & cut, int32_t n_layer) {
+// "at 2 4": cut before these layers.
+std::vector<range> cut_at(const std::string & boundaries, int32_t n_layer, bool back) {
+    std::istringstream in(boundaries);
+    std::vector<range> res{{0, n_layer, false}};
+    for (int32_t il = 0; in >> il;) {
+        res.back().end = il;
+        res.push_back({il, n_layer, false});
+    }
+    res.back().output = !back;
+    if (back) {
+        res.push_back({n_layer, n_layer, true});
+    }
+    return res;
+}
+
+// "whole"; "2", "3": so many stages; "layers": one stage per layer; "at 2 4": cut before these layers. "+head": the last
+// stage gives hidden states to a stage that is the output head alone; "+head all": it gives those of all rows.
+division parse_cut(const std::string & cut, int32_t n_layer) {
     const size_t      plus = cut.find("+head");
     const bool        back = plus != std::string::npos;
+    const bool        all  = back && cut.substr(plus) == "+head all";
     const std::string name = cut.substr(0, plus);
     if (name == "whole") {
         return {};
     }
     if (name.rfind("at ", 0) == 0) {
-        std::istringstream boundaries(name.substr(3));
-        std::vector<range> res{{0, 0, false}};
-        for (int32_t il = 0; boundaries >> il;) {
-            res.back().end = il;
-            res.push_back({il, 0, false});
-        }
-        res.back().end    = n_layer;
-        res.back().output = !back;
-        if (back) {
-            res.push_back({n_layer, n_layer, true});
-        }
-        return res;
+        return {cut_at(name.substr(3), n_layer, back), all};
     }
     const int32_t n_stage = name == "layers" ? n_layer : atoi(name.c_str());
     if (n_stage < 1) {
         throw std::runtime_error("unknown cut " + cut);
     }
-    return equal_cut(n_layer, n_stage, back);
+    return {equal_cut(n_layer, n_stage, back), all};
 }
 
 struct error_sum {
@@ -170,7 +175,7 @@ std::string json_number(double value) {
 
 std::string run_cut(const std::string & model, const reference & ref, const std::string & cut, const program & p, size_t first_step) {
     try {
-        ring      split(model, ranges_of(cut, ref.n_layer), p);
+        ring      split(model, parse_cut(cut, ref.n_layer), p);
         error_sum prefill;
         error_sum decode;
         for (size_t i = 0; i < p.steps.size(); ++i) {

@@ -69,11 +69,11 @@ void collect_errors() {
     llama_log_set(keep_errors, nullptr);
 }
 
-ring::ring(const std::string & path, const std::vector<range> & ranges, const program & settings) {
-    if (ranges.empty()) {
+ring::ring(const std::string & path, const division & parts, const program & settings) : all_to_head(parts.all_to_head) {
+    if (parts.ranges.empty()) {
         add(path, nullptr, settings);
     }
-    for (const range & part : ranges) {
+    for (const range & part : parts.ranges) {
         add(path, &part, settings);
     }
 }
@@ -120,7 +120,7 @@ std::vector<float> ring::decode(const step & rows) {
     std::vector<float> hidden;
     for (size_t i = 0; i + 1 < stages.size(); ++i) {
         hidden = run(stages[i], current, hidden);
-        if (stages[i + 1].part.begin == stages[i + 1].part.end) {
+        if (stages[i + 1].part.begin == stages[i + 1].part.end && !all_to_head) {
             step wanted;
             for (const row & r : current) {
                 if (r.wanted) {
@@ -150,7 +150,7 @@ std::vector<float> ring::decode_all(const step & rows) {
 
 std::vector<float> ring::run(const stage & s, const step & rows, const std::vector<float> & hidden) const {
     const bool is_last    = &s == &stages.back();
-    const bool goes_back  = !is_last && stages.back().part.begin == stages.back().part.end && &s == &stages.back() - 1;
+    const bool goes_back  = !all_to_head && !is_last && stages.back().part.begin == stages.back().part.end && &s == &stages.back() - 1;
     const bool all_wanted = !is_last && !goes_back;
 
     batch_buffers buffers(rows, all_wanted);

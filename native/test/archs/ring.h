@@ -19,11 +19,17 @@ struct range {
     bool    output;
 };
 
+// How a model is divided. No ranges: the whole model, without any stage keys.
+struct division {
+    std::vector<range> ranges;
+    // The output head alone is given every row and asked for some, instead of only those.
+    bool all_to_head = false;
+};
+
 // Stages of one model, run one after the other in this process.
 class ring {
 public:
-    // No ranges: the whole model, without any stage keys.
-    ring(const std::string & path, const std::vector<range> & ranges, const program & settings);
+    ring(const std::string & path, const division & parts, const program & settings);
     ~ring();
 
     ring(const ring &) = delete;
@@ -51,6 +57,7 @@ private:
     std::vector<float> run(const stage & current, const step & rows, const std::vector<float> & hidden) const;
 
     std::vector<stage> stages;
+    bool               all_to_head;
 };
 
 // Keeps llama.cpp's error lines for `refused` instead of printing them.

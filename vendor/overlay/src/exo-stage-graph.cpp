@@ -45,20 +45,40 @@ ggml_tensor * llm_graph_context::build_stage_hidden() const {
     return res->t_inp_embd;
 }
 
+// Rows whose results are wanted.
+ggml_tensor * llm_graph_context::build_stage_selected(ggml_tensor * rows) const {
+    if (n_outputs == n_tokens) {
+        return rows;
+    }
+    auto inp = std::make_unique<llm_graph_input_out_ids>(hparams, cparams, n_outputs);
+    inp->out_ids = ggml_new_tensor_1d(ctx0, GGML_TYPE_I32, n_outputs);
+    ggml_set_input(inp->out_ids);
+    ggml_set_name(inp->out_ids, "stage_out_ids");
+    rows = ggml_get_rows(ctx0, rows, inp->out_ids);
+    res->add_input(std::move(inp));
+    return rows;
+}
+
+// What the first layer here reads, or the output head where there is no layer.
+ggml_tensor * llm_graph_context::build_stage_rows() const {
+    ggml_tensor * hidden = build_stage_hidden();
+    return hparams.stage.head_only() ? build_stage_selected(hidden) : hidden;
+}
+
 ggml_tensor * llm_graph_context::build_stage_input(ggml_tensor * embedded, int64_t n_stream) const {
     if (hparams.stage.input) {
         return embedded;
     }
-    ggml_tensor * hidden = build_stage_hidden();
-    return n_stream == 0 ? hidden : ggml_reshape_3d(ctx0, hidden, n_embd, n_stream, n_tokens);
+    ggml_tensor * rows = build_stage_rows();
+    return n_stream == 0 ? rows : ggml_reshape_3d(ctx0, rows, n_embd, n_stream, rows->ne[1]);
 }
 
 ggml_tensor * llm_graph_context::build_stage_stream(int64_t first, int64_t n) const {
-    ggml_tensor * hidden = build_stage_hidden();
-    const size_t size = ggml_row_size(hidden->type, n_embd);
+    ggml_tensor * rows = build_stage_rows();
+    const size_t  size = ggml_row_size(rows->type, n_embd);
     return ggml_cont(ctx0, n == 1
-        ? ggml_view_2d(ctx0, hidden, n_embd, n_tokens, hidden->nb[1], first*size)
-        : ggml_view_3d(ctx0, hidden, n_embd, n, n_tokens, size, hidden->nb[1], first*size));
+        ? ggml_view_2d(ctx0, rows, n_embd, rows->ne[1], rows->nb[1], first*size)
+        : ggml_view_3d(ctx0, rows, n_embd, n, rows->ne[1], size, rows->nb[1], first*size));
 }
 
 bool llm_graph_context::build_stage_output(ggml_tensor * hidden, int64_t n_stream) const {
@@ -69,13 +89,8 @@ bool llm_graph_context::build_stage_output(ggml_tensor * hidden, int64_t n_strea
         hidden = ggml_reshape_2d(ctx0, hidden, hidden->ne[0]*hidden->ne[1], hidden->ne[2]);
     }
     // In most graphs the model's last layer has selected the rows itself.
-    if (hidden->ne[1] == n_tokens && n_outputs < n_tokens) {
-        auto inp = std::make_unique<llm_graph_input_out_ids>(hparams, cparams, n_outputs);
-        inp->out_ids = ggml_new_tensor_1d(ctx0, GGML_TYPE_I32, n_outputs);
-        ggml_set_input(inp->out_ids);
-        ggml_set_name(inp->out_ids, "stage_out_ids");
-        hidden = ggml_get_rows(ctx0, hidden, inp->out_ids);
-        res->add_input(std::move(inp));
+    if (hidden->ne[1] == n_tokens) {
+        hidden = build_stage_selected(hidden);
     }
     cb(hidden, "stage_out", -1);
     res->t_embd = hidden;

@@ -133,14 +133,12 @@ void exo_stage_batch::detach_rows() {
     n_seq_id.assign(batch.n_tokens, 1);
     seq_id  .assign(batch.n_tokens + 1, &seq_zero);
     seq_id.back() = nullptr;
-    logits  .assign(batch.n_tokens, 1);
     for (int32_t i = 0; i < batch.n_tokens; ++i) {
         pos[i] = i;
     }
     batch.pos      = pos.data();
     batch.n_seq_id = n_seq_id.data();
     batch.seq_id   = seq_id.data();
-    batch.logits   = logits.data();
 }
 
 //

@@ -10,7 +10,7 @@
 // A stage without embedding takes hidden states in llama_batch::embd, llama_model_n_embd_inp() floats per row, and token
 // ids in llama_batch::token; only few architectures look at those. A stage without output head gives hidden states by
 // llama_get_embeddings(), llama_model_n_embd_out() floats per row, for the rows flagged in llama_batch::logits. A stage
-// that is the output head alone takes rows of any sequence at any position and gives logits for all of them.
+// that is the output head alone takes rows of any sequence at any position, in any order.
 
 #include "llama.h"
 
@@ -73,6 +73,15 @@ bool exo_stage_reads_tokens(const llama_hparams & hparams, llm_arch arch);
 // What llama_decode() computes for a stage: the batch given, completed where the stage needs it. `ok` is false when the
 // batch cannot be decoded by this stage; the reason is logged.
 struct exo_stage_batch {
+private:
+    // what `batch` points to; before `ok`, whose making fills them
+    std::vector<llama_token>    token;
+    std::vector<llama_pos>      pos;
+    std::vector<int32_t>        n_seq_id;
+    std::vector<llama_seq_id *> seq_id;
+    llama_seq_id                seq_zero = 0;
+
+public:
     llama_batch batch;
     bool        ok;
 
@@ -83,13 +92,6 @@ struct exo_stage_batch {
 private:
     bool complete(const exo_stage & stage, uint32_t n_batch);
     void detach_rows();
-
-    std::vector<llama_token>    token;
-    std::vector<llama_pos>      pos;
-    std::vector<int32_t>        n_seq_id;
-    std::vector<llama_seq_id *> seq_id;
-    std::vector<int8_t>         logits;
-    llama_seq_id                seq_zero = 0;
 };
 
 // While it lives, a failed GGML_ASSERT or GGML_ABORT on this thread throws std::runtime_error instead of ending the
