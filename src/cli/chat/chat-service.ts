@@ -24,10 +24,13 @@ export async function findChatService(
 ): Promise<ChatService> {
   const named = typeof options.url === "string";
   const client = clientFor(await readConfig(options, io), options.url);
-  const loaded = named || (await client.isThere()) ? await client.models() : [];
-  const found = findModel(loaded, model);
+  const loaded = named || (await client.isThere()) ? await client.models() : null;
+  const found = findModel(loaded ?? [], model);
   if (found !== null) return { client, model: found.id, stop: async () => {} };
-  if (named) throw notLoaded(client, model, loaded);
+  if (named) throw notLoaded(client, model, loaded ?? []);
+  if (loaded !== null && io.stderr.isTTY === true) {
+    io.stderr.write(`The node at ${client.url.origin} has not loaded ${model}: this process loads it for itself.\n`);
+  }
   const config = await embeddedConfig(model, options, io);
   const { startEmbedded } = await import("./embedded-node.js");
   return startEmbedded(config, io);
