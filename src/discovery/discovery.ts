@@ -28,7 +28,7 @@ export interface DiscoveredPeer {
  */
 export type PeerProbe = (address: HostPort, signal: AbortSignal) => Promise<PeerIdentity>;
 
-/** One way of finding peers. Every implementation passes the suite in `test/unit/discovery-suite.ts`. */
+/** One way of finding peers. */
 export interface Discovery extends Service {
   /** Calls back for each peer that becomes reachable, also for those that already are. Returns the way to unsubscribe. */
   onPeer(listener: (peer: DiscoveredPeer) => void): () => void;

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readdir } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { isMissing } from "./disk-error.js";
 import { isComplete, type Manifest, readManifest } from "./manifest.js";
@@ -13,6 +13,7 @@ export interface CachedModel {
   readonly directory: string;
   /** First file; `null` while incomplete. */
   readonly path: string | null;
+  /** On the disk, also while incomplete. */
   readonly bytes: number;
   readonly completedAt: string | null;
 }
@@ -21,6 +22,7 @@ export interface CacheEntry {
   readonly directory: string;
   readonly manifest: Manifest;
   readonly complete: boolean;
+  readonly bytes: number;
 }
 
 /** Each model has a directory, named after it and its spec, so that two files of one name do not meet. */
@@ -31,7 +33,21 @@ export function modelDirectory(modelsDir: string, spec: RemoteSpec): string {
 
 export async function readEntry(directory: string): Promise<CacheEntry | null> {
   const manifest = await readManifest(directory);
-  return manifest === null ? null : { directory, manifest, complete: await isComplete(directory, manifest) };
+  if (manifest === null) return null;
+  return { directory, manifest, complete: await isComplete(directory, manifest), bytes: await modelBytes(directory) };
+}
+
+/** Bytes of everything in a model's directory but what describes it. */
+async function modelBytes(directory: string): Promise<number> {
+  const names = (await readdir(directory)).filter((name) => !name.endsWith(".json"));
+  // A part may get its final name meanwhile.
+  const sizes = names.map((name) =>
+    stat(join(directory, name)).then(
+      ({ size }) => size,
+      () => 0,
+    ),
+  );
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
 /** Every model in the cache, sorted by id, half-fetched ones too. */
@@ -44,14 +60,14 @@ export async function readCache(modelsDir: string): Promise<readonly CacheEntry[
   return entries.filter((entry) => entry !== null);
 }
 
-export function describeEntry({ directory, manifest, complete }: CacheEntry): CachedModel {
+export function describeEntry({ directory, manifest, complete, bytes }: CacheEntry): CachedModel {
   const [first] = manifest.files;
   return {
     id: manifest.id,
     spec: manifest.spec,
     directory,
     path: complete && first !== undefined ? join(directory, first.name) : null,
-    bytes: manifest.files.reduce((sum, { bytes }) => sum + bytes, 0),
+    bytes,
     completedAt: complete ? manifest.completedAt : null,
   };
 }

@@ -202,7 +202,8 @@ export class ModelStore {
       const completedAt = new Date(this.#io.clock.wall()).toISOString();
       const manifest = { ...base, completedAt, files: [...files] };
       await writeManifest(directory, manifest);
-      return { directory, manifest, complete: true };
+      const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+      return { directory, manifest, complete: true, bytes };
     } finally {
       await shared.withdraw();
     }

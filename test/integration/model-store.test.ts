@@ -149,6 +149,18 @@ describe("what is not the model that was promised", () => {
     const [listed] = await store().list();
     assert.deepEqual([listed?.id, listed?.path, listed?.completedAt], ["none", null, null]);
   });
+
+  test("a half-fetched one is listed with what it takes, and can be removed", async () => {
+    const url = hub.serve("/small.gguf", { content: MODEL, breaks: new Array<number>(9).fill(1000) });
+    await assert.rejects(store({ io: { ...quickIo, fruitlessTries: 0 } }).resolve(url));
+    assert.deepEqual(
+      (await store().list()).map(({ id, path, bytes }) => [id, path, bytes]),
+      [["small", null, 1000]],
+    );
+    assert.equal((await store().verify("small")).ok, false);
+    await store().remove("small");
+    assert.deepEqual(await store().list(), []);
+  });
 });
 
 describe("the cache", () => {
