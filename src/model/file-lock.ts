@@ -24,6 +24,10 @@ export async function withFileLock<Result>(
   const release = await acquire(path, options, lost);
   try {
     return await work(AbortSignal.any([options.signal, lost.signal]));
+  } catch (thrown) {
+    if (options.signal.aborted || !lost.signal.aborted) throw thrown;
+    const message = `The lock ${path}.lock was lost, so another process may write there now. Try again.`;
+    throw new ExoError("download_failed", message, { cause: lost.signal.reason });
   } finally {
     // A lost lock cannot be released, and the loss has already been said.
     await release().catch(() => {});

@@ -19,7 +19,7 @@ import {
   readEntry,
 } from "./model-cache.js";
 import { type NpmCli, systemNpmCli } from "./npm-cli.js";
-import type { ProgressListener } from "./progress.js";
+import { type ProgressListener, ProgressMeter } from "./progress.js";
 import type { RemoteSpec } from "./remote-source.js";
 import type { ResolvedModel, ResolveOptions } from "./resolved-model.js";
 import { readPublishedProgress, SharedProgress } from "./shared-progress.js";
@@ -97,22 +97,20 @@ export class ModelStore {
   async verify(name: string, options: ResolveOptions = {}): Promise<VerifyResult> {
     const { manifest, directory } = await this.#find(name);
     const signal = options.signal ?? neverAborted;
-    const total = manifest.files.reduce((sum, { bytes }) => sum + bytes, 0);
-    let received = 0;
-    const onBytes = (count: number): void => {
-      received += count;
-      options.onProgress?.({ phase: "verifying", received, total, bytesPerSecond: 0 });
-    };
+    const sizes = manifest.files.map(({ bytes }) => bytes);
+    const meter = new ProgressMeter(this.#io.clock, sizes, options.onProgress ?? ignoreProgress);
     const files = [];
-    for (const { name: file, sha256 } of manifest.files) {
-      const actual = await hashFile(join(directory, file), "sha256", "hex", { signal, onBytes }).catch(
-        (thrown: unknown) => {
-          if (signal.aborted) throw thrown;
-          return null;
-        },
-      );
+    for (const [index, { name: file, sha256 }] of manifest.files.entries()) {
+      const onBytes = (count: number): void => meter.add(index, count, "verifying");
+      const hashed = hashFile(join(directory, file), "sha256", "hex", { signal, onBytes });
+      const actual = await hashed.catch((thrown: unknown) => {
+        if (signal.aborted) throw thrown;
+        // Missing or unreadable, which is a finding like any other.
+        return null;
+      });
       files.push({ name: file, expected: sha256, actual });
     }
+    meter.report("verifying");
     const ok = manifest.completedAt !== null && files.every(({ expected, actual }) => expected === actual);
     return { id: manifest.id, ok, files };
   }

@@ -246,6 +246,16 @@ describe("two at once", () => {
     await once(waiter, "exit");
   });
 
+  test("one whose lock is taken away stops writing", async () => {
+    const url = hub.serve("/small.gguf", { content: MODEL, stallsAfter: 10 });
+    const resolving = store().resolve(url, {
+      onProgress: async ({ total }) => {
+        if (total !== null) await expireLocks();
+      },
+    });
+    await assert.rejects(resolving, { code: "download_failed", message: /lock .+small.+ was lost/ });
+  });
+
   test("waiting can be cancelled", async () => {
     const url = hub.serve("/small.gguf", { content: MODEL, stallsAfter: 10 });
     const [fetching, waiting] = [new AbortController(), new AbortController()];
