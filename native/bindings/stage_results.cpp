@@ -32,6 +32,8 @@ Napi::Value to_js(Napi::Env env, const StageInfo & info) {
     result.Set("description", info.description);
     result.Set("layer_count", info.layer_count);
     result.Set("embedding_size", info.embedding_size);
+    result.Set("input_size", info.input_size);
+    result.Set("output_size", info.output_size);
     result.Set("vocabulary_size", info.vocabulary_size);
     result.Set("context_trained", info.context_trained);
     result.Set("context_size", info.context_size);

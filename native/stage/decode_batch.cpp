@@ -32,7 +32,7 @@ void check_row(const Row & row, const BatchLimits & limits) {
                          format("Position %d of sequence %d does not fit this stage's context of %d tokens.",
                                 row.position, row.sequence, limits.context_size));
     }
-    if (limits.has_embedding && (row.token < 0 || row.token >= limits.vocabulary_size)) {
+    if (row.token < 0 || row.token >= limits.vocabulary_size) {
         throw StageError(ErrorCode::invalid_argument,
                          format("Token %d is outside the model's vocabulary of %d tokens.", row.token,
                                 limits.vocabulary_size));
@@ -68,12 +68,10 @@ std::vector<Row> parse_rows(const uint8_t * bytes, size_t length, const BatchLim
     return rows;
 }
 
-llama_batch DecodeBatch::build(const std::vector<Row> & rows, const float * embeddings, bool independent,
-                               bool all_outputs) {
-    const size_t count  = rows.size();
-    const size_t copies = embeddings == nullptr ? 1 : static_cast<size_t>(positions_per_row_);
+llama_batch DecodeBatch::build(const std::vector<Row> & rows, const float * hidden_states, bool all_outputs) {
+    const size_t count = rows.size();
     tokens_.resize(count);
-    positions_.resize(count * copies);
+    positions_.resize(count);
     sequence_counts_.assign(count, 1);
     sequences_.resize(count);
     sequence_pointers_.resize(count);
@@ -81,18 +79,15 @@ llama_batch DecodeBatch::build(const std::vector<Row> & rows, const float * embe
     for (size_t index = 0; index < count; ++index) {
         const Row & row           = rows[index];
         tokens_[index]            = row.token;
-        sequences_[index]         = independent ? 0 : row.sequence;
+        positions_[index]         = row.position;
+        sequences_[index]         = row.sequence;
         sequence_pointers_[index] = &sequences_[index];
         outputs_[index]           = all_outputs || row.output ? 1 : 0;
-        for (size_t copy = 0; copy < copies; ++copy) {
-            // text has the same position in every coordinate
-            positions_[copy * count + index] = independent ? static_cast<llama_pos>(index) : row.position;
-        }
     }
     llama_batch batch{};
     batch.n_tokens = static_cast<int32_t>(count);
-    batch.token    = embeddings == nullptr ? tokens_.data() : nullptr;
-    batch.embd     = const_cast<float *>(embeddings);
+    batch.token    = tokens_.data();
+    batch.embd     = const_cast<float *>(hidden_states);
     batch.pos      = positions_.data();
     batch.n_seq_id = sequence_counts_.data();
     batch.seq_id   = sequence_pointers_.data();

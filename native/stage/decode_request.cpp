@@ -21,7 +21,7 @@ void check_activations(const RawBatch & batch, size_t rows, const BatchLimits & 
         throw StageError(ErrorCode::invalid_argument,
                          "This stage does not hold the embedding, so its rows need hidden states.");
     }
-    const size_t expected = rows * activation_row_bytes(batch.activation_type, limits.embedding_size);
+    const size_t expected = rows * activation_row_bytes(batch.activation_type, limits.input_size);
     if (batch.activations_length != expected) {
         throw StageError(ErrorCode::bad_frame, format("Hidden states of %zu rows take %zu bytes, but %zu came.", rows,
                                                       expected, batch.activations_length));
@@ -69,7 +69,7 @@ DecodeRequest check_batch(const Stage & stage, RawBatch batch) {
                          format("Expected head room of at most %zu bytes, received %zu.", most_head_room,
                                 batch.result_head_room));
     }
-    if (!limits.has_output) activation_row_bytes(batch.result_type, limits.embedding_size);
+    if (!limits.has_output) activation_row_bytes(batch.result_type, limits.output_size);
     request.activations         = batch.activations;
     request.activation_type     = batch.activation_type;
     request.result_type         = batch.result_type;

@@ -68,14 +68,10 @@ llama_model_params LlamaSetup::model_params() const {
 
 llama_context_params LlamaSetup::context_params() const {
     llama_context_params context = llama_context_default_params();
-    // Without layers nothing is kept between calls: each call needs one cell per row, and no sequences.
-    const bool     head_only = params_.is_head_only();
-    const uint32_t sequences = head_only ? 1 : params_.max_sequences;
-    context.n_seq_max        = sequences;
-    context.n_ctx            = head_only            ? params_.batch_size :
-                               params_.kv_unified ? params_.context_size :
-                                                    params_.context_size * sequences;
-    context.kv_unified       = params_.kv_unified && !head_only;
+    // Our rules replace these three for a stage without layers, which keeps nothing between calls.
+    context.n_seq_max        = params_.max_sequences;
+    context.n_ctx            = params_.kv_unified ? params_.context_size : params_.context_size * params_.max_sequences;
+    context.kv_unified       = params_.kv_unified;
     context.n_batch          = params_.batch_size;
     context.n_ubatch         = params_.micro_batch_size;
     context.n_threads        = params_.threads;
@@ -84,10 +80,10 @@ llama_context_params LlamaSetup::context_params() const {
     context.type_v           = params_.kv_type_v;
     context.flash_attn_type  = params_.flash_attention;
     context.no_perf          = true;
-    // A stage without the output head hands on every row's hidden state; llama.cpp calls those embeddings.
+    // A stage without the output head hands on hidden states; llama.cpp calls those embeddings.
     context.embeddings       = !params_.has_output;
     context.pooling_type     = LLAMA_POOLING_TYPE_NONE;
-    context.n_outputs_max    = params_.has_output ? std::max(params_.max_outputs, sequences) : 0;
+    context.n_outputs_max    = params_.has_output ? std::max(params_.max_outputs, params_.max_sequences) : 0;
     return context;
 }
 

@@ -19,12 +19,6 @@ std::string description_of(const llama_model * model) {
     return length < 0 ? "" : text;
 }
 
-// M-RoPE turns each position into four coordinates, and llama.cpp wants all of them with hidden states.
-int positions_per_row_of(const llama_model * model) {
-    const auto type = llama_model_rope_type(model);
-    return type == LLAMA_ROPE_TYPE_MROPE || type == LLAMA_ROPE_TYPE_IMROPE ? 4 : 1;
-}
-
 }  // namespace
 
 LoadedModel::LoadedModel(const StageParams & params, const std::function<void(float)> & on_progress,
@@ -37,8 +31,7 @@ LoadedModel::LoadedModel(const StageParams & params, const std::function<void(fl
     if (!params_.vocab_only && summary.layer_count > 0) check_layer_range(params_, summary.layer_count);
     stop_if(cancelled);
     if (!params_.vocab_only) {
-        plan_ = plan_memory(params_, setup_);
-        check_memory(plan_);
+        check_memory(plan_memory(params_, setup_));
         stop_if(cancelled);
     }
     load_weights(on_progress, cancelled);
@@ -78,21 +71,7 @@ void LoadedModel::prepare_context() {
     }
     context_ = open_context(model_.get(), setup_.context_params());
     threads_ = std::make_unique<ComputeThreads>(context_.get(), params_.threads, params_.batch_threads);
-
-    input_width_       = static_cast<size_t>(llama_model_n_embd_inp(model));
-    positions_per_row_ = positions_per_row_of(model);
-    const auto hidden  = static_cast<size_t>(llama_model_n_embd(model));
-    if (!params_.has_output && static_cast<size_t>(llama_model_n_embd_out(model)) != hidden) {
-        throw StageError(ErrorCode::unsupported, "Models of the architecture " + architecture_ +
-                                                     " whose output is not a hidden state cannot be cut.");
-    }
-    memory_ = memory_of(context_.get());
-    // With mmap llama.cpp counts the mapped span of the file; the trial run counted the tensors in it.
-    for (auto & device : memory_) {
-        for (const auto & planned : plan_) {
-            if (planned.name == device.name) device.weights = planned.weights;
-        }
-    }
+    memory_  = memory_of(context_.get());
 }
 
 void LoadedModel::describe() {
@@ -106,6 +85,9 @@ void LoadedModel::describe() {
     info_.description     = description_of(model);
     info_.layer_count     = llama_model_n_layer(model);
     info_.embedding_size  = llama_model_n_embd(model);
+    // More than one hidden state crosses the boundary in a few architectures.
+    info_.input_size      = !context_ || params_.has_embedding() ? 0 : llama_model_n_embd_inp(model);
+    info_.output_size     = !context_ || params_.has_output ? 0 : llama_model_n_embd_out(model);
     info_.vocabulary_size = llama_vocab_n_tokens(vocabulary);
     info_.context_trained = llama_model_n_ctx_train(model);
     // The stage without layers has room for any position: it looks at none.
@@ -131,7 +113,8 @@ void LoadedModel::describe() {
     limits_.max_sequences   = kv_traits_.max_sequences;
     limits_.context_size    = info_.context_size;
     limits_.vocabulary_size = info_.vocabulary_size;
-    limits_.embedding_size  = static_cast<size_t>(info_.embedding_size);
+    limits_.input_size      = static_cast<size_t>(info_.input_size);
+    limits_.output_size     = static_cast<size_t>(info_.output_size);
     limits_.has_embedding   = params_.has_embedding();
     limits_.has_output      = params_.has_output;
 }
@@ -143,7 +126,7 @@ void LoadedModel::note_outputs(size_t outputs) {
 StageMemory LoadedModel::memory() const {
     if (!context_) return {};
     const size_t rows  = std::max<size_t>(outputs_, llama_n_seq_max(context_.get()));
-    const size_t width = params_.has_output ? static_cast<size_t>(info_.vocabulary_size) : limits_.embedding_size;
+    const size_t width = params_.has_output ? static_cast<size_t>(info_.vocabulary_size) : limits_.output_size;
     return { memory_, rows * width * sizeof(float) };
 }
 

@@ -22,6 +22,8 @@ struct StageInfo {
     std::string description;
     int32_t     layer_count;
     int32_t     embedding_size;
+    int32_t     input_size;   // 0 where the embedding is
+    int32_t     output_size;  // 0 where the output head is
     int32_t     vocabulary_size;
     int32_t     context_trained;
     int32_t     context_size;
@@ -52,9 +54,6 @@ class LoadedModel {
     llama_context *       context() const { return context_.get(); }
     Chat &                chat() { return chat_; }
     StageMemory           memory() const;
-    // Numbers per row of `batch.embd`: more than the hidden state where a model adds image features to it.
-    size_t                input_width() const { return input_width_; }
-    int                   positions_per_row() const { return positions_per_row_; }
     // llama.cpp's output buffer grows to the most outputs seen.
     void                  note_outputs(size_t outputs);
 
@@ -66,7 +65,6 @@ class LoadedModel {
     const StageParams               params_;
     std::string                     architecture_;
     LlamaSetup                      setup_;
-    std::vector<DeviceMemory>       plan_;
     LlamaModelPointer               model_;
     LlamaContextPointer             context_;
     std::unique_ptr<ComputeThreads> threads_;  // after the context it is attached to
@@ -74,8 +72,6 @@ class LoadedModel {
     StageInfo                       info_{};
     BatchLimits                     limits_;
     KvTraits                        kv_traits_;
-    size_t                          input_width_       = 0;
-    int                             positions_per_row_ = 1;
     std::vector<DeviceMemory>       memory_;
     std::atomic<size_t>             outputs_{ 0 };
 };

@@ -5,6 +5,7 @@
 #include "../src/llama-ext.h"
 #include "devices.h"
 #include "error.h"
+#include "host_memory.h"
 #include "text.h"
 
 namespace exo {
@@ -28,6 +29,19 @@ DeviceMemory & entry_for(std::vector<DeviceMemory> & devices, const std::string 
     return devices.back();
 }
 
+// llama.cpp keeps about 64 bytes of notes per KV cell, which it allocates even in a trial run. A cell itself is several
+// times as large in every model, so notes that fill a quarter of the memory leave no room for the cells.
+void check_cells(const StageParams & params) {
+    constexpr uint64_t bytes_per_cell = 64;
+    const uint64_t     cells = uint64_t(params.context_size) * (params.kv_unified ? 1 : params.max_sequences);
+    const uint64_t     free  = host_memory().available;
+    if (cells * bytes_per_cell <= free / 4) return;
+    throw StageError(ErrorCode::out_of_memory,
+                     format("A KV cache for %llu tokens does not fit: only %s are free. Take a shorter context or fewer "
+                            "sequences.",
+                            static_cast<unsigned long long>(cells), readable_bytes(free).c_str()));
+}
+
 }  // namespace
 
 std::vector<DeviceMemory> memory_of(const llama_context * context) {
@@ -42,6 +56,7 @@ std::vector<DeviceMemory> memory_of(const llama_context * context) {
 }
 
 std::vector<DeviceMemory> plan_memory(const StageParams & params, const LlamaSetup & setup) {
+    check_cells(params);
     auto model_params      = setup.model_params();
     model_params.no_alloc  = true;
     model_params.load_mode = LLAMA_LOAD_MODE_NONE;

@@ -27,7 +27,8 @@ struct StageMemory {
 // What a context holds, by device; everything in host memory counts for the CPU.
 std::vector<DeviceMemory> memory_of(const llama_context * context);
 
-// The memory that the stage will take, from a trial run of llama.cpp's loader that allocates nothing.
+// The memory that the stage will take, from a trial run of llama.cpp's loader that allocates no tensors. Throws
+// `out_of_memory` at once for a context that is out of the question.
 std::vector<DeviceMemory> plan_memory(const StageParams & params, const LlamaSetup & setup);
 
 // Throws `out_of_memory` naming both numbers when a device has less free than the plan puts on it.

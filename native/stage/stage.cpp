@@ -52,7 +52,7 @@ void Stage::shut_down() {
 
 LoadedModel & Stage::model() const {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (closing_) throw StageError(ErrorCode::not_ready, "The stage is closed.");
+    if (closing_) throw closed_error();
     if (!model_) throw StageError(ErrorCode::not_ready, "The stage is not loaded yet.");
     return *model_;
 }
@@ -76,8 +76,7 @@ void Stage::load(StageParams params, std::function<void(float)> on_progress, Out
         try {
             const AbortGuard guard;
             auto             model = std::make_shared<LoadedModel>(params, on_progress, closing_);
-            batch_                 = std::make_unique<DecodeBatch>(model->positions_per_row());
-            const auto info        = model->info();
+            const auto       info  = model->info();
             {
                 const std::lock_guard<std::mutex> lock(mutex_);
                 model_ = std::move(model);
@@ -154,7 +153,6 @@ void Stage::release() {
         samplers_.clear();
         model.swap(model_);
     }
-    batch_.reset();
     model.reset();
     {
         const std::lock_guard<std::mutex> lock(mutex_);
@@ -205,68 +203,36 @@ void Stage::apply_kv_operations(const DecodeRequest & request) {
 
 // The rows' hidden states as llama.cpp takes them: in place where that is possible.
 const float * Stage::input_rows(const DecodeRequest & request) {
-    const auto & loaded = *model_;
-    if (loaded.params().has_embedding()) return nullptr;
-    const size_t rows   = request.rows.size();
-    const size_t hidden = loaded.limits().embedding_size;
-    const size_t width  = loaded.input_width();
-    const bool   as_is  = request.activation_type == ActivationType::f32 && width == hidden;
-    if (as_is && reinterpret_cast<uintptr_t>(request.activations) % alignof(float) == 0) {
+    if (model_->params().has_embedding()) return nullptr;
+    const bool aligned = reinterpret_cast<uintptr_t>(request.activations) % alignof(float) == 0;
+    if (request.activation_type == ActivationType::f32 && aligned) {
         return reinterpret_cast<const float *>(request.activations);
     }
-    input_.assign(rows * width, 0.0f);
-    const size_t stride = activation_row_bytes(request.activation_type, hidden);
-    if (width == hidden) {
-        decode_activations(request.activation_type, request.activations, rows, hidden, input_.data());
-        return input_.data();
-    }
-    // image features, which come after the hidden state in such models' input, are absent in text
-    for (size_t row = 0; row < rows; ++row) {
-        decode_activations(request.activation_type, request.activations + row * stride, 1, hidden,
-                           input_.data() + row * width);
-    }
+    const size_t width = model_->limits().input_size;
+    input_.resize(request.rows.size() * width);
+    decode_activations(request.activation_type, request.activations, request.rows.size(), width, input_.data());
     return input_.data();
 }
 
 void Stage::run_batch(const DecodeRequest & request) {
-    auto &     loaded      = *model_;
-    const bool independent = loaded.params().is_head_only();
-    const bool all_outputs = !loaded.params().has_output;
-    if (independent) {
-        if (auto * memory = llama_get_memory(loaded.context())) llama_memory_clear(memory, /*data=*/false);
-    }
-    const auto       batch = batch_->build(request.rows, input_rows(request), independent, all_outputs);
+    const bool       all_outputs = !model_->params().has_output && !request.result_outputs_only;
+    const auto       batch       = batch_.build(request.rows, input_rows(request), all_outputs);
     const LogCapture log;
-    check_decode_status(llama_decode(loaded.context(), batch), request.rows.size(), log.reason());
-    const auto flagged = std::count_if(request.rows.begin(), request.rows.end(), [](const Row & row) {
-        return row.output;
-    });
-    loaded.note_outputs(all_outputs ? request.rows.size() : static_cast<size_t>(flagged));
+    check_decode_status(llama_decode(model_->context(), batch), request.rows.size(), log.reason());
+    outputs_ = static_cast<size_t>(std::count(batch.logits, batch.logits + batch.n_tokens, 1));
+    model_->note_outputs(outputs_);
 }
 
 void Stage::collect_activations(const DecodeRequest & request, DecodeResult & result) {
-    auto &        loaded = *model_;
-    const size_t  hidden = loaded.limits().embedding_size;
-    const float * states = llama_get_embeddings(loaded.context());  // waits for the computation
+    if (outputs_ == 0) return;
+    const float * states = llama_get_embeddings(model_->context());  // waits for the computation
     if (states == nullptr) throw StageError(ErrorCode::internal, "The stage computed no hidden states.");
 
-    const size_t        row_bytes = activation_row_bytes(request.result_type, hidden);
-    std::vector<size_t> chosen;
-    for (size_t row = 0; row < request.rows.size(); ++row) {
-        if (!request.result_outputs_only || request.rows[row].output) chosen.push_back(row);
-    }
-    if (chosen.empty()) return;
-    PooledBuffer buffer(request.result_head_room + chosen.size() * row_bytes);
+    const size_t width = model_->limits().output_size;
+    const size_t bytes = outputs_ * activation_row_bytes(request.result_type, width);
+    PooledBuffer buffer(request.result_head_room + bytes);
     std::memset(buffer.data(), 0, request.result_head_room);
-    uint8_t * target = buffer.data() + request.result_head_room;
-    // runs of rows that follow each other are stored in one step
-    for (size_t first = 0; first < chosen.size();) {
-        size_t last = first + 1;
-        while (last < chosen.size() && chosen[last] == chosen[last - 1] + 1) ++last;
-        encode_activations(request.result_type, states + chosen[first] * hidden, last - first, hidden,
-                           target + first * row_bytes);
-        first = last;
-    }
+    encode_activations(request.result_type, states, outputs_, width, buffer.data() + request.result_head_room);
     result.activations = std::move(buffer);
 }
 

@@ -85,9 +85,10 @@ class Stage {
     bool                                 closed_ = false;
 
     // only the stage's thread
-    std::unique_ptr<DecodeBatch> batch_;
-    std::vector<float>           input_;
-    bool                         broken_ = false;
+    DecodeBatch        batch_;
+    std::vector<float> input_;
+    size_t             outputs_ = 0;  // rows that the last decode gives results for
+    bool               broken_  = false;
 
     std::thread thread_;
 };

@@ -10,20 +10,20 @@ export const ACTIVATION_TYPES: readonly ActivationType[] = ["f32", "f16", "q8_0"
 const Q8_0_BLOCK_ELEMENTS = 32;
 const Q8_0_BLOCK_BYTES = 34;
 
-/** Bytes of one hidden state row of `embeddingSize` numbers. */
-export function activationRowBytes(type: ActivationType, embeddingSize: number): number {
+/** Bytes of one row of `size` numbers (`StageInfo.inputSize` or `outputSize`). */
+export function activationRowBytes(type: ActivationType, size: number): number {
   switch (type) {
     case "f32":
-      return embeddingSize * 4;
+      return size * 4;
     case "f16":
-      return embeddingSize * 2;
+      return size * 2;
     case "q8_0":
-      if (embeddingSize % Q8_0_BLOCK_ELEMENTS !== 0) {
+      if (size % Q8_0_BLOCK_ELEMENTS !== 0) {
         throw new ExoError(
           "unsupported",
-          `Hidden states of ${embeddingSize} numbers cannot travel as q8_0, which takes blocks of ${Q8_0_BLOCK_ELEMENTS}; use f32 or f16.`,
+          `Hidden states of ${size} numbers cannot travel as q8_0, which takes blocks of ${Q8_0_BLOCK_ELEMENTS}; use f32 or f16.`,
         );
       }
-      return (embeddingSize / Q8_0_BLOCK_ELEMENTS) * Q8_0_BLOCK_BYTES;
+      return (size / Q8_0_BLOCK_ELEMENTS) * Q8_0_BLOCK_BYTES;
   }
 }

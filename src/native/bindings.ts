@@ -73,8 +73,14 @@ export interface NativeStageInfo {
   readonly architecture: string;
   readonly description: string;
   readonly layer_count: number;
-  /** Elements of one hidden state row. */
+  /** Numbers of one hidden state. */
   readonly embedding_size: number;
+  /**
+   * Numbers per row of the hidden states this stage takes and gives; 0 where the embedding or the output head is.
+   * `embedding_size`, but a multiple of it in architectures where several hidden states cross the boundary.
+   */
+  readonly input_size: number;
+  readonly output_size: number;
   readonly vocabulary_size: number;
   /** Tokens the model was trained for. */
   readonly context_trained: number;
@@ -118,12 +124,12 @@ export const KV_OPERATION = { remove: 0, copy: 1, keep: 2, add: 3 } as const;
  * Zero rows: only the KV operations.
  */
 export interface NativeBatch {
-  /** `n * ROW_BYTES`. Read in place. Tokens are used by a stage that holds the embedding, ignored elsewhere. */
+  /** `n * ROW_BYTES`, read before the call returns. Every stage wants the tokens: some layers look at them. */
   readonly rows: Uint8Array;
   /** `n * KV_OPERATION_NUMBERS`. */
   readonly kv_operations: Int32Array;
   /**
-   * Hidden states `[n][embedding_size]`, row-major, little endian, or `null` for a stage that holds the embedding.
+   * Hidden states `[n][input_size]`, row-major, little endian, or `null` for a stage that holds the embedding.
    * Read in place when 4-byte aligned, f32 and in memory this addon may read until the promise settles.
    */
   readonly activations: Uint8Array | null;

@@ -7,7 +7,7 @@ export interface Row {
   readonly sequence: number;
   /** 0 … contextSize - 1. */
   readonly position: number;
-  /** Read only by a stage that holds the embedding; it travels on so that frames are the same for every stage. */
+  /** Needed by every stage: layers of a few architectures look at it. */
   readonly token: number;
   /** The row's logits (or, at the last stage before the head, its hidden state) are wanted. */
   readonly output: boolean;

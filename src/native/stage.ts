@@ -20,8 +20,15 @@ export interface StageInfo {
   readonly description: string;
   /** Of the whole model. */
   readonly layerCount: number;
-  /** Numbers of one hidden state row. */
+  /** Numbers of one hidden state. */
   readonly embeddingSize: number;
+  /**
+   * Numbers per row of the hidden states that this stage takes; 0 where it holds the embedding. Mostly `embeddingSize`,
+   * a multiple of it in architectures where several hidden states cross the boundary.
+   */
+  readonly inputSize: number;
+  /** The same for the hidden states that it gives; 0 where it holds the output head. */
+  readonly outputSize: number;
   readonly vocabularySize: number;
   /** Tokens the model was trained for. */
   readonly contextTrained: number;
@@ -75,7 +82,7 @@ export interface MicroBatch {
   /** `encodeKvOperations(…)`. */
   readonly kvOperations?: Int32Array;
   /**
-   * Hidden states of the rows, `[rows][embeddingSize]`, for a stage that does not hold the embedding. The memory is read
+   * Hidden states of the rows, `[rows][inputSize]`, for a stage that does not hold the embedding. The memory is read
    * in place and must stay unchanged until the promise settles. f32 that is not 4-byte aligned costs a copy.
    */
   readonly activations?: Uint8Array;
@@ -221,6 +228,8 @@ function toStageInfo(native: NativeStageInfo): StageInfo {
     description: native.description,
     layerCount: native.layer_count,
     embeddingSize: native.embedding_size,
+    inputSize: native.input_size,
+    outputSize: native.output_size,
     vocabularySize: native.vocabulary_size,
     contextTrained: native.context_trained,
     contextSize: native.context_size,
