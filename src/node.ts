@@ -19,7 +19,7 @@ import { ModelStore } from "./model/model-store.js";
 import { listDevices } from "./native/devices.js";
 import { libraryInfo } from "./native/load.js";
 import { setNativeLogger } from "./native/log.js";
-import { chooseDevices } from "./runtime/compute-devices.js";
+import { chooseDevices, usedDevices } from "./runtime/compute-devices.js";
 import type { HeldStage } from "./runtime/held-stage.js";
 import { LocalRings } from "./runtime/local-rings.js";
 import { PeerService } from "./runtime/peer-service.js";
@@ -133,7 +133,7 @@ class RunningNode implements ExoNode {
     this.#discovery = new StaticDiscovery({
       // Discovery switched off means that only peers who come by themselves are met.
       peers: config.discovery.includes("static") ? config.peer : [],
-      probe: (address) => this.#membership.probe(address),
+      probe: (address, signal) => this.#membership.probe(address, signal),
       logger,
     });
     this.#stages = new StageHost({
@@ -272,7 +272,7 @@ class RunningNode implements ExoNode {
       llamaTag: this.#build.llamaTag,
       grpcPort: this.#transport.address.port,
       httpAddress: this.#api.address === null ? null : this.#api.address.url,
-      devices: listDevices().map((device) => ({ ...device })),
+      devices: usedDevices(this.#compute, listDevices()),
       memoryCap: this.#config.memory,
       stages: [...rings.flatMap((ring) => headStage(ring)), ...this.#stages.held().map(toStageRecord)],
       rings: [...rings],

@@ -23,7 +23,6 @@ const GROUPS: Readonly<Record<SettingKey, string>> = {
   apiKey: "Options:",
   peer: "Other nodes:",
   open: "Other nodes:",
-  join: "Other nodes:",
   discovery: "Other nodes:",
   minNodes: "Placement:",
   layers: "Placement:",

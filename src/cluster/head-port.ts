@@ -1,5 +1,6 @@
 import type { HostPort } from "../config/address.js";
 import type { ExoError } from "../core/errors.js";
+import type { SamplingOptions } from "../core/inference.js";
 import type { LoadHooks, StageInfo } from "../native/stage.js";
 import type { StageMemoryRecord } from "./node-record.js";
 import type { RingSettings } from "./ring-settings.js";
@@ -16,6 +17,8 @@ export interface HeadRequest {
   /** Where the second stage listens; `null` for a ring of one node. */
   readonly nextHop: HostPort | null;
   readonly ring: RingSettings;
+  /** Sampling that suits the model; for requests that leave it to the server. */
+  readonly sampling: SamplingOptions;
 }
 
 /** A loaded head as the cluster sees it. */

@@ -101,13 +101,16 @@ export class Membership implements Service {
   }
 
   /** Asks the node at `address` who it is; for discovery. */
-  async probe(address: HostPort): Promise<PeerIdentity> {
+  async probe(address: HostPort, signal: AbortSignal): Promise<PeerIdentity> {
     const client = this.#options.connect(address);
+    const hangUp = (): void => client.close();
+    signal.addEventListener("abort", hangUp, { once: true });
     try {
       const peer = await client.hello(this.#options.hello());
       this.#refuseSelf(peer.nodeId, address);
       return { nodeId: peer.nodeId, name: peer.name };
     } finally {
+      signal.removeEventListener("abort", hangUp);
       client.close();
     }
   }

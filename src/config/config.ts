@@ -31,7 +31,6 @@ export interface Settings {
   readonly grpc: ListenAddress;
   /** A trusted LAN: any node found may join. */
   readonly open: boolean;
-  readonly join: string | null;
   readonly name: string;
   readonly peer: readonly HostPort[];
   /** Empty: none. */

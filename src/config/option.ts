@@ -61,7 +61,7 @@ export function listOf<Value>(item: z.ZodType<Value>): z.ZodType<readonly Value[
   });
 }
 
-const SECRET = new Set(["api-key", "join"]);
+const SECRET = new Set(["api-key"]);
 
 function shown(option: Option<unknown>, input: unknown): string {
   if (SECRET.has(option.flag)) return "something else";

@@ -66,14 +66,6 @@ export const OPTIONS: { readonly [Key in keyof Settings]: Option<Settings[Key]> 
     schema: toggle,
     default: false,
   },
-  join: {
-    flag: "join",
-    argument: "token",
-    description: "join the cluster that this token was made by",
-    expects: "a join token",
-    schema: nonEmpty,
-    default: null,
-  },
   name: {
     flag: "name",
     argument: "name",

@@ -1,6 +1,6 @@
 import { AsyncQueue } from "../core/async-queue.js";
 import { ExoError } from "../core/errors.js";
-import type { ChatPrompt, InferenceEvent, InferenceRequest, TextPrompt } from "../core/inference.js";
+import type { ChatPrompt, InferenceEvent, InferenceRequest, SamplingOptions, TextPrompt } from "../core/inference.js";
 import type { Clock, Logger } from "../core/ports.js";
 import type { Stage } from "../native/stage.js";
 import { Answer, type PreparedPrompt } from "./answer.js";
@@ -15,6 +15,8 @@ export interface EngineOptions {
   readonly contextSize: number;
   readonly microBatchSize: number;
   readonly queueLimit: number;
+  /** For requests that say no temperature. */
+  readonly sampling: SamplingOptions;
   /** Of the stages that hold layers: part of a sequence can be forgotten. */
   readonly canTrim: boolean;
   readonly clock: Clock;
@@ -126,6 +128,7 @@ export class Engine {
   ): void {
     const room = this.#options.contextSize - prompt.tokens.length;
     const sampler = this.#options.outputStage.createSampler({
+      ...(request.sampling.temperature === undefined && this.#options.sampling),
       ...request.sampling,
       constraint: prompt.constraint,
       ignoreEos: request.ignoreEos ?? false,

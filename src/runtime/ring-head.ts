@@ -52,6 +52,7 @@ export class RingHead implements LoadedHead {
       contextSize: options.ring.contextSize,
       microBatchSize: options.ring.batchSize,
       queueLimit: options.queueLimit,
+      sampling: options.sampling,
       canTrim: front.info.canTrim,
       clock: ports.clock,
       logger: ports.logger,

@@ -58,7 +58,6 @@ async function embeddedConfig(model: string, options: Readonly<Record<string, un
     http: loopback,
     grpc: loopback,
     open: false,
-    join: null,
     peer: [],
     discovery: [],
     minNodes: 1,
