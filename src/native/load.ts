@@ -1,8 +1,8 @@
 import { existsSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { ExoError } from "../core/errors.js";
+import { packageRoot } from "../core/package.js";
 import type { NativeBindings, NativeCounters, NativeLibraryInfo } from "./bindings.js";
 
 const ADDON_FILE = "exo_native.node";
@@ -49,21 +49,10 @@ function openAddon(): NativeBindings {
   );
 }
 
-/** `build/Release` of the package this file is in, whether compiled (dist/src/native) or bundled elsewhere. */
 function addonDirectories(): string[] {
   const override = process.env.EXO_NATIVE_ADDON_DIRECTORY;
   if (override !== undefined && override !== "") return [override];
   return [join(packageRoot(), "build", "Release")];
-}
-
-function packageRoot(): string {
-  let directory = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(directory, "package.json"))) {
-    const parent = dirname(directory);
-    if (parent === directory) throw new ExoError("internal", "The package's own package.json was not found.");
-    directory = parent;
-  }
-  return directory;
 }
 
 function remedy(): string {

@@ -1,0 +1,134 @@
+/** A minimal writer of GGUF v3 files, for tests: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md */
+
+export type GgufValue =
+  | { readonly type: "u32" | "f32" | "bool"; readonly value: number }
+  | { readonly type: "string"; readonly value: string }
+  | { readonly type: "strings"; readonly value: readonly string[] }
+  | { readonly type: "f32s"; readonly value: readonly number[] }
+  | { readonly type: "i32s"; readonly value: readonly number[] };
+
+export interface GgufTensor {
+  readonly name: string;
+  /** ggml order: columns first. */
+  readonly shape: readonly number[];
+  /** f32. */
+  readonly data: Float32Array;
+}
+
+const ALIGNMENT = 32;
+const TYPE_F32_TENSOR = 0;
+/** GGUF's value types. */
+const TYPE = { u32: 4, i32: 5, f32: 6, bool: 7, string: 8, array: 9 } as const;
+
+export function encodeGguf(metadata: Readonly<Record<string, GgufValue>>, tensors: readonly GgufTensor[]): Buffer {
+  const header = new ByteWriter();
+  header.bytes(Buffer.from("GGUF"));
+  header.u32(3);
+  header.u64(tensors.length);
+  header.u64(Object.keys(metadata).length);
+  for (const [key, value] of Object.entries(metadata)) {
+    header.string(key);
+    writeValue(header, value);
+  }
+  const offsets = tensorOffsets(tensors);
+  tensors.forEach((tensor, index) => {
+    header.string(tensor.name);
+    header.u32(tensor.shape.length);
+    for (const size of tensor.shape) header.u64(size);
+    header.u32(TYPE_F32_TENSOR);
+    header.u64(offsets[index] ?? 0);
+  });
+  return Buffer.concat([padded(header.done()), ...tensors.map(({ data }) => padded(bytesOf(data)))]);
+}
+
+function tensorOffsets(tensors: readonly GgufTensor[]): number[] {
+  let offset = 0;
+  return tensors.map(({ data }) => {
+    const here = offset;
+    offset += alignedSize(data.byteLength);
+    return here;
+  });
+}
+
+function writeValue(writer: ByteWriter, entry: GgufValue): void {
+  switch (entry.type) {
+    case "u32":
+      writer.u32(TYPE.u32);
+      writer.u32(entry.value);
+      break;
+    case "f32":
+      writer.u32(TYPE.f32);
+      writer.f32(entry.value);
+      break;
+    case "bool":
+      writer.u32(TYPE.bool);
+      writer.bytes(Buffer.from([entry.value]));
+      break;
+    case "string":
+      writer.u32(TYPE.string);
+      writer.string(entry.value);
+      break;
+    case "strings":
+      writeArray(writer, TYPE.string, entry.value, (text) => writer.string(text));
+      break;
+    case "f32s":
+      writeArray(writer, TYPE.f32, entry.value, (number) => writer.f32(number));
+      break;
+    case "i32s":
+      writeArray(writer, TYPE.i32, entry.value, (number) => writer.u32(number >>> 0));
+      break;
+  }
+}
+
+function writeArray<Item>(writer: ByteWriter, type: number, items: readonly Item[], write: (item: Item) => void): void {
+  writer.u32(TYPE.array);
+  writer.u32(type);
+  writer.u64(items.length);
+  for (const item of items) write(item);
+}
+
+function bytesOf(data: Float32Array): Buffer {
+  return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+}
+
+const alignedSize = (size: number): number => Math.ceil(size / ALIGNMENT) * ALIGNMENT;
+
+function padded(bytes: Buffer): Buffer {
+  return Buffer.concat([bytes, Buffer.alloc(alignedSize(bytes.length) - bytes.length)]);
+}
+
+class ByteWriter {
+  readonly #parts: Buffer[] = [];
+
+  bytes(bytes: Buffer): void {
+    this.#parts.push(bytes);
+  }
+
+  u32(value: number): void {
+    const bytes = Buffer.alloc(4);
+    bytes.writeUInt32LE(value);
+    this.#parts.push(bytes);
+  }
+
+  u64(value: number): void {
+    const bytes = Buffer.alloc(8);
+    bytes.writeBigUInt64LE(BigInt(value));
+    this.#parts.push(bytes);
+  }
+
+  f32(value: number): void {
+    const bytes = Buffer.alloc(4);
+    bytes.writeFloatLE(value);
+    this.#parts.push(bytes);
+  }
+
+  string(text: string): void {
+    const bytes = Buffer.from(text);
+    this.u64(bytes.length);
+    this.#parts.push(bytes);
+  }
+
+  done(): Buffer {
+    return Buffer.concat(this.#parts);
+  }
+}
