@@ -130,13 +130,11 @@ async function loadEnds(options: RingHeadOptions, hooks: LoadHooks): Promise<Hea
   }
 }
 
-/** Final norm and lm_head; rows that come back need no context and no cache. */
+/** Final norm and lm_head: no layers, so no cache whatever the context. */
 async function loadOutput(options: RingHeadOptions, { signal }: LoadHooks): Promise<Stage> {
   return Stage.load(
     {
       ...stageOptions(options.ring, options.compute),
-      contextSize: options.ring.batchSize,
-      maxSequences: 1,
       modelPath: options.modelPath,
       layerBegin: options.layerCount,
       layerEnd: options.layerCount,
