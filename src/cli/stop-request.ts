@@ -14,7 +14,7 @@ export class StopRequest {
   readonly #abort = new AbortController();
   readonly #now: () => number;
   readonly #force: () => void;
-  readonly #listener = (): void => this.#receive();
+  readonly #listener = (): void => this.request();
   #firstAt = 0;
 
   constructor(process: EventEmitter, now: () => number, force: () => void) {
@@ -41,7 +41,8 @@ export class StopRequest {
     for (const name of [...SIGNALS, "disconnect"]) this.#process.off(name, this.#listener);
   }
 
-  #receive(): void {
+  /** What a signal does: asks to stop, or, asked again, forces the end. */
+  request(): void {
     if (!this.signal.aborted) {
       this.#firstAt = this.#now();
       this.#abort.abort();

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import { describe, test } from "node:test";
+import { stopWithNpm } from "../../src/cli/npm-parent.js";
 import { StopRequest } from "../../src/cli/stop-request.js";
 
 describe("asking to stop", () => {
@@ -41,6 +42,23 @@ describe("asking to stop", () => {
       const { process, stop } = setUp();
       process.emit(name);
       assert.equal(stop.signal.aborted, true, name);
+    }
+  });
+
+  test("under npm the end of its shell counts, and only under npm", (context) => {
+    context.mock.timers.enable({ apis: ["setInterval"] });
+    for (const [env, stopped] of [
+      [{ npm_lifecycle_event: "start" }, true],
+      [{}, false],
+    ] as const) {
+      const { stop } = setUp();
+      let parent = 100;
+      stopWithNpm(stop, env, () => parent);
+      context.mock.timers.tick(10_000);
+      assert.equal(stop.signal.aborted, false);
+      parent = 1;
+      context.mock.timers.tick(10_000);
+      assert.equal(stop.signal.aborted, stopped);
     }
   });
 

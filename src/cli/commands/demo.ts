@@ -6,6 +6,7 @@ import { waitForRing } from "../demo/ring-watch.js";
 import { EXIT } from "../failure.js";
 import { openModelStore } from "../model-store.js";
 import { NodeClient } from "../node-client/node-client.js";
+import { stopWithNpm } from "../npm-parent.js";
 import { StopRequest } from "../stop-request.js";
 import type { CliIo } from "../terminal/cli-io.js";
 import { DownloadDisplay } from "../terminal/download-display.js";
@@ -18,7 +19,7 @@ export const DEMO_MODEL = "tinyllama";
 export const DEMO_QUESTION = "What is the capital of France?";
 
 /** Little chance, and no endless repetition, which models this small fall into. */
-const SAMPLING = { temperature: 0.3, min_p: 0.05, repeat_penalty: 1.15, max_tokens: 96, seed: 1 };
+const SAMPLING = { temperature: 0.1, min_p: 0.1, repeat_penalty: 1.05, max_tokens: 96, seed: 2 };
 
 export interface DemoOptions {
   readonly model: string;
@@ -47,6 +48,7 @@ class Demo {
     this.#screen = new StatusScreen(io.stdout, io.now);
     this.#paint = paintFor(io.stdout, io.env);
     this.#stop = new StopRequest(process, io.now, () => process.exit(EXIT.failed));
+    stopWithNpm(this.#stop, io.env, () => process.ppid);
   }
 
   async run(): Promise<void> {

@@ -2,6 +2,7 @@ import { packageVersion } from "../../core/package.js";
 import type { ExoNode } from "../../node.js";
 import { readConfig } from "../config-flags.js";
 import { EXIT } from "../failure.js";
+import { stopWithNpm } from "../npm-parent.js";
 import { startNodeOn } from "../started-node.js";
 import { StopRequest } from "../stop-request.js";
 import { bannerText } from "../terminal/banner.js";
@@ -18,6 +19,7 @@ export async function serve(
   const config = await readConfig({ ...options, model }, io);
   const screen = new StatusScreen(io.stderr, io.now);
   const stop = new StopRequest(process, io.now, () => process.exit(EXIT.failed));
+  stopWithNpm(stop, io.env, () => process.ppid);
   const { node, logger } = await startNodeOn(screen, config, io);
   try {
     greet(node, screen, io);
