@@ -3,7 +3,7 @@ import { ClusterState } from "./api/cluster-state.js";
 import { type Api, createApi } from "./api/server.js";
 import { loadNodeId } from "./cluster/identity.js";
 import { Membership } from "./cluster/membership.js";
-import type { HeldStage as HeldStageRecord, NodeRecord, RingRecord } from "./cluster/node-record.js";
+import type { NodeRecord, RingRecord } from "./cluster/node-record.js";
 import { place } from "./cluster/place.js";
 import { PlacedModel } from "./cluster/placed-model.js";
 import { formatHostPort, type HostPort } from "./config/address.js";
@@ -20,8 +20,8 @@ import { listDevices } from "./native/devices.js";
 import { libraryInfo } from "./native/load.js";
 import { setNativeLogger } from "./native/log.js";
 import { chooseDevices, usedDevices } from "./runtime/compute-devices.js";
-import type { HeldStage } from "./runtime/held-stage.js";
 import { LocalRings } from "./runtime/local-rings.js";
+import { ownRecord } from "./runtime/own-record.js";
 import { PeerService } from "./runtime/peer-service.js";
 import { RingHead } from "./runtime/ring-head.js";
 import { Router } from "./runtime/router.js";
@@ -264,19 +264,18 @@ class RunningNode implements ExoNode {
   }
 
   #record(): NodeRecord {
-    const rings = this.#rings.list().map((placed) => placed.record());
-    return {
+    return ownRecord({
       id: this.id,
       name: this.name,
       version: packageVersion(),
       llamaTag: this.#build.llamaTag,
       grpcPort: this.#transport.address.port,
-      httpAddress: this.#api.address === null ? null : this.#api.address.url,
+      httpAddress: this.#api.address?.url ?? null,
       devices: usedDevices(this.#compute, listDevices()),
       memoryCap: this.#config.memory,
-      stages: [...rings.flatMap((ring) => headStage(ring)), ...this.#stages.held().map(toStageRecord)],
-      rings: [...rings],
-    };
+      rings: this.#rings.list().map((placed) => placed.record()),
+      held: this.#stages.held(),
+    });
   }
 
   #createMembership(): Membership {
@@ -346,38 +345,4 @@ class RunningNode implements ExoNode {
 
 function toProgress({ model, state, reason, stages }: RingRecord): PlacementProgress {
   return { model, state, reason, stages };
-}
-
-/** The head's own stage, from the ring it is the head of. */
-function headStage(ring: RingRecord): HeldStageRecord[] {
-  const [stage] = ring.stages;
-  if (stage === undefined || ring.state !== "ready") return [];
-  const { layerBegin, layerEnd, hasOutput, memory } = stage;
-  return [
-    {
-      ringId: ring.id,
-      epoch: ring.epoch,
-      model: ring.model,
-      stageIndex: 0,
-      layerBegin,
-      layerEnd,
-      hasOutput,
-      memory,
-    },
-  ];
-}
-
-function toStageRecord({ stage, request }: HeldStage): HeldStageRecord {
-  const { weights, kvCache, compute, output } = stage.memory();
-  const { place: at, model, layerBegin, layerEnd, hasOutput } = request;
-  return {
-    ringId: at.ringId,
-    epoch: at.epoch,
-    model,
-    stageIndex: at.stageIndex,
-    layerBegin,
-    layerEnd,
-    hasOutput,
-    memory: { weights, kvCache, compute, output },
-  };
 }
