@@ -56,9 +56,9 @@ function addServe(program: Command, io: CliIo): void {
       "after",
       `\n${examples(
         "exo-native serve tinyllama",
-        "exo-native serve ./model.gguf --open --min-nodes 2      # on the first machine",
-        "exo-native serve --open --peer 192.168.1.20             # on the second",
-        "exo-native serve ./model.gguf --layers 0-12@desk,12-22@attic --min-nodes 2",
+        "exo-native serve ./model.gguf --slots 8",
+        "exo-native serve tinyllama --open --min-nodes 2    # on the first machine",
+        "exo-native serve --open --peer 192.168.1.20        # on the second",
       )}\n\n${SETTINGS_NOTE}`,
     )
     .action(async (model: string | undefined, options: Record<string, unknown>) => {

@@ -8,8 +8,8 @@ type StageProgress = PlacementProgress["stages"][number];
 
 const LONGEST_NAME = 20;
 
-/** Steps in which progress is told where no bars can be drawn. */
-const TOLD_STEPS = 4;
+/** Where no bars can be drawn, a long phase is told of this often. Milliseconds. */
+const TOLD_INTERVAL = 3000;
 
 const PHASES: Readonly<Record<string, string>> = { fetch: "fetching", load: "loading" };
 
@@ -20,7 +20,7 @@ export class PlacementDisplay {
   readonly #tell: (line: string) => void;
   readonly #now: () => number;
   readonly #rates = new Map<string, ProgressRate>();
-  readonly #told = new Map<string, string>();
+  readonly #told = new Map<string, { readonly line: string; readonly at: number }>();
 
   constructor(options: {
     readonly screen: StatusScreen;
@@ -67,19 +67,20 @@ export class PlacementDisplay {
   }
 
   #tellSteps({ model, state, reason, stages }: PlacementProgress): void {
-    this.#once("state", reason === null ? `${model} ${state}` : `${model} ${state}: ${reason}`);
+    this.#tellNow("state", reason === null ? `${model} ${state}` : `${model} ${state}: ${reason}`, "");
     for (const { nodeName, layerBegin, layerEnd, phase, progress } of stages) {
-      const percent = phase in PHASES ? ` ${(Math.floor(progress * TOLD_STEPS) * 100) / TOLD_STEPS} %` : "";
       const layers = layerEnd > 0 ? ` [${layerBegin}, ${layerEnd})` : "";
-      this.#once(`${nodeName} ${layerBegin}`, `${nodeName}${layers} ${PHASES[phase] ?? phase}${percent}`);
+      const percent = phase in PHASES && progress > 0 ? ` ${Math.floor(progress * 100)} %` : "";
+      this.#tellNow(`${nodeName} ${layerBegin}`, `${nodeName}${layers} ${PHASES[phase] ?? phase}`, percent);
     }
   }
 
-  /** Tells a line when it differs from what was told last under the same key. */
-  #once(key: string, line: string): void {
-    if (this.#told.get(key) === line) return;
-    this.#told.set(key, line);
-    this.#tell(line);
+  /** Tells a line when it differs from the last one under its key, and how far it is now and then. */
+  #tellNow(key: string, line: string, percent: string): void {
+    const last = this.#told.get(key);
+    if (last?.line === line && (percent === "" || this.#now() - last.at < TOLD_INTERVAL)) return;
+    this.#told.set(key, { line, at: this.#now() });
+    this.#tell(line + percent);
   }
 }
 
