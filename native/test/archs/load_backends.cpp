@@ -1,8 +1,12 @@
-// llama.cpp's generator expects backends that are linked in; the prebuilt ones are loaded from beside the executable.
+// llama.cpp's generator expects backends that are linked in; ours are loaded from a directory.
 
 #include "ggml-backend.h"
 
+#include <cstdlib>
+
 static const bool loaded = [] {
-    ggml_backend_load_all();
+    if (const char * directory = std::getenv("EXO_BACKEND_DIR")) {
+        ggml_backend_load_all_from_path(directory);
+    }
     return true;
 }();

@@ -52,8 +52,8 @@ static std::string shared_indexer(const llama_hparams & hparams, llm_arch arch) 
             possible += (possible.empty() ? "" : ", ") + std::to_string(il);
         }
     }
-    return format("layer %d attends to what an earlier layer has selected; it can be cut before the layers %s",
-        stage.begin, possible.empty() ? "(none)" : possible.c_str());
+    return format("layer %d attends to what an earlier layer has selected; %s", stage.begin, possible.empty()
+        ? "no other layer of this model selects anew" : ("it can be cut before layer " + possible).c_str());
 }
 
 // Later layers attend to the keys and values of two earlier ones.
