@@ -10,7 +10,9 @@ export interface HeadEdgesOptions {
   readonly epoch: number;
   readonly stageCount: number;
   readonly nextHop: HostPort;
-  readonly limits: FrameLimits;
+  /** Of the frames that go out and of those that come back. */
+  readonly outgoing: FrameLimits;
+  readonly incoming: FrameLimits;
   readonly ports: HopPorts;
   /** A frame that came back from the last stage. */
   readonly onFrame: (frame: Uint8Array) => Promise<void>;
@@ -24,14 +26,21 @@ export class HeadEdges {
   readonly #incoming: HopRegistrationHandle;
 
   constructor(options: HeadEdgesOptions) {
-    const { ringId, epoch, stageCount, nextHop, limits, ports, onFrame, onLost } = options;
-    const maxFrameBytes = largestFrameBytes(limits);
-    this.#outgoing = new OutgoingEdge({ ringId, epoch, fromStage: 0, nextHop, maxFrameBytes, ports, onLost });
+    const { ringId, epoch, stageCount, nextHop, outgoing, incoming, ports, onFrame, onLost } = options;
+    this.#outgoing = new OutgoingEdge({
+      ringId,
+      epoch,
+      fromStage: 0,
+      nextHop,
+      maxFrameBytes: largestFrameBytes(outgoing),
+      ports,
+      onLost,
+    });
     this.#incoming = ports.hopServer.register({
       ringId,
       epoch,
       fromStage: stageCount - 1,
-      maxFrameBytes,
+      maxFrameBytes: largestFrameBytes(incoming),
       window: HOP_WINDOW,
       receiver: {
         onFrame,

@@ -32,8 +32,7 @@ export class HeldStage {
     const { stage, request, nextHop, ports, onOrphaned } = options;
     const { ringId, epoch, stageIndex, stageCount } = request.place;
     const ring = { ...request, slots: request.maxSequences };
-    const limits = frameLimits(ring, stage.info.embeddingSize);
-    const maxFrameBytes = largestFrameBytes(limits);
+    const limits = frameLimits(ring, stage.info.inputSize);
     this.stage = stage;
     this.request = request;
     this.#outgoing = new OutgoingEdge({
@@ -41,7 +40,7 @@ export class HeldStage {
       epoch,
       fromStage: stageIndex,
       nextHop,
-      maxFrameBytes,
+      maxFrameBytes: largestFrameBytes(frameLimits(ring, stage.info.outputSize)),
       ports,
       onLost: onOrphaned,
     });
@@ -51,6 +50,7 @@ export class HeldStage {
       stageIndex,
       isLast: stageIndex === stageCount - 1,
       limits,
+      outputSize: stage.info.outputSize,
       wireType: request.wireType,
       send: (frame) => this.#outgoing.send(frame),
       logger: ports.logger,
@@ -63,7 +63,7 @@ export class HeldStage {
       ringId,
       epoch,
       fromStage: stageIndex - 1,
-      maxFrameBytes,
+      maxFrameBytes: largestFrameBytes(limits),
       window: HOP_WINDOW,
       receiver: {
         onFrame: (frame) => {

@@ -150,13 +150,15 @@ function ringPipeline(
   ports: RingHeadPorts,
   stages: HeadStages,
 ): RingPipeline {
-  const limits = frameLimits(options.ring, stages.front.info.embeddingSize);
+  const outgoing = frameLimits(options.ring, stages.front.info.outputSize);
+  const incoming = frameLimits(options.ring, stages.output.info.inputSize);
   const edges = new HeadEdges({
     ringId: options.ringId,
     epoch: options.epoch,
     stageCount: options.stageCount,
     nextHop,
-    limits,
+    outgoing,
+    incoming,
     ports,
     onFrame: (frame) => pipeline.onFrame(frame),
     onLost: (error) => pipeline.break(error),
@@ -165,7 +167,8 @@ function ringPipeline(
     ...stages,
     epoch: options.epoch,
     stageCount: options.stageCount,
-    limits,
+    limits: incoming,
+    outputSize: outgoing.embeddingSize,
     wireType: options.ring.wireType,
     send: (frame) => edges.send(frame),
     disconnect: () => edges.close(),

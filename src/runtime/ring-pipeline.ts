@@ -17,7 +17,10 @@ export interface RingPipelineOptions {
   readonly output: Pick<Stage, "decode" | "close">;
   readonly epoch: number;
   readonly stageCount: number;
+  /** Of the frames that come back. */
   readonly limits: FrameLimits;
+  /** Numbers per row of the hidden states that go out. */
+  readonly outputSize: number;
   readonly wireType: ActivationType;
   /** To the next stage. */
   readonly send: (frame: OutgoingFrame) => Promise<void>;
@@ -134,7 +137,7 @@ export class RingPipeline implements Pipeline {
   }
 
   async #computeFront(batch: RingBatch, microBatch: number): Promise<OutgoingFrame> {
-    const { front, epoch, limits, wireType } = this.#options;
+    const { front, epoch, outputSize, wireType } = this.#options;
     const headRoom = frameHeadRoom(batch.rowCount, batch.kvOperations.length / KV_OPERATION_NUMBERS);
     const result = await front.decode({
       rows: batch.rows,
@@ -147,7 +150,7 @@ export class RingPipeline implements Pipeline {
       microBatch,
       fromStage: 0,
       activationType: wireType,
-      embeddingSize: limits.embeddingSize,
+      embeddingSize: outputSize,
       rows: batch.rows,
       kvOperations: batch.kvOperations,
       computeMicroseconds: result.computeSeconds * 1e6,

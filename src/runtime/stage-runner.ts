@@ -20,7 +20,10 @@ export interface StageRunnerOptions {
   readonly stageIndex: number;
   /** The next stage is the head again: only rows that it wants go back to it. */
   readonly isLast: boolean;
+  /** Of the frames that come in. */
   readonly limits: FrameLimits;
+  /** Numbers per row of the hidden states that go out. */
+  readonly outputSize: number;
   readonly wireType: ActivationType;
   readonly send: (frame: OutgoingFrame) => Promise<void>;
   readonly logger: Logger;
@@ -50,7 +53,7 @@ export class StageRunner {
   }
 
   async #compute(frame: BatchFrame): Promise<OutgoingFrame> {
-    const { stage, isLast, wireType } = this.#options;
+    const { stage, isLast, wireType, outputSize } = this.#options;
     const rows = isLast ? outputRows(frame.rows) : frame.rows;
     const kvOperations = isLast ? new Int32Array(0) : frame.kvOperations;
     const headRoom = frameHeadRoom(rows.byteLength / ROW_BYTES, kvOperations.length / KV_OPERATION_NUMBERS);
@@ -65,7 +68,7 @@ export class StageRunner {
     const fields = {
       ...this.#originOf(frame),
       activationType: wireType,
-      embeddingSize: frame.embeddingSize,
+      embeddingSize: outputSize,
       rows,
       kvOperations,
       computeMicroseconds: frame.computeMicroseconds + result.computeSeconds * 1e6,

@@ -1,6 +1,6 @@
 import type { RingSettings } from "../cluster/ring-settings.js";
 import type { StageOptions } from "../native/stage-options.js";
-import { type FrameLimits, largestFrameBytes } from "../transport/frame.js";
+import type { FrameLimits } from "../transport/frame.js";
 
 /** How this node computes, whatever the ring. */
 export interface ComputeSettings {
@@ -29,17 +29,13 @@ export function stageOptions(
   };
 }
 
-export function frameLimits(ring: RingSettings, embeddingSize: number): FrameLimits {
+/** @param rowSize numbers per row of the hidden states on this edge: what its sender gives and its receiver takes */
+export function frameLimits(ring: RingSettings, rowSize: number): FrameLimits {
   return {
-    embeddingSize,
+    embeddingSize: rowSize,
     maxRows: ring.batchSize,
     // Each slot may be emptied and filled again within one micro-batch.
     maxKvOperations: 4 * ring.slots,
     maxSequences: ring.slots,
   };
-}
-
-/** The frame limits in bytes; refuses a ring whose frames no hop would carry. */
-export function frameBytes(ring: RingSettings, embeddingSize: number): number {
-  return largestFrameBytes(frameLimits(ring, embeddingSize));
 }

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { sharedModel, tinyModel } from "../support/models.js";
 import { NodeProcess, startRing } from "../support/node-process.js";
 
-const model = sharedModel("stories260K-f16.gguf") ?? (await tinyModel());
+const model = sharedModel("stories260K-f16.gguf") ?? tinyModel();
 const CONTEXT = 512;
 
 const ringSchema = z.object({

@@ -46,7 +46,7 @@ const models = [
   { name: "stories260K f16", path: sharedModel("stories260K-f16.gguf") },
   { name: "stories15M q8_0", path: sharedModel("stories15M-q8_0.gguf") },
   { name: "stories15M q4_0", path: sharedModel("stories15M-q4_0.gguf") },
-  { name: "a generated model", path: await tinyModel() },
+  { name: "a generated model", path: tinyModel() },
 ];
 
 for (const { name, path } of models) {

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { packageRoot } from "../../src/core/package.js";
+import { writeTinyModel } from "./tiny-gguf.js";
 
 const SHARED = join(packageRoot(), "..", "shared", "models");
 
@@ -8,4 +9,11 @@ const SHARED = join(packageRoot(), "..", "shared", "models");
 export function sharedModel(file: string): string | null {
   const path = join(SHARED, file);
   return existsSync(path) ? path : null;
+}
+
+/** A random llama of four layers that is written for the test process and goes with it. */
+export function tinyModel(): string {
+  const { path, remove } = writeTinyModel({ layers: 4 });
+  process.once("exit", remove);
+  return path;
 }
