@@ -58,7 +58,7 @@ async function buildError(tree: BuildTree, command: string, output: ProcessOutpu
   const text = output.stdall;
   await writeFile(log, text);
   const lines = text.split("\n");
-  const telling = lines.filter((line) => /\berror\b|CMake Error|undefined reference|fatal/i.test(line)).slice(0, 15);
+  const telling = lines.filter((line) => /\berror:|CMake Error|undefined reference|fatal/.test(line)).slice(0, 15);
   const shown = telling.length > 0 ? telling : lines.slice(-15);
   return new ExoError(
     "internal",

@@ -1,9 +1,6 @@
 #include "environment.h"
 
-#include <cstdlib>
 #include <cstring>
-#include <mutex>
-#include <set>
 
 #include "../stage/log_router.h"
 
@@ -13,40 +10,21 @@ namespace {
 // Log lines that may wait for JavaScript; beyond that only warnings and errors are added.
 constexpr size_t most_log_lines = 1000;
 
-std::mutex              environments_mutex;
-std::set<Environment *> environments;
-
-void shut_down_all() {
-    const std::lock_guard<std::mutex> lock(environments_mutex);
-    for (auto * environment : environments) {
-        environment->queue().stop();
-        environment->shut_down();
-    }
-}
-
 bool may_be_dropped(const char * level) {
     return std::strcmp(level, "debug") == 0 || std::strcmp(level, "info") == 0;
 }
 
 }  // namespace
 
-void shut_down_at_exit() {
-    static std::once_flag once;
-    std::call_once(once, [] { std::atexit(shut_down_all); });
-}
-
 Environment::Environment(Napi::Env env) : queue_(env), log_lines_waiting_(std::make_shared<std::atomic<size_t>>(0)) {
-    {
-        const std::lock_guard<std::mutex> lock(environments_mutex);
-        environments.insert(this);
-    }
     // Hooks run last first, so this one comes before the queue's own function is taken down.
     env.AddCleanupHook([](Environment * environment) { environment->shut_down(); }, this);
-}
-
-Environment::~Environment() {
-    const std::lock_guard<std::mutex> lock(environments_mutex);
-    environments.erase(this);
+    // process.exit() skips the hooks and goes on to destroy ggml's static objects, under a thread that may compute.
+    const auto process = env.Global().Get("process").As<Napi::Object>();
+    const auto on_exit = Napi::Function::New(env, [](const Napi::CallbackInfo & info) {
+        Environment::of(info.Env()).shut_down();
+    });
+    process.Get("once").As<Napi::Function>().Call(process, { Napi::String::New(env, "exit"), on_exit });
 }
 
 uint64_t Environment::add_stage(std::shared_ptr<Stage> stage) {

@@ -24,7 +24,6 @@ struct PendingPromise {
 class Environment {
   public:
     explicit Environment(Napi::Env env);
-    ~Environment();
     Environment(const Environment &)             = delete;
     Environment & operator=(const Environment &) = delete;
 
@@ -46,7 +45,8 @@ class Environment {
 
     void set_log_sink(Napi::Value sink);
 
-    // Ends every stage and waits for their threads. After it nothing of this environment is touched by another thread.
+    // Ends every stage, waits for their threads, and drops what was awaited. After it nothing of this environment is
+    // touched by another thread. Idempotent.
     void shut_down();
 
   private:
@@ -61,9 +61,5 @@ class Environment {
     int                                                            log_sink_ = 0;
     std::shared_ptr<std::atomic<size_t>>                           log_lines_waiting_;
 };
-
-// Ends the stages of all environments when the process exits without tearing them down (process.exit()): ggml's own
-// clean-up must not run under a computing thread. Call after the backends were loaded. Idempotent.
-void shut_down_at_exit();
 
 }  // namespace exo

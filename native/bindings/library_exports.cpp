@@ -47,7 +47,6 @@ Napi::Value backends_load(const Napi::CallbackInfo & info) {
     const auto names  = load_backends(text_argument(info, 0, "directory"));
     auto       result = Napi::Array::New(info.Env(), names.size());
     for (uint32_t index = 0; index < names.size(); ++index) result.Set(index, names[index]);
-    shut_down_at_exit();
     return result;
 }
 

@@ -66,7 +66,7 @@ llama_model_params LlamaSetup::model_params() const {
     return model;
 }
 
-llama_context_params LlamaSetup::context_params() const {
+llama_context_params LlamaSetup::context_params(const std::atomic<bool> & aborted) const {
     llama_context_params context = llama_context_default_params();
     // Our rules replace these three for a stage without layers, which keeps nothing between calls.
     context.n_seq_max        = params_.max_sequences;
@@ -80,6 +80,8 @@ llama_context_params LlamaSetup::context_params() const {
     context.type_v           = params_.kv_type_v;
     context.flash_attn_type  = params_.flash_attention;
     context.no_perf          = true;
+    context.abort_callback   = [](void * data) { return static_cast<const std::atomic<bool> *>(data)->load(); };
+    context.abort_callback_data = const_cast<std::atomic<bool> *>(&aborted);
     // A stage without the output head hands on hidden states; llama.cpp calls those embeddings.
     context.embeddings       = !params_.has_output;
     context.pooling_type     = LLAMA_POOLING_TYPE_NONE;

@@ -19,7 +19,8 @@ class LlamaSetup {
     LlamaSetup & operator=(const LlamaSetup &) = delete;
 
     llama_model_params   model_params() const;
-    llama_context_params context_params() const;
+    // The computation stops soon after `aborted` becomes true, where it runs on the CPU.
+    llama_context_params context_params(const std::atomic<bool> & aborted) const;
 
   private:
     const StageParams &                    params_;

@@ -22,7 +22,7 @@ std::string description_of(const llama_model * model) {
 }  // namespace
 
 LoadedModel::LoadedModel(const StageParams & params, const std::function<void(float)> & on_progress,
-                         const std::atomic<bool> & cancelled) :
+                         const std::atomic<bool> & cancelled, const std::atomic<bool> & aborted) :
     params_(params),
     setup_(params_) {
     check_stage_params(params_);
@@ -36,7 +36,7 @@ LoadedModel::LoadedModel(const StageParams & params, const std::function<void(fl
     }
     load_weights(on_progress, cancelled);
     stop_if(cancelled);
-    if (!params_.vocab_only) prepare_context();
+    if (!params_.vocab_only) prepare_context(aborted);
     chat_.load(model_.get());
     describe();
 }
@@ -62,14 +62,14 @@ void LoadedModel::load_weights(const std::function<void(float)> & on_progress, c
     }
 }
 
-void LoadedModel::prepare_context() {
+void LoadedModel::prepare_context(const std::atomic<bool> & aborted) {
     const auto * model = model_.get();
     check_layer_range(params_, llama_model_n_layer(model));
     if (llama_model_has_encoder(model) && llama_model_has_decoder(model)) {
         throw StageError(ErrorCode::unsupported, "Models with an encoder and a decoder (" + architecture_ +
                                                      ") cannot be run by this version.");
     }
-    context_ = open_context(model_.get(), setup_.context_params());
+    context_ = open_context(model_.get(), setup_.context_params(aborted));
     threads_ = std::make_unique<ComputeThreads>(context_.get(), params_.threads, params_.batch_threads);
     memory_  = memory_of(context_.get());
 }

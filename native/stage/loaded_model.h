@@ -40,9 +40,9 @@ struct StageInfo {
 // only the stage's thread touches; vocabulary and chat template may be read from any thread.
 class LoadedModel {
   public:
-    // `on_progress` gets 0…1; `cancelled` is looked at between steps.
+    // `on_progress` gets 0…1; `cancelled` is looked at between steps of loading, `aborted` between steps of computing.
     LoadedModel(const StageParams & params, const std::function<void(float)> & on_progress,
-                const std::atomic<bool> & cancelled);
+                const std::atomic<bool> & cancelled, const std::atomic<bool> & aborted);
 
     const StageParams &   params() const { return params_; }
     const StageInfo &     info() const { return info_; }
@@ -59,7 +59,7 @@ class LoadedModel {
 
   private:
     void load_weights(const std::function<void(float)> & on_progress, const std::atomic<bool> & cancelled);
-    void prepare_context();
+    void prepare_context(const std::atomic<bool> & aborted);
     void describe();
 
     const StageParams               params_;

@@ -85,16 +85,19 @@ LogCapture::~LogCapture() {
 std::string LogCapture::reason() const {
     // "llama_model_load: error loading model: the reason" and the lines that only repeat that loading failed
     static const std::regex prefix("^[A-Za-z_0-9:~<>]+: (error loading model: )?");
-    static const std::regex hollow("failed to load model|failed to initialize batch|failed to read (header|magic)$");
+    static const std::regex hollow("failed to load model|failed to initialize batch|failed to decode, ret|"
+                                   "failed to read (header|magic)$");
     std::istringstream      lines(errors_);
     std::string             text, line, fallback;
     while (std::getline(lines, line)) {
         const std::string bare = std::regex_replace(line, prefix, "", std::regex_constants::format_first_only);
-        if (std::regex_search(bare, hollow)) {
+        if (bare.empty() || std::regex_search(bare, hollow)) {
             if (fallback.empty()) fallback = bare;
             continue;
         }
-        text += (text.empty() ? "" : "; ") + bare;
+        // an indented line goes on with the sentence before it
+        const bool continues = bare[0] == ' ';
+        text += (text.empty() || continues ? "" : "; ") + bare;
     }
     return text.empty() ? fallback : text;
 }

@@ -57,11 +57,12 @@ std::vector<DeviceMemory> memory_of(const llama_context * context) {
 
 std::vector<DeviceMemory> plan_memory(const StageParams & params, const LlamaSetup & setup) {
     check_cells(params);
-    auto model_params      = setup.model_params();
-    model_params.no_alloc  = true;
-    model_params.load_mode = LLAMA_LOAD_MODE_NONE;
-    const auto model       = open_model(params, model_params);
-    const auto context     = open_context(model.get(), setup.context_params());
+    auto model_params               = setup.model_params();
+    model_params.no_alloc           = true;
+    model_params.load_mode          = LLAMA_LOAD_MODE_NONE;
+    const auto              model   = open_model(params, model_params);
+    const std::atomic<bool> never{ false };
+    const auto              context = open_context(model.get(), setup.context_params(never));
     return memory_of(context.get());
 }
 

@@ -46,6 +46,7 @@ Stage::~Stage() {
 }
 
 void Stage::shut_down() {
+    aborted_ = true;
     close([] {});
     if (thread_.joinable()) thread_.join();
 }
@@ -75,7 +76,7 @@ void Stage::load(StageParams params, std::function<void(float)> on_progress, Out
     const auto run = [this, params = std::move(params), on_progress = std::move(on_progress), done] {
         try {
             const AbortGuard guard;
-            auto             model = std::make_shared<LoadedModel>(params, on_progress, closing_);
+            auto             model = std::make_shared<LoadedModel>(params, on_progress, closing_, aborted_);
             const auto       info  = model->info();
             {
                 const std::lock_guard<std::mutex> lock(mutex_);
@@ -218,7 +219,8 @@ void Stage::run_batch(const DecodeRequest & request) {
     const bool       all_outputs = !model_->params().has_output && !request.result_outputs_only;
     const auto       batch       = batch_.build(request.rows, input_rows(request), all_outputs);
     const LogCapture log;
-    check_decode_status(llama_decode(model_->context(), batch), request.rows.size(), log.reason());
+    const int32_t    status = llama_decode(model_->context(), batch);
+    check_decode_status(status, request.rows.size(), log.reason());
     outputs_ = static_cast<size_t>(std::count(batch.logits, batch.logits + batch.n_tokens, 1));
     model_->note_outputs(outputs_);
 }

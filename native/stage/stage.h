@@ -45,7 +45,7 @@ class Stage {
     void decode(DecodeRequest request, OutcomeCallback<DecodeResult> done);
     // Cancels loading, lets the running job end, ends queued ones with `cancelled`, frees everything. Idempotent.
     void close(std::function<void()> done);
-    // Closes and waits for the thread. Not from one of its own callbacks.
+    // Aborts the running job, too, and waits for the thread. Not from one of its own callbacks.
     void shut_down();
 
     std::shared_ptr<Sampler> create_sampler(const SamplerParams & params);
@@ -76,6 +76,7 @@ class Stage {
     Counted<&Counters::stages> counted_;
     JobQueue<Job>              queue_{ queue_capacity };
     std::atomic<bool>          closing_{ false };
+    std::atomic<bool>          aborted_{ false };
     std::atomic<bool>          load_asked_{ false };
 
     mutable std::mutex                   mutex_;  // guards what follows
