@@ -12,7 +12,7 @@ interface SamplingFlag {
   readonly whole: boolean;
 }
 
-export const SAMPLING_FLAGS: readonly SamplingFlag[] = [
+const SAMPLING_FLAGS: readonly SamplingFlag[] = [
   flag("temperature", "t", "how freely to choose: 0 always takes the likeliest token", "temperature", 0, 100),
   flag("top-p", "p", "choose among the likeliest tokens that add up to this probability", "top_p", 0, 1),
   flag("top-k", "k", "choose among this many likeliest tokens (0: all)", "top_k", 0, 1e6, true),

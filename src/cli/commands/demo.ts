@@ -15,9 +15,6 @@ import { PlacementDisplay } from "../terminal/placement-display.js";
 import { drawRing } from "../terminal/ring-picture.js";
 import { StatusScreen } from "../terminal/status-screen.js";
 
-export const DEMO_MODEL = "tinyllama";
-export const DEMO_QUESTION = "What is the capital of France?";
-
 /** Little chance, and no endless repetition, which models this small fall into. */
 const SAMPLING = { temperature: 0.1, min_p: 0.1, repeat_penalty: 1.05, max_tokens: 96, seed: 2 };
 

@@ -1,6 +1,7 @@
 import { formatByteSize } from "../../config/byte-size.js";
 import { ExoError } from "../../core/errors.js";
 import { CATALOGUE } from "../../model/catalogue.js";
+import type { CachedModel } from "../../model/model-cache.js";
 import type { VerifyResult } from "../../model/model-store.js";
 import { readConfig } from "../config-flags.js";
 import { EXIT } from "../failure.js";
@@ -19,7 +20,10 @@ export async function listModels(options: Options, io: CliIo): Promise<void> {
   const config = await readConfig(options, io);
   const models = await openModelStore(config, io).list();
   if (options.json === true) {
-    printJson({ directory: config.paths.modelsDir, models, known: CATALOGUE.map(knownModel) }, io);
+    printJson(
+      { directory: config.paths.modelsDir, models: models.map(cachedModel), known: CATALOGUE.map(knownModel) },
+      io,
+    );
     return;
   }
   const paint = paintFor(io.stdout, io.env);
@@ -44,6 +48,10 @@ export async function listModels(options: Options, io: CliIo): Promise<void> {
   io.stdout.write(`${lines.join("\n")}\n`);
 }
 
+function cachedModel({ completedAt, ...model }: CachedModel) {
+  return { ...model, completed_at: completedAt };
+}
+
 function knownModel({ alias, description, bytes, licence }: (typeof CATALOGUE)[number]) {
   return { alias, description, bytes, licence };
 }
@@ -60,7 +68,7 @@ export async function pullModel(name: string, options: Options, io: CliIo): Prom
 
 export async function removeModel(name: string, options: Options, io: CliIo): Promise<void> {
   const removed = await openModelStore(await readConfig(options, io), io).remove(name);
-  if (options.json === true) printJson({ removed }, io);
+  if (options.json === true) printJson({ removed: cachedModel(removed) }, io);
   else io.stdout.write(`${removed.id} is removed (${formatByteSize(removed.bytes)} freed).\n`);
 }
 
