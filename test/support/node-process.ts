@@ -137,7 +137,7 @@ function parsed(line: string): unknown {
   }
 }
 
-/** A ring of `count` nodes with the model's head on the first; all are ready. */
+/** A ring of `count` nodes with the model's head on the first; every one of them answers. */
 export async function startRing(
   count: number,
   model: string,
@@ -153,6 +153,5 @@ export async function startRing(
     name: "head",
     args: [model, "--threads", "1", "--min-nodes", String(count), ...peers, ...headArgs],
   });
-  await head.ready();
-  return [head, ...workers];
+  return Promise.all([head, ...workers].map((node) => node.ready()));
 }
