@@ -3,6 +3,8 @@ import { type Comparison, EQUAL } from "./matrix.js";
 /** All comparisons of one generated model, of both depths. */
 export interface ModelResult {
   readonly name: string;
+  /** Written by llama.cpp's test, or beyond it. */
+  readonly isExtra: boolean;
   readonly comparisons: readonly Comparison[];
 }
 
@@ -50,8 +52,9 @@ const COLUMNS: readonly Column[] = [
 
 /** The page docs/architectures.md. */
 export function renderReport(results: readonly ModelResult[], release: string): string {
-  const { equal, refused, wrong, total } = summarize(results);
   const sorted = [...results].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const models = sorted.filter((result) => !result.isExtra);
+  const { equal, refused, wrong, total } = summarize(models);
   return [
     "# Architectures",
     "",
@@ -66,14 +69,24 @@ export function renderReport(results: readonly ModelResult[], release: string): 
     "",
     "- *head's way back*: the last layers give hidden states to a stage that is only the output head, as in a ring.",
     "- *several sequences*: three sequences of unlike lengths in one batch, some rows wanted; the worst of all cuts.",
-    "- A model not in this table is refused when it is to be cut; whole it runs as in llama.cpp.",
+    "- An architecture in neither table is refused when it is to be cut; whole it runs as in llama.cpp.",
     "",
-    `| model | ${COLUMNS.map((column) => column.title).join(" | ")} |`,
-    `|---|${COLUMNS.map(() => "---|").join("")}`,
-    ...sorted.map(renderRow),
-    ...renderRefusals(sorted),
+    ...renderTable(models),
+    ...renderRefusals(models),
+    "",
+    "Beyond llama.cpp's test, with six layers:",
+    "",
+    ...renderTable(sorted.filter((result) => result.isExtra)),
     "",
   ].join("\n");
+}
+
+function renderTable(results: readonly ModelResult[]): string[] {
+  return [
+    `| model | ${COLUMNS.map((column) => column.title).join(" | ")} |`,
+    `|---|${COLUMNS.map(() => "---|").join("")}`,
+    ...results.map(renderRow),
+  ];
 }
 
 function renderRow(result: ModelResult): string {

@@ -12,6 +12,8 @@ export interface ArchTools {
   readonly makeModels: string;
   /** Writes the same with six layers, so that middle stages exist. */
   readonly makeDeepModels: string;
+  /** Writes models of architectures that llama.cpp's test leaves out, with six layers. */
+  readonly makeExtraModels: string;
   /** Our libraries. */
   readonly libraries: string;
   /** Untouched libraries of the same release for the reference; ours where there are no prebuilt ones. */
@@ -37,6 +39,7 @@ export async function buildTools(root: string, phases: Phases): Promise<ArchTool
     stageMatrix: program("stage_matrix"),
     makeModels: program("make_models"),
     makeDeepModels: program("make_deep_models"),
+    makeExtraModels: program("make_extra_models"),
     libraries: tree.libraryDirectory,
     referenceLibraries: llama.prebuilt?.directory ?? tree.libraryDirectory,
   };

@@ -47,7 +47,10 @@ export const MODEL_RULES: readonly Rule[] = [
     name: "model: device of the output head after the stage's last layer",
     file: MODEL,
     find: "    pimpl->dev_output = get_layer_buft_list(n_layer_all);\n",
-    replace: "    pimpl->dev_output = get_layer_buft_list(is_stage ? hparams.stage.end : n_layer_all);\n",
+    // Without output head: that of its last layer, for results to come back through memory of that device.
+    replace:
+      "    const int il_stage_output = hparams.stage.end - (hparams.stage.output ? 0 : 1);\n" +
+      "    pimpl->dev_output = get_layer_buft_list(is_stage ? il_stage_output : n_layer_all);\n",
   },
   {
     name: "model: all layers of the stage on devices",

@@ -88,6 +88,7 @@ ring::~ring() {
 void ring::add(const std::string & path, const range * part, const program & settings) {
     stages.push_back({});
     stage & s = stages.back();
+    logged_reason = false;
     s.part  = part ? *part : range{0, 0, true};
     s.model = load(path, part);
     if (!s.model) {

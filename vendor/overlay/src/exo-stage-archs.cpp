@@ -56,6 +56,14 @@ static std::string shared_indexer(const llama_hparams & hparams, llm_arch arch) 
         ? "no other layer of this model selects anew" : ("it can be cut before layer " + possible).c_str());
 }
 
+// Each layer looks up an embedding of the tokens of its own, computed beside the token embedding.
+static std::string per_layer_embedding(const llama_hparams & hparams, llm_arch arch) {
+    if (arch == LLM_ARCH_GEMMA4 && hparams.n_embd_per_layer > 0) {
+        return "every layer uses an embedding of its own (as in the E2B and E4B models; larger ones can be cut)";
+    }
+    return {};
+}
+
 // Later layers attend to the keys and values of two earlier ones.
 static std::string shared_kv(const llama_hparams & hparams) {
     const exo_stage & stage = hparams.stage;
@@ -81,7 +89,8 @@ static std::string unsplittable(llm_arch arch) {
             return "every layer uses the choice of a router layer";
         case LLM_ARCH_EAGLE3: case LLM_ARCH_DFLASH: case LLM_ARCH_GEMMA4_ASSISTANT:
             return "it is a draft model that reads another model's states";
-        // Shown to equal the whole by `npm run test:archs`, in docs/architectures.md.
+        // Shown to equal the whole by `npm run test:archs`, in docs/architectures.md: those of llama.cpp's test and four more.
+        case LLM_ARCH_APERTUS: case LLM_ARCH_GEMMA4: case LLM_ARCH_RWKV6: case LLM_ARCH_STEP35:
         case LLM_ARCH_AFMOE: case LLM_ARCH_ARCEE: case LLM_ARCH_ARCTIC: case LLM_ARCH_BAICHUAN:
         case LLM_ARCH_BAILINGMOE: case LLM_ARCH_BAILINGMOE2: case LLM_ARCH_BAILINGMOE3: case LLM_ARCH_BLOOM:
         case LLM_ARCH_CHATGLM: case LLM_ARCH_CODESHELL: case LLM_ARCH_COGVLM: case LLM_ARCH_COHERE2:
@@ -125,6 +134,9 @@ std::string exo_stage_refusal(const llama_hparams & hparams, llm_arch arch, uint
     }
     if (reason.empty()) {
         reason = shared_indexer(hparams, arch);
+    }
+    if (reason.empty()) {
+        reason = per_layer_embedding(hparams, arch);
     }
     if (reason.empty()) {
         reason = shared_kv(hparams);
