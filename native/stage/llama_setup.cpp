@@ -25,11 +25,11 @@ bool contains(const std::string & text, const char * part) {
 }
 
 // llama.cpp gives no codes, only log lines.
-StageError load_error(const StageParams & params, const std::string & reason) {
-    const auto sentence = "The model " + params.model_path + " cannot be loaded: " +
-                          (reason.empty() ? std::string("llama.cpp gave no reason") : reason) + ".";
-    // our rules' refusals say what this build cannot cut
-    if (contains(reason, "exo:")) return StageError(ErrorCode::unsupported, sentence);
+StageError load_error(const StageParams & params, const LogCapture & log) {
+    const auto what = "The model " + params.model_path + " cannot be loaded: ";
+    if (!log.refusal().empty()) return StageError(ErrorCode::unsupported, what + log.refusal() + ".");
+    const auto reason   = log.reason();
+    const auto sentence = what + (reason.empty() ? "llama.cpp gave no reason" : reason) + ".";
     for (const char * sign : { "failed to allocate", "unable to allocate", "out of memory", "bad_alloc" }) {
         if (contains(reason, sign)) return StageError(ErrorCode::out_of_memory, sentence);
     }
@@ -92,7 +92,7 @@ llama_context_params LlamaSetup::context_params(const std::atomic<bool> & aborte
 LlamaModelPointer open_model(const StageParams & params, llama_model_params model_params) {
     const LogCapture  log;
     LlamaModelPointer model(llama_model_load_from_file(params.model_path.c_str(), model_params));
-    if (!model) throw load_error(params, log.reason());
+    if (!model) throw load_error(params, log);
     return model;
 }
 
@@ -100,11 +100,11 @@ LlamaContextPointer open_context(llama_model * model, llama_context_params conte
     const LogCapture    log;
     LlamaContextPointer context(llama_init_from_model(model, context_params));
     if (context) return context;
+    const std::string what = "The stage's context cannot be made: ";
+    if (!log.refusal().empty()) throw StageError(ErrorCode::unsupported, what + log.refusal() + ".");
     const auto reason   = log.reason();
-    const auto sentence = "The stage's context cannot be made: " +
-                          (reason.empty() ? std::string("llama.cpp gave no reason") : reason) + ".";
+    const auto sentence = what + (reason.empty() ? "llama.cpp gave no reason" : reason) + ".";
     const bool memory   = contains(reason, "alloc") || contains(reason, "memory") || contains(reason, "reserve");
-    if (contains(reason, "exo:")) throw StageError(ErrorCode::unsupported, sentence);
     throw StageError(memory ? ErrorCode::out_of_memory : ErrorCode::invalid_argument, sentence);
 }
 

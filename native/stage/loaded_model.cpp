@@ -28,6 +28,7 @@ LoadedModel::LoadedModel(const StageParams & params, const std::function<void(fl
     check_stage_params(params_);
     const auto summary = check_gguf(params_.model_path);
     architecture_      = summary.architecture;
+    layer_count_       = summary.layer_count;
     if (!params_.vocab_only && summary.layer_count > 0) check_layer_range(params_, summary.layer_count);
     stop_if(cancelled);
     if (!params_.vocab_only) {
@@ -83,7 +84,8 @@ void LoadedModel::describe() {
 
     info_.architecture    = architecture_;
     info_.description     = description_of(model);
-    info_.layer_count     = llama_model_n_layer(model);
+    // With the vocabulary alone llama.cpp does not read the rest of the parameters.
+    info_.layer_count     = params_.vocab_only ? std::max(0, layer_count_) : llama_model_n_layer(model);
     info_.embedding_size  = llama_model_n_embd(model);
     // More than one hidden state crosses the boundary in a few architectures.
     info_.input_size      = !context_ || params_.has_embedding() ? 0 : llama_model_n_embd_inp(model);

@@ -64,6 +64,7 @@ class LoadedModel {
 
     const StageParams               params_;
     std::string                     architecture_;
+    int32_t                         layer_count_ = -1;  // as the file says
     LlamaSetup                      setup_;
     LlamaModelPointer               model_;
     LlamaContextPointer             context_;

@@ -102,4 +102,11 @@ std::string LogCapture::reason() const {
     return text.empty() ? fallback : text;
 }
 
+std::string LogCapture::refusal() const {
+    static const std::string mark  = "exo: ";
+    const auto               begin = errors_.find(mark);
+    if (begin == std::string::npos) return "";
+    return errors_.substr(begin + mark.size(), errors_.find('\n', begin) - begin - mark.size());
+}
+
 }  // namespace exo

@@ -25,6 +25,9 @@ class LogCapture {
     // The error lines so far, the most telling one first, without llama.cpp's function names; "" when there were none.
     std::string reason() const;
 
+    // What our own rules in llama.cpp refused ("exo: …" in the log), without that mark; "" when it was not they.
+    std::string refusal() const;
+
     void add_error(const std::string & line) { errors_ += line + "\n"; }
 
   private:

@@ -209,10 +209,8 @@ void loading_can_be_cancelled() {
 
 int main() {
     load_backends(EXO_LIBRARY_DIR);
-    const auto directory = std::filesystem::temp_directory_path() / ("exo-stage-test-" + std::to_string(std::rand()) +
-                                                                     std::to_string(std::chrono::steady_clock::now()
-                                                                                        .time_since_epoch()
-                                                                                        .count()));
+    const auto now       = std::chrono::steady_clock::now().time_since_epoch().count();
+    const auto directory = std::filesystem::temp_directory_path() / ("exo-stage-test-" + std::to_string(now));
     std::filesystem::create_directories(directory);
     model_path = (directory / "tiny.gguf").string();
     exo::test::write_tiny_model(model_path);

@@ -69,6 +69,7 @@ export interface NativeStageParams {
   readonly use_mlock: boolean;
 }
 
+/** With `vocab_only` the model's numbers are 0, but for `layer_count` and `vocabulary_size`. */
 export interface NativeStageInfo {
   readonly architecture: string;
   readonly description: string;

@@ -15,6 +15,7 @@ import { Sampler, type SamplerOptions } from "./sampler.js";
 import { type StageOptions, toNativeStageParams } from "./stage-options.js";
 import { Tokenizer } from "./tokenizer.js";
 
+/** With `vocabOnly` the model's numbers are 0, but for `layerCount` and `vocabularySize`. */
 export interface StageInfo {
   readonly architecture: string;
   readonly description: string;

@@ -44,6 +44,7 @@ test("a token outside the vocabulary is refused", () => {
 
 test("a vocabulary alone computes nothing, and takes no memory", async () => {
   assert.equal(stage.info.vocabularySize, TINY_VOCABULARY_SIZE);
+  assert.equal(stage.info.layerCount, 4);
   assert.equal(stage.memory().weights, 0);
   await assert.rejects(stage.decode({ rows: new Uint8Array(12) }), { code: "invalid_argument", message: /vocabulary/ });
 });
