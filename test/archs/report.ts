@@ -67,8 +67,8 @@ export function renderReport(results: readonly ModelResult[], release: string): 
     "",
     `**${equal} equal, ${refused} refused by name, ${wrong.length} wrong.**`,
     "",
-    "- *head's way back*: the last layers give hidden states to a stage that is only the output head, as in a ring.",
-    "- *several sequences*: three sequences of unlike lengths in one batch, some rows wanted; the worst of all cuts.",
+    "- _head's way back_: the last layers give hidden states to a stage that is only the output head, as in a ring.",
+    "- _several sequences_: three sequences of unlike lengths in one batch, some rows wanted; the worst of all cuts.",
     "- An architecture in neither table is refused when it is to be cut; whole it runs as in llama.cpp.",
     "",
     ...renderTable(models),
@@ -81,17 +81,18 @@ export function renderReport(results: readonly ModelResult[], release: string): 
   ].join("\n");
 }
 
+/** Columns are padded to one width, as the formatter of this repository wants them. */
 function renderTable(results: readonly ModelResult[]): string[] {
-  return [
-    `| model | ${COLUMNS.map((column) => column.title).join(" | ")} |`,
-    `|---|${COLUMNS.map(() => "---|").join("")}`,
-    ...results.map(renderRow),
-  ];
+  const head = ["model", ...COLUMNS.map((column) => column.title)];
+  const rows = [head, ...results.map(cellsOf)];
+  const widths = head.map((_title, index) => Math.max(...rows.map((row) => row[index]?.length ?? 0)));
+  const lines = rows.map((row) => `| ${row.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join(" | ")} |`);
+  const rule = `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`;
+  return [...lines.slice(0, 1), rule, ...lines.slice(1)];
 }
 
-function renderRow(result: ModelResult): string {
-  const cells = COLUMNS.map((column) => renderCell(result.comparisons.filter(column.matches)));
-  return `| ${result.name} | ${cells.join(" | ")} |`;
+function cellsOf(result: ModelResult): string[] {
+  return [result.name, ...COLUMNS.map((column) => renderCell(result.comparisons.filter((one) => column.matches(one))))];
 }
 
 /** Every reason once, as the library gives it. */
