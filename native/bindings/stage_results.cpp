@@ -66,6 +66,7 @@ Napi::Value to_js(Napi::Env env, const StageMemory & memory) {
     }
     auto result = Napi::Object::New(env);
     result.Set("weights", static_cast<double>(sum.weights));
+    result.Set("weights_mapped", static_cast<double>(memory.weights_mapped));
     result.Set("kv_cache", static_cast<double>(sum.kv_cache));
     result.Set("compute", static_cast<double>(sum.compute));
     result.Set("output", static_cast<double>(memory.output));

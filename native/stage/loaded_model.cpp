@@ -129,7 +129,7 @@ StageMemory LoadedModel::memory() const {
     if (!context_) return {};
     const size_t rows  = std::max<size_t>(outputs_, llama_n_seq_max(context_.get()));
     const size_t width = params_.has_output ? static_cast<size_t>(info_.vocabulary_size) : limits_.output_size;
-    return { memory_, rows * width * sizeof(float) };
+    return { memory_, rows * width * sizeof(float), mapped_weights(context_.get()) };
 }
 
 }  // namespace exo

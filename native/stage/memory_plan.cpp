@@ -55,6 +55,16 @@ std::vector<DeviceMemory> memory_of(const llama_context * context) {
     return devices;
 }
 
+uint64_t mapped_weights(const llama_context * context) {
+    uint64_t mapped = 0;
+    for (const auto & [type, bytes] : llama_get_memory_breakdown(context)) {
+        // ggml names the type of a buffer over somebody else's memory, but has no function that tells it.
+        const std::string name = ggml_backend_buft_name(type);
+        if (name.find("_Mapped") != std::string::npos) mapped += bytes.model;
+    }
+    return mapped;
+}
+
 std::vector<DeviceMemory> plan_memory(const StageParams & params, const LlamaSetup & setup) {
     check_cells(params);
     auto model_params               = setup.model_params();

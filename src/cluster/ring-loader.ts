@@ -92,6 +92,7 @@ async function loadHead<Head extends LoadedHead>(options: RingLoaderOptions<Head
       stageCount: plan.stages.length,
       nextHop: second === undefined ? null : memberOf(options, second).address,
       ring,
+      tiedEmbeddingBytes: model.info.tiedEmbedding ? model.info.embeddingBytes : 0,
       sampling: model.defaults,
     },
     { signal, onProgress: (fraction) => observer.onStageProgress(0, "load", fraction) },

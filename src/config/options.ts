@@ -110,7 +110,7 @@ export const OPTIONS: { readonly [Key in keyof Settings]: Option<Settings[Key]> 
   threads: {
     flag: "threads",
     argument: "n",
-    description: "CPU threads for computing (default: one per physical core)",
+    description: "CPU threads for computing (default: one per processor)",
     expects: "a whole number from 1 to 1024",
     schema: wholeNumber(1, 1024),
     default: null,

@@ -100,6 +100,8 @@ export interface NativeStageInfo {
 /** Bytes by kind, summed over the stage's devices, and per device. */
 export interface NativeStageMemory {
   readonly weights: number;
+  /** Of the weights: pages of the model file, which stages of one process or machine share. */
+  readonly weights_mapped: number;
   readonly kv_cache: number;
   readonly compute: number;
   readonly output: number;

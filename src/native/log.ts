@@ -7,11 +7,10 @@ export function setNativeLogger(logger: Logger): void {
     const fields = { source: "llama.cpp" };
     switch (level) {
       case "error":
-        return logger.error(fields, text);
-      case "warn":
         return logger.warn(fields, text);
       default:
-        // llama.cpp's "info" is a page per model: detail for whoever asks for it.
+        // Its warnings are mostly notes to programmers, its "info" a page per model: detail for whoever asks for it.
+        // What a user must know comes back as the error of the call.
         return logger.debug(fields, text);
     }
   });

@@ -50,6 +50,8 @@ export interface StageInfo {
 /** Bytes, summed over the stage's devices, and per device. */
 export interface StageMemory {
   readonly weights: number;
+  /** Of the weights: pages of the model file, which stages of one process or machine share. */
+  readonly weightsMapped: number;
   readonly kvCache: number;
   readonly compute: number;
   readonly output: number;
@@ -247,6 +249,7 @@ function toStageInfo(native: NativeStageInfo): StageInfo {
 function toStageMemory(native: NativeStageMemory): StageMemory {
   return {
     weights: native.weights,
+    weightsMapped: native.weights_mapped,
     kvCache: native.kv_cache,
     compute: native.compute,
     output: native.output,

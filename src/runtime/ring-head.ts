@@ -1,8 +1,9 @@
 import type { HeadRequest, LoadedHead } from "../cluster/head-port.js";
+import type { StageMemoryRecord } from "../cluster/node-record.js";
 import type { HostPort } from "../config/address.js";
 import type { ExoError } from "../core/errors.js";
 import type { Clock, Logger } from "../core/ports.js";
-import { type LoadHooks, Stage, type StageInfo, type StageMemory } from "../native/stage.js";
+import { type LoadHooks, Stage, type StageInfo } from "../native/stage.js";
 import { Engine } from "./engine.js";
 import { HeadEdges } from "./head-edges.js";
 import { LocalPipeline } from "./local-pipeline.js";
@@ -38,12 +39,14 @@ export class RingHead implements LoadedHead {
   readonly info: StageInfo;
   readonly #stages: readonly Stage[];
   readonly #pipeline: Pipeline;
+  readonly #tiedEmbeddingBytes: number;
 
   private constructor(options: RingHeadOptions, ports: RingHeadPorts, stages: HeadStages, pipeline: Pipeline) {
     const { front, output } = stages;
     this.info = front.info;
     this.#stages = front === output ? [front] : [front, output];
     this.#pipeline = pipeline;
+    this.#tiedEmbeddingBytes = options.tiedEmbeddingBytes;
     this.engine = new Engine({
       outputStage: output,
       pipeline,
@@ -74,12 +77,21 @@ export class RingHead implements LoadedHead {
     await this.#pipeline.run(new RingBatchBuilder(0).build());
   }
 
-  /** Bytes of both of the head's stages. */
-  memory(): Omit<StageMemory, "devices"> {
+  /** Bytes of both of the head's stages; a tied embedding that both map from the file is in memory once. */
+  memory(): StageMemoryRecord {
     const all = this.#stages.map((stage) => stage.memory());
-    const sum = (kind: "weights" | "kvCache" | "compute" | "output"): number =>
-      all.reduce((total, memory) => total + memory[kind], 0);
-    return { weights: sum("weights"), kvCache: sum("kvCache"), compute: sum("compute"), output: sum("output") };
+    const sum = (kind: keyof StageMemoryRecord): number => all.reduce((total, memory) => total + memory[kind], 0);
+    const [front, output] = all;
+    const shared =
+      front === undefined || output === undefined
+        ? 0
+        : Math.min(this.#tiedEmbeddingBytes, front.weightsMapped, output.weightsMapped);
+    return {
+      weights: sum("weights") - shared,
+      kvCache: sum("kvCache"),
+      compute: sum("compute"),
+      output: sum("output"),
+    };
   }
 
   load(): { readonly busySlots: number; readonly waiting: number } {

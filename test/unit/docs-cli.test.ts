@@ -17,7 +17,7 @@ const PAGES = [
 ];
 
 /** Options that need no line of their own; nothing is joined by a token yet. */
-const UNLISTED = new Set(["--help", "--version", "--join"]);
+const UNLISTED = new Set(["--help", "--version"]);
 
 const program = createProgram(capturedIo());
 
