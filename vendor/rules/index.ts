@@ -8,6 +8,7 @@ import { HPARAMS_RULES } from "./hparams.js";
 import { LAYER_LOOP_RULES, MODEL_FILES } from "./layer-loops.js";
 import { LOADER_RULES } from "./loader.js";
 import { MODEL_RULES } from "./model.js";
+import { PRIVACY_RULES } from "./privacy.js";
 
 /** Everything that turns llama.cpp's release into one that runs a layer range. Order matters within a file only. */
 export const RULE_SET: RuleSet = {
@@ -21,6 +22,7 @@ export const RULE_SET: RuleSet = {
     ...CONTEXT_RULES,
     ...LAYER_LOOP_RULES,
     ...GRAPH_FIX_RULES,
+    ...PRIVACY_RULES,
   ],
   inventories: { "src/models": MODEL_FILES },
 };
