@@ -58,6 +58,11 @@ export interface InferenceRequest {
   /** 0: none; else each token comes with its log-probability and those of this many best alternatives minus one. */
   readonly logprobs: number;
   readonly ignoreEos?: boolean;
+  /**
+   * `false`: the whole prompt is computed, whatever a KV cache holds of it. With some kernels a prompt computed in another
+   * number of rows differs in the last bits, so this is for answers that must be repeatable to the letter. Default `true`.
+   */
+  readonly cachePrompt?: boolean;
 }
 
 export interface TokenLogprob {

@@ -23,6 +23,7 @@ export interface AnswerOptions {
   readonly sampler: Sampler;
   readonly maxTokens: number;
   readonly signal: AbortSignal;
+  readonly reusePrefix: boolean;
   readonly events: AsyncQueue<InferenceEvent>;
   readonly clock: Clock;
   readonly tokenizer: Stage["tokenizer"];
@@ -35,6 +36,7 @@ export class Answer implements GenerationJob {
   readonly maxTokens: number;
   readonly logprobs: number;
   readonly signal: AbortSignal;
+  readonly reusePrefix: boolean;
   readonly #events: AsyncQueue<InferenceEvent>;
   readonly #clock: Clock;
   readonly #assembler: AnswerAssembler;
@@ -51,6 +53,7 @@ export class Answer implements GenerationJob {
     this.maxTokens = options.maxTokens;
     this.logprobs = options.logprobs;
     this.signal = options.signal;
+    this.reusePrefix = options.reusePrefix;
     this.#events = options.events;
     this.#clock = options.clock;
     this.#queuedAt = options.clock.monotonic();

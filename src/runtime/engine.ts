@@ -142,6 +142,7 @@ export class Engine {
           sampler,
           maxTokens: Math.min(request.maxTokens ?? room, room),
           signal,
+          reusePrefix: request.cachePrompt ?? true,
           events,
           clock: this.#options.clock,
           tokenizer: this.#options.outputStage.tokenizer,

@@ -208,7 +208,7 @@ export class Scheduler {
       const slot = job === undefined ? null : this.#bestIdleSlot(job);
       if (job === undefined || slot === null) return;
       this.#waiting.shift();
-      const reused = this.#options.canTrim ? slot.reusablePrefix(job.promptTokens) : 0;
+      const reused = this.#reusable(slot, job);
       builder.addKvOperation({ op: "remove", sequence: slot.sequence, from: reused, to: null });
       slot.cached.length = reused;
       slot.job = job;
@@ -221,10 +221,14 @@ export class Scheduler {
   /** The idle slot that saves most, unless that is little: then the one longest unused, so that long prefixes survive. */
   #bestIdleSlot(job: GenerationJob): Slot | null {
     const idle = this.#slots.filter((slot) => slot.idle);
-    const saving = this.#options.canTrim ? greatest(idle, (slot) => slot.reusablePrefix(job.promptTokens)) : null;
-    const saved = saving?.reusablePrefix(job.promptTokens) ?? 0;
-    if (saved >= job.promptTokens.length * WORTHWHILE_PREFIX) return saving;
+    const saving = greatest(idle, (slot) => this.#reusable(slot, job));
+    const saved = saving === null ? 0 : this.#reusable(saving, job);
+    if (saved > 0 && saved >= job.promptTokens.length * WORTHWHILE_PREFIX) return saving;
     return greatest(idle, (slot) => -slot.lastUsed);
+  }
+
+  #reusable(slot: Slot, job: GenerationJob): number {
+    return this.#options.canTrim && job.reusePrefix ? slot.reusablePrefix(job.promptTokens) : 0;
   }
 
   #addDecodeRow(builder: RingBatchBuilder, slot: Slot, slots: Set<Slot>, sampled: Slot[]): void {

@@ -13,6 +13,8 @@ export interface GenerationJob {
   /** As `SampleRequest.logprobs`. */
   readonly logprobs: number;
   readonly signal: AbortSignal;
+  /** Tokens of the prompt that a KV cache holds need not be computed again. */
+  readonly reusePrefix: boolean;
   /** A slot was found; `cachedTokens` of the prompt are already in its KV cache. */
   onStarted(cachedTokens: number): void;
   /** A token was chosen. Return `false` to stop here (a stop string was completed, say). */

@@ -44,6 +44,7 @@ export const inferenceRequestSchema: z.ZodType<InferenceRequest> = z.object({
   stop: z.array(z.string()),
   logprobs: count,
   ignoreEos: z.boolean().exactOptional(),
+  cachePrompt: z.boolean().exactOptional(),
 });
 
 /** -Infinity is the logarithm of a probability of 0. */

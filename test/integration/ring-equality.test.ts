@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { z } from "zod";
-import { sharedModel, tinyModel } from "../support/models.js";
+import { demoModel, sharedModel, tinyModel } from "../support/models.js";
 import { type NodeProcess, startRing } from "../support/node-process.js";
 import { referenceTokens } from "../support/reference.js";
 
@@ -30,7 +30,7 @@ async function post(node: NodeProcess, path: string, body: unknown): Promise<unk
 
 async function greedyText(node: NodeProcess, prompt: readonly number[]): Promise<string> {
   const answer = completionSchema.parse(
-    await post(node, "/v1/completions", { prompt, max_tokens: TOKENS, temperature: 0 }),
+    await post(node, "/v1/completions", { prompt, max_tokens: TOKENS, temperature: 0, cache_prompt: false }),
   );
   return answer.choices[0]?.text ?? "";
 }
@@ -49,10 +49,11 @@ const models = [
   { name: "stories15M q8_0", path: sharedModel("stories15M-q8_0.gguf") },
   { name: "stories15M q4_0", path: sharedModel("stories15M-q4_0.gguf") },
   { name: "a generated model", path: tinyModel() },
+  { name: "the demo model", path: await demoModel() },
 ];
 
 for (const { name, path } of models) {
-  describe(`greedy text of ${name}`, { skip: path === null && "no such model beside the checkout" }, () => {
+  describe(`greedy text of ${name}`, { skip: path === null && "the model is not on this machine" }, () => {
     const model = path ?? "";
     const prompt = "Once upon a time there was a little girl who";
     let expected: string | null = null;

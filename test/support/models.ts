@@ -1,9 +1,12 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { loadConfig } from "../../src/config/load.js";
 import { packageRoot } from "../../src/core/package.js";
+import { ModelStore } from "../../src/model/model-store.js";
 import { writeTinyModel } from "./tiny-gguf.js";
 
 const SHARED = join(packageRoot(), "..", "shared", "models");
+const DEMO = "tinyllama";
 
 /** A real small model that may lie beside the checkout, or `null`. */
 export function sharedModel(file: string): string | null {
@@ -16,4 +19,16 @@ export function tinyModel(): string {
   const { path, remove } = writeTinyModel({ layers: 4 });
   process.once("exit", remove);
   return path;
+}
+
+/** The demo model if `npm start` has fetched it already, or, on a CI machine that can, now; else `null`. */
+export async function demoModel(): Promise<string | null> {
+  const { paths } = await loadConfig({ flags: {} });
+  const store = new ModelStore({ modelsDir: paths.modelsDir });
+  const cached = (await store.list()).some((model) => model.id === DEMO);
+  if (!cached && process.env.CI === undefined) return null;
+  return store.resolve(DEMO).then(
+    (model) => model.path,
+    () => null,
+  );
 }

@@ -95,6 +95,7 @@ function sampleOf(token: number): Sample {
 class RecordedJob implements GenerationJob {
   readonly sampler = sampler;
   readonly logprobs = 0;
+  reusePrefix = true;
   readonly tokens: number[] = [];
   readonly outcomes: JobOutcome[] = [];
   readonly #abort = new AbortController();
@@ -234,6 +235,16 @@ describe("Scheduler", () => {
       pipeline.first().rows.map(({ position, token }) => [position, token]),
       [[3, 5]],
     );
+  });
+
+  test("computes everything for a request that wants no cache", async () => {
+    const { pipeline, scheduler } = set();
+    scheduler.submit(new RecordedJob([1, 3, 4]));
+    await pipeline.first().finish([END_OF_GENERATION]);
+    const again = Object.assign(new RecordedJob([1, 3, 4]), { reusePrefix: false });
+    scheduler.submit(again);
+    assert.equal(again.cachedTokens, 0);
+    assert.equal(pipeline.first().rows.length, 3);
   });
 
   test("computes everything where a sequence cannot be trimmed", async () => {

@@ -48,6 +48,7 @@ export function parseChat(body: unknown): ParsedRequest {
     stop: toStops(parsed.stop),
     logprobs: chatLogprobs(parsed),
     ignoreEos: parsed.ignore_eos ?? false,
+    cachePrompt: parsed.cache_prompt ?? true,
     stream: parsed.stream ?? false,
     includeUsage: parsed.stream_options?.include_usage ?? false,
   };

@@ -39,6 +39,7 @@ export function parseCompletion(body: unknown): ParsedCompletion {
     stop: toStops(parsed.stop),
     logprobs: wantsLogprobs ? (parsed.logprobs ?? 0) + 1 : 0,
     ignoreEos: parsed.ignore_eos ?? false,
+    cachePrompt: parsed.cache_prompt ?? true,
     stream: parsed.stream ?? false,
     includeUsage: parsed.stream_options?.include_usage ?? false,
     echo,

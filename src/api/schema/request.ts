@@ -12,6 +12,7 @@ export interface ParsedRequest {
   /** As in `InferenceRequest`: alternatives plus one, or 0. */
   readonly logprobs: number;
   readonly ignoreEos: boolean;
+  readonly cachePrompt: boolean;
   readonly stream: boolean;
   readonly includeUsage: boolean;
 }
@@ -31,6 +32,7 @@ export function toInferenceRequests(parsed: ParsedRequest, id: string, model: st
         logprobs: parsed.logprobs,
         ...(parsed.maxTokens === null ? {} : { maxTokens: parsed.maxTokens }),
         ...(parsed.ignoreEos ? { ignoreEos: true } : {}),
+        ...(parsed.cachePrompt ? {} : { cachePrompt: false }),
       };
     }),
   );

@@ -36,6 +36,7 @@ export const samplingFields = {
   seed: z.int().nullish(),
   logit_bias: table(tokenId, z.number().min(-100).max(100)).nullish(),
   ignore_eos: z.boolean().nullish(),
+  cache_prompt: z.boolean().nullish(),
   grammar: z.string().nullish(),
   json_schema: jsonObject.nullish(),
   response_format: responseFormat.nullish(),
