@@ -6,8 +6,7 @@ import type { Pipeline, PipelineResult } from "./pipeline.js";
 
 /** A ring of one node: the whole model in one stage, no hop. */
 export class LocalPipeline implements Pipeline {
-  /** One computes while the next is being prepared. */
-  readonly depth = 2;
+  readonly stageCount = 1;
   readonly broken: ExoError | null = null;
   readonly #stage: Stage;
   readonly #clock: Clock;
@@ -19,8 +18,9 @@ export class LocalPipeline implements Pipeline {
 
   async run(batch: RingBatch): Promise<PipelineResult> {
     const begun = this.#clock.monotonic();
-    const { samples, computeSeconds } = await this.#stage.decode(batch);
-    return { samples, timings: { total: (this.#clock.monotonic() - begun) / 1000, compute: computeSeconds } };
+    const { samples, computeSeconds, queueSeconds } = await this.#stage.decode(batch);
+    const total = (this.#clock.monotonic() - begun) / 1000;
+    return { samples, timings: { total, compute: computeSeconds, queue: queueSeconds } };
   }
 
   /** A stage in this process fails with the process. */

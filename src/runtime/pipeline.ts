@@ -8,6 +8,8 @@ export interface PipelineTimings {
   readonly total: number;
   /** On the stages' threads, all stages together. */
   readonly compute: number;
+  /** In the stages' queues, behind other micro-batches. */
+  readonly queue: number;
 }
 
 export interface PipelineResult {
@@ -21,8 +23,8 @@ export interface PipelineResult {
  * in the order of the calls to `run`; several may be under way at once.
  */
 export interface Pipeline {
-  /** How many micro-batches are worth having under way: enough that no stage idles. */
-  readonly depth: number;
+  /** How many nodes compute one after the other. */
+  readonly stageCount: number;
   /** Rejects with an `ExoError`; one failed micro-batch does not fail the next, unless the pipeline is broken. */
   run(batch: RingBatch): Promise<PipelineResult>;
   /** The reason why nothing more can be computed, or `null`. */

@@ -2,7 +2,7 @@ import { ExoError } from "../core/errors.js";
 import type { Clock, Logger } from "../core/ports.js";
 import type { ActivationType } from "../native/activation.js";
 import { KV_OPERATION_NUMBERS } from "../native/bindings.js";
-import type { Stage } from "../native/stage.js";
+import type { DecodeResult, Stage } from "../native/stage.js";
 import { type BatchFrame, type FrameLimits, frameHeadRoom, type OutgoingFrame } from "../transport/frame.js";
 import { decodeFrame } from "../transport/frame-decode.js";
 import { encodeFrame, encodeFrameWithoutRows } from "../transport/frame-encode.js";
@@ -40,7 +40,7 @@ interface Awaited {
 
 /** The head's side of a ring: first layers here, a way round the other stages, then the output head here. */
 export class RingPipeline implements Pipeline {
-  readonly depth: number;
+  readonly stageCount: number;
   readonly #options: RingPipelineOptions;
   readonly #queue: SendQueue;
   readonly #awaited = new Map<number, Awaited>();
@@ -51,7 +51,7 @@ export class RingPipeline implements Pipeline {
   constructor(options: RingPipelineOptions) {
     this.#options = options;
     this.#queue = new SendQueue(options.send);
-    this.depth = options.stageCount + 1;
+    this.stageCount = options.stageCount;
   }
 
   get broken(): ExoError | null {
@@ -74,12 +74,13 @@ export class RingPipeline implements Pipeline {
     const outgoing = this.#computeFront(batch, microBatch);
     this.#queue.add(outgoing).catch((thrown: unknown) => this.#forget(microBatch, ExoError.from(thrown)));
     const frame = await back;
-    const { samples, computeSeconds } = await this.#computeOutput(batch, frame);
+    const { samples, computeSeconds, queueSeconds } = await this.#computeOutput(batch, frame);
     return {
       samples,
       timings: {
         total: (this.#options.clock.monotonic() - begun) / 1000,
         compute: computeSeconds + frame.computeMicroseconds / 1e6,
+        queue: queueSeconds + frame.queueMicroseconds / 1e6,
       },
     };
   }
@@ -164,14 +165,14 @@ export class RingPipeline implements Pipeline {
   async #computeOutput(
     batch: RingBatch,
     frame: BatchFrame,
-  ): Promise<{ samples: PipelineResult["samples"]; computeSeconds: number }> {
+  ): Promise<Pick<DecodeResult, "samples" | "computeSeconds" | "queueSeconds">> {
     if (frame.rowCount !== batch.samples.length) {
       throw new ExoError(
         "bad_frame",
         `The last stage returned ${frame.rowCount} rows where ${batch.samples.length} were asked for.`,
       );
     }
-    if (frame.rowCount === 0) return { samples: [], computeSeconds: 0 };
+    if (frame.rowCount === 0) return { samples: [], computeSeconds: 0, queueSeconds: 0 };
     return this.#options.output.decode({
       rows: frame.rows,
       activations: frame.activations,

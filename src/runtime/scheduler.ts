@@ -1,8 +1,10 @@
 import { ExoError } from "../core/errors.js";
 import type { Clock, Logger } from "../core/ports.js";
 import type { Sample, SampleRequest } from "../native/stage.js";
+import { GroupSizer } from "./group-size.js";
 import { type RingBatch, RingBatchBuilder } from "./micro-batch.js";
 import type { Pipeline, PipelineResult } from "./pipeline.js";
+import { PrefillPolicy } from "./prefill-policy.js";
 import { type GenerationJob, type JobOutcome, Slot } from "./slot.js";
 
 export interface SchedulerOptions {
@@ -28,6 +30,9 @@ export interface SchedulerStats {
   readonly microBatchesUnderWay: number;
 }
 
+/** Frames that an edge lets be under way (`HOP_WINDOW`), less one for a prompt chunk. */
+const MOST_UNDER_WAY = 15;
+
 /** Least part of a prompt that must be cached in a slot for it to be preferred. */
 const WORTHWHILE_PREFIX = 0.25;
 
@@ -36,18 +41,26 @@ interface Flight {
   readonly batch: RingBatch;
   readonly slots: readonly Slot[];
   readonly sampled: readonly Slot[];
+  /** Rows that carry a request's next token, and rows of prompts. */
+  readonly decodeRows: number;
+  readonly promptRows: number;
 }
 
 /**
- * Continuous batching at the head of a ring. Deals waiting jobs into slots and keeps up to `pipeline.depth` micro-batches
- * under way. A micro-batch takes the next token of every slot that has one, then fills up with prompt chunks in order
- * of arrival; chunks of one prompt follow each other without waiting for an answer.
+ * Continuous batching at the head of a ring. Deals waiting jobs into slots. Running requests go round in groups
+ * (`group-size.ts`) that follow each other, so that no stage idles; prompts are cut into chunks (`prefill-policy.ts`) that
+ * follow each other without waiting for an answer, `stages + 1` of them under way, and travel with the groups.
  */
 export class Scheduler {
   readonly #options: SchedulerOptions;
   readonly #slots: readonly Slot[];
   readonly #waiting: GenerationJob[] = [];
+  readonly #groups: GroupSizer;
+  readonly #prefill: PrefillPolicy;
   #underWay = 0;
+  #groupsUnderWay = 0;
+  #promptsUnderWay = 0;
+  #promptFlights = 0;
   #admitted = 0;
   #closed: ExoError | null = null;
   #idle: (() => void)[] = [];
@@ -55,6 +68,8 @@ export class Scheduler {
   constructor(options: SchedulerOptions) {
     this.#options = options;
     this.#slots = Array.from({ length: options.slotCount }, (_, sequence) => new Slot(sequence));
+    this.#groups = new GroupSizer(options.pipeline.stageCount);
+    this.#prefill = new PrefillPolicy(options.pipeline.stageCount, options.microBatchSize);
     options.pipeline.onBroken((error) => this.#shutDown(error));
   }
 
@@ -62,7 +77,8 @@ export class Scheduler {
   submit(job: GenerationJob): void {
     const refusal = this.#closed ?? this.#options.pipeline.broken;
     if (refusal !== null) throw refusal;
-    if (this.#waiting.length >= this.#options.queueLimit) {
+    const idle = this.#slots.filter((slot) => slot.idle).length;
+    if (this.#waiting.length - idle >= this.#options.queueLimit) {
       throw new ExoError(
         "overloaded",
         `All ${this.#slots.length} slots are busy and ${this.#waiting.length} requests wait already; try again later.`,
@@ -113,7 +129,7 @@ export class Scheduler {
   }
 
   #pump(): void {
-    while (this.#closed === null && this.#underWay < this.#options.pipeline.depth) {
+    while (this.#closed === null && this.#underWay < MOST_UNDER_WAY) {
       const flight = this.#nextFlight();
       if (flight === null) return;
       this.#launch(flight);
@@ -122,6 +138,8 @@ export class Scheduler {
 
   #launch(flight: Flight): void {
     this.#underWay += 1;
+    if (flight.decodeRows > 0) this.#groupsUnderWay += 1;
+    if (flight.promptRows > 0) this.#promptsUnderWay += 1;
     for (const slot of flight.slots) slot.underWay += 1;
     this.#options.pipeline
       .run(flight.batch)
@@ -131,12 +149,15 @@ export class Scheduler {
       )
       .finally(() => {
         this.#underWay -= 1;
+        if (flight.decodeRows > 0) this.#groupsUnderWay -= 1;
+        if (flight.promptRows > 0) this.#promptsUnderWay -= 1;
         this.#pump();
         if (this.#underWay === 0) for (const resolve of this.#idle.splice(0)) resolve();
       });
   }
 
   #land(flight: Flight, result: PipelineResult): void {
+    this.#learn(flight, result);
     for (const slot of flight.slots) slot.underWay -= 1;
     flight.sampled.forEach((slot, index) => {
       const sample = result.samples[index];
@@ -165,6 +186,7 @@ export class Scheduler {
     }
     slot.generated += 1;
     slot.nextToken = sample.token;
+    slot.readySince = this.#options.clock.monotonic();
     const goOn = job.onToken(sample);
     if (sample.isEndOfGeneration || !goOn) {
       slot.outcome = { kind: "finished", reason: "stop" };
@@ -190,15 +212,36 @@ export class Scheduler {
     job.onEnd(outcome);
   }
 
+  #learn({ promptRows, batch }: Flight, { timings }: PipelineResult): void {
+    if (promptRows > 0) this.#prefill.record(batch.rowCount, timings.compute);
+    else this.#groups.record(batch.rowCount, timings.compute, timings.total - timings.compute - timings.queue);
+  }
+
   #nextFlight(): Flight | null {
     const builder = new RingBatchBuilder(this.#options.microBatchSize);
     const slots = new Set<Slot>();
-    this.#admit(builder, slots);
     const sampled: Slot[] = [];
-    for (const slot of this.#slots) this.#addDecodeRow(builder, slot, slots, sampled);
-    for (const slot of this.#prefilling()) this.#addPromptRows(builder, slot, slots, sampled);
+    for (const slot of this.#nextGroup()) this.#addDecodeRow(builder, slot, slots, sampled);
+    const decodeRows = this.#options.microBatchSize - builder.rowsLeft;
+    if (this.#promptsUnderWay <= this.#options.pipeline.stageCount) {
+      this.#admit(builder, slots);
+      this.#addPrompts(builder, slots, sampled);
+    }
     if (builder.isEmpty) return null;
-    return { batch: builder.build(), slots: [...slots], sampled };
+    const batch = builder.build();
+    return { batch, slots: [...slots], sampled, decodeRows, promptRows: batch.rowCount - decodeRows };
+  }
+
+  /**
+   * Of the slots with a token to compute those that waited longest, as many as go round together; none while as many
+   * groups as there shall be are under way: the next one to land is joined instead.
+   */
+  #nextGroup(): Slot[] {
+    const running = this.#slots.filter((slot) => slot.decoding).length;
+    const size = this.#groups.choose(running);
+    if (this.#groupsUnderWay >= Math.ceil(running / size)) return [];
+    const ready = this.#slots.filter((slot) => slot.nextToken !== null && slot.outcome === null);
+    return ready.sort((a, b) => a.readySince - b.readySince).slice(0, size);
   }
 
   /** Gives waiting jobs the idle slots that hold most of their prompt already. */
@@ -241,18 +284,32 @@ export class Scheduler {
     sampled.push(slot);
   }
 
-  #prefilling(): Slot[] {
-    return this.#slots
-      .filter((slot) => slot.job !== null && slot.outcome === null && slot.promptLeft > 0)
-      .sort((a, b) => a.order - b.order);
+  /**
+   * One chunk: in turn of the prompt with least left, so that a short one need not wait for a long one, and of the one
+   * that came first, so that it is not passed over for ever. What room is left goes to the others.
+   */
+  #addPrompts(builder: RingBatchBuilder, slots: Set<Slot>, sampled: Slot[]): void {
+    const prompts = this.#slots.filter((slot) => slot.outcome === null && slot.promptLeft > 0);
+    const byTurn =
+      this.#promptFlights % 2 === 0
+        ? (a: Slot, b: Slot) => a.promptLeft - b.promptLeft || a.order - b.order
+        : (a: Slot, b: Slot) => a.order - b.order;
+    prompts.sort(byTurn);
+    const [first] = prompts;
+    if (first?.job == null) return;
+    this.#promptFlights += 1;
+    const othersDecode = this.#slots.some((slot) => slot.decoding);
+    let room = Math.min(builder.rowsLeft, this.#prefill.chunk(first.job.promptTokens.length, othersDecode));
+    for (const slot of prompts) room -= this.#addPromptRows(builder, slot, room, slots, sampled);
   }
 
-  #addPromptRows(builder: RingBatchBuilder, slot: Slot, slots: Set<Slot>, sampled: Slot[]): void {
+  /** Adds at most `room` rows of a prompt; returns how many. */
+  #addPromptRows(builder: RingBatchBuilder, slot: Slot, room: number, slots: Set<Slot>, sampled: Slot[]): number {
     const job = slot.job;
-    if (job === null || builder.rowsLeft === 0) return;
+    if (job === null || room <= 0) return 0;
     const begin = slot.cached.length;
-    const end = Math.min(job.promptTokens.length, begin + builder.rowsLeft);
-    for (const [offset, token] of job.promptTokens.slice(begin, end).entries()) {
+    const rows = job.promptTokens.slice(begin, begin + room);
+    for (const [offset, token] of rows.entries()) {
       const position = begin + offset;
       const last = position === job.promptTokens.length - 1;
       builder.addRow(slot.sequence, position, token, last ? sampleOf(job) : null);
@@ -260,6 +317,7 @@ export class Scheduler {
       slot.cached.push(token);
     }
     slots.add(slot);
+    return rows.length;
   }
 }
 

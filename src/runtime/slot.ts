@@ -39,6 +39,8 @@ export class Slot {
   job: GenerationJob | null = null;
   /** The token that the last sample chose and that is not yet computed; `null` while prefilling or waiting. */
   nextToken: number | null = null;
+  /** When `nextToken` was chosen; milliseconds of the scheduler's clock. */
+  readySince = 0;
   generated = 0;
   /** Micro-batches under way that hold rows of this slot. */
   underWay = 0;
@@ -55,6 +57,11 @@ export class Slot {
 
   get idle(): boolean {
     return this.job === null;
+  }
+
+  /** Its prompt is computed and it goes on, token by token. */
+  get decoding(): boolean {
+    return this.generated > 0 && this.outcome === null;
   }
 
   /** Prompt tokens not yet sent. */

@@ -32,7 +32,7 @@ class HeldPipeline implements Pipeline {
   readonly #cached = new Map<number, number>();
   #onBroken: (error: ExoError) => void = () => {};
 
-  constructor(readonly depth: number) {}
+  constructor(readonly stageCount: number) {}
 
   run(batch: RingBatch): Promise<PipelineResult> {
     const rows = decodeRows(batch.rows);
@@ -54,7 +54,7 @@ class HeldPipeline implements Pipeline {
         batch,
         rows,
         removed,
-        finish: (tokens) => settle(() => resolve({ samples: tokens.map(sampleOf), timings: { total: 0, compute: 0 } })),
+        finish: (tokens) => settle(() => resolve({ samples: tokens.map(sampleOf), timings: timings(rows.length) })),
         fail: (error) => settle(() => reject(error)),
       };
       this.running.push(running);
@@ -76,6 +76,11 @@ class HeldPipeline implements Pipeline {
   }
 
   async close(): Promise<void> {}
+}
+
+/** As of a stage whose time grows with the rows. */
+function timings(rows: number): PipelineResult["timings"] {
+  return { total: rows, compute: rows, queue: 0 };
 }
 
 function removals(batch: RingBatch): { sequence: number; from: number }[] {
@@ -126,8 +131,10 @@ class RecordedJob implements GenerationJob {
   }
 }
 
-function set(options: { depth?: number; slots?: number; microBatch?: number; queue?: number; canTrim?: boolean } = {}) {
-  const pipeline = new HeldPipeline(options.depth ?? 2);
+function set(
+  options: { stages?: number; slots?: number; microBatch?: number; queue?: number; canTrim?: boolean } = {},
+) {
+  const pipeline = new HeldPipeline(options.stages ?? 1);
   let now = 0;
   const scheduler = new Scheduler({
     pipeline,
@@ -167,7 +174,7 @@ describe("Scheduler", () => {
   });
 
   test("cuts a long prompt into chunks that follow each other without waiting", async () => {
-    const { pipeline, scheduler } = set({ depth: 3, microBatch: 4 });
+    const { pipeline, scheduler } = set({ stages: 2, microBatch: 4 });
     const job = new RecordedJob(Array.from({ length: 10 }, (_, index) => index + 10));
     scheduler.submit(job);
     assert.deepEqual(
@@ -182,19 +189,70 @@ describe("Scheduler", () => {
   });
 
   test("batches the tokens of running requests and gives the rest of the rows to a new prompt", async () => {
-    const { pipeline, scheduler } = set({ depth: 1, slots: 2, microBatch: 4 });
+    const { pipeline, scheduler } = set({ slots: 2, microBatch: 4 });
     scheduler.submit(new RecordedJob([1, 3]));
     scheduler.submit(new RecordedJob([4, 5, 6, 7, 8]));
     await pipeline.first().finish([20]);
     assert.deepEqual(
-      pipeline.first().rows.map(({ sequence, token }) => [sequence, token]),
+      pipeline.running.map(({ rows }) => rows.map(({ sequence, token }) => [sequence, token])),
       [
-        [0, 20],
-        [1, 4],
-        [1, 5],
-        [1, 6],
+        [
+          [1, 4],
+          [1, 5],
+          [1, 6],
+          [1, 7],
+        ],
+        [
+          [0, 20],
+          [1, 8],
+        ],
       ],
     );
+  });
+
+  test("on one node requests that are out of step join the group that lands next", async () => {
+    const { pipeline, scheduler } = set({ slots: 2 });
+    scheduler.submit(new RecordedJob([1]));
+    scheduler.submit(new RecordedJob([3]));
+    await pipeline.first().finish([20]);
+    await pipeline.first().finish([30]);
+    assert.deepEqual(
+      pipeline.running.map(({ rows }) => rows.map(({ token }) => token)),
+      [[20]],
+      "the second waits, for two groups would halve the speed",
+    );
+    await pipeline.first().finish([21]);
+    assert.deepEqual(
+      pipeline.running.map(({ rows }) => rows.map(({ token }) => token)),
+      [[30, 21]],
+    );
+  });
+
+  test("in a ring running requests go round in groups that follow each other", async () => {
+    const { pipeline, scheduler } = set({ stages: 2, slots: 4 });
+    for (const token of [3, 4, 5, 6]) scheduler.submit(new RecordedJob([token]));
+    for (let step = 0; step < 30; step += 1) {
+      const { batch } = pipeline.first();
+      await pipeline.first().finish(batch.samples.map((_, index) => 10 + index));
+    }
+    assert.ok(pipeline.running.length >= 2, "more than one group is under way");
+    assert.equal(pipeline.running.flatMap(({ rows }) => rows).length, 4, "every request is in one of them");
+  });
+
+  test("a short prompt does not wait until a long one is done, nor a long one for ever", async () => {
+    const { pipeline, scheduler } = set({ slots: 3, microBatch: 4 });
+    const long = Array.from({ length: 40 }, () => 7);
+    scheduler.submit(new RecordedJob(long));
+    scheduler.submit(new RecordedJob([3, 4, 5, 6]));
+    scheduler.submit(new RecordedJob([3, 4, 5, 6]));
+    const order: number[] = [];
+    for (let step = 0; step < 6; step += 1) {
+      const running = pipeline.first();
+      order.push(running.rows[0]?.sequence ?? -1);
+      await running.finish(running.batch.samples.map(() => END_OF_GENERATION));
+    }
+    assert.ok(order.indexOf(1) < 4 && order.indexOf(2) < 6, `served in the order ${order}`);
+    assert.ok(order.slice(2).includes(0), `served in the order ${order}`);
   });
 
   test("stops at maxTokens, at the end of the context, and when the job says so", async () => {
@@ -265,7 +323,7 @@ describe("Scheduler", () => {
   });
 
   test("a cancelled request ends within the micro-batch that is under way, and others go on", async () => {
-    const { pipeline, scheduler } = set({ depth: 1 });
+    const { pipeline, scheduler } = set();
     const [leaving, staying] = [new RecordedJob([1, 3]), new RecordedJob([4])];
     scheduler.submit(leaving);
     await pipeline.first().finish([10]);
@@ -293,7 +351,7 @@ describe("Scheduler", () => {
   });
 
   test("a failed micro-batch fails its requests only, and its slots are emptied before they are used again", async () => {
-    const { pipeline, scheduler } = set({ depth: 1, slots: 1 });
+    const { pipeline, scheduler } = set({ slots: 1 });
     const failing = new RecordedJob([1, 3, 4]);
     scheduler.submit(failing);
     const next = new RecordedJob([1, 3, 4]);

@@ -1,0 +1,54 @@
+/**
+ * How many running requests share a micro-batch. In a ring of N stages one micro-batch with everybody in it leaves N - 1
+ * stages idle; groups that follow each other keep them busy, as long as a smaller group is computed faster. That differs
+ * by device and weights (a GPU takes 8 rows in the time of one, a CPU kernel may take 1 and 2 in proportion and 3 and 4
+ * alike), so it is measured: every micro-batch tells what its number of rows costs.
+ */
+export class GroupSizer {
+  readonly #stageCount: number;
+  /** Rows → seconds on the threads of all stages together, smoothed. */
+  readonly #compute = new Map<number, number>();
+  /** Seconds of a way round that no stage computes: hops. */
+  #overhead = 0;
+
+  constructor(stageCount: number) {
+    this.#stageCount = stageCount;
+  }
+
+  /** What a micro-batch of `rows` next tokens took. */
+  record(rows: number, compute: number, overhead: number): void {
+    const before = this.#compute.get(rows);
+    this.#compute.set(rows, before === undefined ? compute : smooth(before, compute));
+    this.#overhead = this.#overhead === 0 ? overhead : smooth(this.#overhead, overhead);
+  }
+
+  /** Rows per micro-batch that give `requests` running requests the most tokens per second. */
+  choose(requests: number): number {
+    if (this.#stageCount === 1 || requests <= 1) return Math.max(1, requests);
+    const sizes = Array.from({ length: requests }, (_, index) => Math.ceil(requests / (index + 1)));
+    const rounds = sizes.map((rows) => this.#secondsPerRound(Math.ceil(requests / rows), rows));
+    // Every micro-batch costs a little that is not measured here, so of about equal rounds the largest group is best.
+    const goodEnough = Math.min(...rounds) * ABOUT_EQUAL;
+    return sizes[rounds.findIndex((round) => round <= goodEnough)] ?? requests;
+  }
+
+  /** Time in which every request gets one token: a group's way round, or the stages' work for all groups if that is more. */
+  #secondsPerRound(groups: number, rows: number): number {
+    const compute = this.#expected(rows);
+    return Math.max(compute + this.#overhead, (groups * compute) / this.#stageCount);
+  }
+
+  /** A size that was not tried yet is believed to cost nothing, so that it is tried once and known from then on. */
+  #expected(rows: number): number {
+    return this.#compute.get(rows) ?? 0;
+  }
+}
+
+const ABOUT_EQUAL = 1.03;
+
+/** Old measurements fade within some ten micro-batches. */
+const WEIGHT_OF_NEW = 0.15;
+
+function smooth(before: number, now: number): number {
+  return before + WEIGHT_OF_NEW * (now - before);
+}
