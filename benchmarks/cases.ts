@@ -1,5 +1,5 @@
 import type { ResolvedModel } from "../src/model/resolved-model.js";
-import { runLlamaBench } from "./peers/llama-bench.js";
+import { runBatchedBench, runLlamaBench } from "./peers/llama-bench.js";
 import { RingUnderTest } from "./ring-under-test.js";
 import { type Spread, spreadOf } from "./statistics.js";
 
@@ -10,14 +10,17 @@ export interface CaseOptions {
   readonly repeats: number;
   readonly promptTokens: number;
   readonly generatedTokens: number;
+  /** Numbers of streams to decode at once, besides one. */
+  readonly streams: readonly number[];
+  /** Sizes of rings. */
+  readonly rings: readonly number[];
   readonly say: (line: string) => void;
 }
 
-/** Tokens per second of one way to run the model. */
+/** Tokens per second of one way to run the model, by measure. */
 export interface CaseResult {
   readonly name: string;
-  readonly prefill: Spread;
-  readonly decode: Spread;
+  readonly measures: Readonly<Record<string, Spread>>;
 }
 
 export interface Outcome {
@@ -29,11 +32,12 @@ export interface Outcome {
 }
 
 const UBATCH = 128;
-const CONTEXT = 2048;
+
+type Measured = Readonly<Record<string, number>>;
 
 interface Contender {
   readonly name: string;
-  measure(): Promise<{ prefill: number; decode: number }>;
+  measure(): Promise<Measured>;
   stop(): Promise<void>;
 }
 
@@ -42,19 +46,18 @@ interface Contender {
  * round only warms up. One thread per node, each node on its own processor; the baseline has the threads of one node.
  */
 export async function runCases(options: CaseOptions): Promise<Outcome> {
-  const contenders = [llamaBench(options), await ring(options, 1), await ring(options, 2)];
-  const samples = contenders.map(() => ({ prefill: [] as number[], decode: [] as number[] }));
+  const contenders: Contender[] = [llamaCpp(options)];
+  const rounds: Measured[][] = [];
   try {
+    for (const nodes of options.rings) contenders.push(await ring(options, nodes));
     for (let round = 0; round <= options.repeats; round += 1) {
-      for (const [index, contender] of contenders.entries()) {
-        const { prefill, decode } = await contender.measure();
-        options.say(
-          `${label(round)} ${contender.name}: prefill ${prefill.toFixed(1)}, decode ${decode.toFixed(2)} tok/s`,
-        );
-        if (round === 0) continue;
-        samples[index]?.prefill.push(prefill);
-        samples[index]?.decode.push(decode);
+      const measured: Measured[] = [];
+      for (const contender of contenders) {
+        const numbers = await contender.measure();
+        options.say(`${label(round)} ${contender.name}: ${describe(numbers)}`);
+        measured.push(numbers);
       }
+      if (round > 0) rounds.push(measured);
     }
   } finally {
     for (const contender of contenders) await contender.stop();
@@ -67,35 +70,67 @@ export async function runCases(options: CaseOptions): Promise<Outcome> {
     ubatch: UBATCH,
     results: contenders.map(({ name }, index) => ({
       name,
-      prefill: spreadOf(samples[index]?.prefill ?? []),
-      decode: spreadOf(samples[index]?.decode ?? []),
+      measures: spreads(rounds.map((measured) => measured[index] ?? {})),
     })),
   };
+}
+
+function spreads(rounds: readonly Measured[]): Record<string, Spread> {
+  const names = Object.keys(rounds[0] ?? {});
+  return Object.fromEntries(names.map((name) => [name, spreadOf(rounds.map((round) => round[name] ?? Number.NaN))]));
 }
 
 function label(round: number): string {
   return round === 0 ? "warm-up" : `round ${round}`;
 }
 
-function llamaBench({ peers, model, promptTokens, generatedTokens }: CaseOptions): Contender {
-  const settings = { modelPath: model.path, threads: 1, ubatch: UBATCH, promptTokens, generatedTokens, cpus: [0] };
-  return { name: "llama-bench, 1 thread", measure: () => runLlamaBench(peers, settings), stop: async () => {} };
+function describe(numbers: Measured): string {
+  return Object.entries(numbers)
+    .map(([name, value]) => `${name} ${value.toFixed(1)}`)
+    .join(", ");
 }
 
-async function ring({ model, promptTokens, generatedTokens }: CaseOptions, nodes: number): Promise<Contender> {
+const PREFILL = "prefill";
+
+function decodeName(streams: number): string {
+  return streams === 1 ? "decode" : `decode × ${streams}`;
+}
+
+function llamaCpp({ peers, model, promptTokens, generatedTokens, streams }: CaseOptions): Contender {
+  const settings = { modelPath: model.path, threads: 1, ubatch: UBATCH, cpus: [0], generatedTokens };
+  return {
+    name: "llama.cpp, 1 thread",
+    measure: async () => {
+      const { prefill, decode } = await runLlamaBench(peers, { ...settings, promptTokens });
+      const batched = streams.length === 0 ? new Map() : await runBatchedBench(peers, { ...settings, streams });
+      return {
+        [PREFILL]: prefill,
+        [decodeName(1)]: decode,
+        ...Object.fromEntries([...batched].map(([count, speed]) => [decodeName(count), speed])),
+      };
+    },
+    stop: async () => {},
+  };
+}
+
+async function ring({ model, promptTokens, generatedTokens, streams }: CaseOptions, nodes: number): Promise<Contender> {
+  const slots = Math.max(1, ...streams);
   const under = await RingUnderTest.start({
     modelPath: model.path,
     nodes,
     threadsPerNode: 1,
-    contextSize: CONTEXT,
+    contextSize: Math.max(promptTokens, generatedTokens) + 64,
     ubatch: UBATCH,
+    slots,
   });
   return {
     name: `ring of ${nodes}, 1 thread per node`,
-    measure: async () => ({
-      prefill: await under.prefill(promptTokens),
-      decode: await under.decode(generatedTokens),
-    }),
+    measure: async () => {
+      const measured: Record<string, number> = { [PREFILL]: await under.prefill(promptTokens) };
+      measured[decodeName(1)] = await under.decode(generatedTokens);
+      for (const count of streams) measured[decodeName(count)] = await under.aggregate(count, generatedTokens);
+      return measured;
+    },
     stop: () => under.stop(),
   };
 }

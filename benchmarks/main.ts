@@ -5,15 +5,21 @@ import { runCases } from "./cases.js";
 import { buildPeers } from "./peers/build.js";
 import { saveReport } from "./report.js";
 
-const HELP = `Measures this machine: llama.cpp's own benchmark, a ring of one node and a ring of two, in turn.
+const HELP = `Measures this machine: llama.cpp's own benchmarks and rings of nodes, in turn.
 
 npm run bench -- [options]
   --model SPEC     what to run (default: tinyllama)
   --repeats N      how often each is measured (default: 5; with --quick: 2)
   --prompt N       prompt tokens of the prefill case (default: 512)
-  --generate N     tokens of the decode case (default: 64)
+  --generate N     tokens of the decode cases (default: 64)
+  --streams LIST   numbers of streams to decode at once besides one (default: 2,4,8; with --quick: 4)
+  --rings LIST     sizes of rings (default: 1,2)
   --quick          ends inside two minutes
 `;
+
+function numbers(list: string): number[] {
+  return list.split(",").filter(Boolean).map(Number);
+}
 
 const { values } = parseArgs({
   options: {
@@ -21,6 +27,8 @@ const { values } = parseArgs({
     repeats: { type: "string" },
     prompt: { type: "string", default: "512" },
     generate: { type: "string", default: "64" },
+    streams: { type: "string" },
+    rings: { type: "string", default: "1,2" },
     quick: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
@@ -39,6 +47,8 @@ if (values.help) {
     repeats: Number(values.repeats ?? (values.quick ? 2 : 5)),
     promptTokens: Number(values.prompt),
     generatedTokens: Number(values.generate),
+    streams: numbers(values.streams ?? (values.quick ? "4" : "2,4,8")),
+    rings: numbers(values.rings),
     say,
   });
   const { markdown, files } = await saveReport(outcome);

@@ -4,7 +4,6 @@ import { join, relative } from "node:path";
 import { packageRoot, packageVersion } from "../src/core/package.js";
 import { libraryInfo } from "../src/native/load.js";
 import type { CaseResult, Outcome } from "./cases.js";
-import type { Spread } from "./statistics.js";
 
 /** Writes `<model>.json` with every sample and `<model>.md` with the table under benchmarks/results/. */
 export async function saveReport(outcome: Outcome): Promise<{ markdown: string; files: readonly string[] }> {
@@ -37,10 +36,9 @@ function machine() {
 
 function toMarkdown(outcome: Outcome, host: ReturnType<typeof machine>): string {
   const [baseline] = outcome.results;
+  const names = Object.keys(baseline?.measures ?? {});
   const rows = outcome.results.map(
-    (result) =>
-      `| ${result.name} | ${cell(result.prefill)} | ${ratio(result, baseline, "prefill")} | ` +
-      `${cell(result.decode)} | ${ratio(result, baseline, "decode")} |`,
+    (result) => `| ${result.name} | ${names.map((name) => cell(result, baseline, name)).join(" | ")} |`,
   );
   return [
     `# ${outcome.model.id} ${outcome.model.quantisation}`,
@@ -49,18 +47,20 @@ function toMarkdown(outcome: Outcome, host: ReturnType<typeof machine>): string 
       `llama.cpp ${host.llamaCpp} (ggml ${host.ggml}); ${host.date}`,
     "",
     `Prefill of ${outcome.promptTokens} tokens in chunks of ${outcome.ubatch}; decode of ${outcome.generatedTokens} tokens ` +
-      "from an empty context. Tokens per second: median (lowest to highest) of the rounds; × is against the first row.",
+      "from an empty context, by one stream and by several at once (then of all together). Tokens per second: median " +
+      "(lowest to highest) of the rounds; × is against the first row.",
     "",
-    "| | prefill | × | decode | × |",
-    "|---|---|---|---|---|",
+    `| | ${names.join(" | ")} |`,
+    `|---|${names.map(() => "---|").join("")}`,
     ...rows,
   ].join("\n");
 }
 
-function cell({ median, min, max }: Spread): string {
-  return `${median.toFixed(1)} (${min.toFixed(1)}–${max.toFixed(1)})`;
-}
-
-function ratio(result: CaseResult, baseline: CaseResult | undefined, kind: "prefill" | "decode"): string {
-  return baseline === undefined ? "" : (result[kind].median / baseline[kind].median).toFixed(3);
+function cell(result: CaseResult, baseline: CaseResult | undefined, name: string): string {
+  const measured = result.measures[name];
+  const reference = baseline?.measures[name];
+  if (measured === undefined || reference === undefined) return "";
+  const { median, min, max } = measured;
+  const times = result === baseline ? "" : ` **×${(median / reference.median).toFixed(2)}**`;
+  return `${median.toFixed(1)} (${min.toFixed(1)}–${max.toFixed(1)})${times}`;
 }

@@ -7,6 +7,7 @@ export interface RingOptions {
   readonly threadsPerNode: number;
   readonly contextSize: number;
   readonly ubatch: number;
+  readonly slots: number;
 }
 
 const answerSchema = z.object({
@@ -35,7 +36,7 @@ export class RingUnderTest {
       args: [
         options.modelPath,
         ...common,
-        ...["--min-nodes", String(options.nodes), "--slots", "1"],
+        ...["--min-nodes", String(options.nodes), "--slots", String(options.slots)],
         ...["--ctx", String(options.contextSize), "--ubatch", String(options.ubatch)],
         ...started.flatMap((node) => ["--peer", node.grpc]),
       ],
@@ -50,7 +51,7 @@ export class RingUnderTest {
     this.#round += 1;
     // Ids from the middle of the vocabulary, other ones in every round; the first is never in the cache.
     const prompt = Array.from({ length: tokens }, (_, index) => 400 + ((this.#round * 7919 + index * 31) % 20_000));
-    const { prompt_ms } = await this.#complete({ prompt, max_tokens: 1 });
+    const { prompt_ms } = await this.#complete({ prompt, max_tokens: 1, cache_prompt: false });
     return tokens / (prompt_ms / 1000);
   }
 
@@ -58,6 +59,19 @@ export class RingUnderTest {
   async decode(tokens: number): Promise<number> {
     const { predicted_ms } = await this.#complete({ prompt: [1], max_tokens: tokens + 1, ignore_eos: true });
     return tokens / (predicted_ms / 1000);
+  }
+
+  /** Tokens per second over all of `streams` requests sent at once, by the wall clock, their prompts of 3 tokens included. */
+  async aggregate(streams: number, tokens: number): Promise<number> {
+    const requests = Array.from({ length: streams }, (_, index) => ({
+      prompt: [1, 400 + index * 31, 5000 + index],
+      max_tokens: tokens,
+      ignore_eos: true,
+      cache_prompt: false,
+    }));
+    const begun = performance.now();
+    await Promise.all(requests.map((request) => this.#complete(request)));
+    return (streams * tokens) / ((performance.now() - begun) / 1000);
   }
 
   async stop(): Promise<void> {
