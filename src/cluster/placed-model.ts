@@ -1,12 +1,14 @@
 import { ExoError } from "../core/errors.js";
 import type { Logger } from "../core/ports.js";
+import { pause } from "../core/waiting.js";
 import type { ModelProgress } from "../model/progress.js";
 import type { ResolvedModel, ResolveOptions } from "../model/resolved-model.js";
 import type { Plan } from "../planning/plan.js";
 import type { LoadedHead, OpenHead } from "./head-port.js";
 import type { Membership } from "./membership.js";
-import { NO_MEMORY, type RingRecord, type RingStageRecord } from "./node-record.js";
+import type { RingRecord, RingStageRecord } from "./node-record.js";
 import { type LoadedRing, loadRing } from "./ring-loader.js";
+import { cardOf, emptyRingRecord, plannedStageRecord } from "./ring-record.js";
 import type { RingSettings } from "./ring-settings.js";
 
 /** A plan, and the settings it was made for. */
@@ -48,7 +50,7 @@ export class PlacedModel<Head extends LoadedHead> {
 
   constructor(options: PlacedModelOptions<Head>) {
     this.#options = options;
-    this.#record = emptyRecord(options.ringId, options.spec);
+    this.#record = emptyRingRecord(options.ringId, options.spec);
   }
 
   /** The loaded head, or `null` while there is none. */
@@ -100,7 +102,7 @@ export class PlacedModel<Head extends LoadedHead> {
 
   async #fetch(signal: AbortSignal): Promise<ResolvedModel> {
     const { models, spec, self } = this.#options;
-    this.#update({ state: "loading", reason: null, stages: [stageRecord(self.id, self.name, 0, 0, true, 0)] });
+    this.#update({ state: "loading", reason: null, stages: [plannedStageRecord(self.id, self.name, 0, 0, true, 0)] });
     const onProgress = (progress: ModelProgress): void => this.#progress(0, "fetch", fractionOf(progress));
     const model = await models.resolve(spec, { signal, onProgress });
     this.#update({ model: model.id, spec: model.spec, layerCount: model.info.layerCount, card: cardOf(model) });
@@ -184,7 +186,7 @@ export class PlacedModel<Head extends LoadedHead> {
       const { self, membership } = this.#options;
       const name = stage.nodeId === self.id ? self.name : (membership.find(stage.nodeId)?.name ?? stage.nodeId);
       const { layerBegin, layerEnd, hasOutput, memory } = stage;
-      return stageRecord(stage.nodeId, name, layerBegin, layerEnd, hasOutput, memory.weights);
+      return plannedStageRecord(stage.nodeId, name, layerBegin, layerEnd, hasOutput, memory.weights);
     });
     return { state: "loading", reason: null, layerCount: plan.layerCount, stages, planReasons: [...plan.reasons] };
   }
@@ -238,78 +240,6 @@ function memberChange(membership: Membership, signal: AbortSignal): Promise<void
   });
 }
 
-function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, milliseconds);
-    signal.addEventListener("abort", done, { once: true });
-  });
-}
-
 function fractionOf({ received, total }: ModelProgress): number {
   return total === null || total === 0 ? 0 : received / total;
-}
-
-function emptyRecord(ringId: string, spec: string): RingRecord {
-  return {
-    id: ringId,
-    epoch: 0,
-    model: spec,
-    spec,
-    state: "waiting",
-    reason: null,
-    layerCount: 0,
-    contextSize: 0,
-    slots: 0,
-    busySlots: 0,
-    waitingRequests: 0,
-    stages: [],
-    planReasons: [],
-    card: {
-      created: Math.floor(Date.now() / 1000),
-      contextTrained: 0,
-      vocabularySize: 0,
-      embeddingSize: 0,
-      parameterCount: 0,
-      sizeBytes: 0,
-      architecture: "",
-    },
-  };
-}
-
-function cardOf({ info, bytes }: ResolvedModel): RingRecord["card"] {
-  return {
-    created: Math.floor(Date.now() / 1000),
-    contextTrained: info.contextTrained,
-    vocabularySize: info.vocabularySize,
-    embeddingSize: info.embeddingSize,
-    parameterCount: info.parameterCount,
-    sizeBytes: bytes,
-    architecture: info.architecture,
-  };
-}
-
-function stageRecord(
-  nodeId: string,
-  nodeName: string,
-  layerBegin: number,
-  layerEnd: number,
-  hasOutput: boolean,
-  plannedWeights: number,
-): RingStageRecord {
-  return {
-    nodeId,
-    nodeName,
-    layerBegin,
-    layerEnd,
-    hasOutput,
-    plannedWeights,
-    memory: NO_MEMORY,
-    phase: "waiting",
-    progress: 0,
-  };
 }

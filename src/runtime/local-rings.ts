@@ -1,4 +1,5 @@
 import type { PlacedModel } from "../cluster/placed-model.js";
+import { answersTo } from "../cluster/ring-record.js";
 import { ExoError } from "../core/errors.js";
 import type {
   ChatPrompt,
@@ -9,7 +10,6 @@ import type {
 } from "../core/inference.js";
 import type { Engine } from "./engine.js";
 import type { RingHead } from "./ring-head.js";
-import { names } from "./router.js";
 
 /** The models whose head is this node. */
 export class LocalRings implements InferenceService {
@@ -48,7 +48,7 @@ export class LocalRings implements InferenceService {
   }
 
   #find(model: string): PlacedModel<RingHead> | undefined {
-    return this.list().find((placed) => names(placed.record(), model));
+    return this.list().find((placed) => answersTo(placed.record(), model));
   }
 
   #engineOf(model: string): Engine {

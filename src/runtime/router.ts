@@ -1,5 +1,5 @@
 import type { Membership } from "../cluster/membership.js";
-import type { RingRecord } from "../cluster/node-record.js";
+import { answersTo } from "../cluster/ring-record.js";
 import { ExoError } from "../core/errors.js";
 import type {
   ChatPrompt,
@@ -41,16 +41,11 @@ export class Router implements InferenceService {
     const remote = this.#membership
       .alive()
       .flatMap((member) => member.record.rings.map((ring) => ({ ring, client: member.client })))
-      .filter(({ ring }) => names(ring, model));
+      .filter(({ ring }) => answersTo(ring, model));
     const ready = remote.find(({ ring }) => ring.state === "ready") ?? remote[0];
     if (ready !== undefined) return ready.client;
     throw new ExoError("model_not_found", `No node here runs ${JSON.stringify(model.slice(0, 200))}.`, {
       param: "model",
     });
   }
-}
-
-/** Whether a ring answers to this name. */
-export function names(ring: Pick<RingRecord, "model" | "spec">, model: string): boolean {
-  return ring.model === model || ring.spec === model;
 }
