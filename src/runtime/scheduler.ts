@@ -233,15 +233,18 @@ export class Scheduler {
   }
 
   /**
-   * Of the slots with a token to compute those that waited longest, as many as go round together; none while as many
-   * groups as there shall be are under way: the next one to land is joined instead.
+   * The slot that waited longest for its token to be computed, and its neighbours, as many as go round together; none
+   * while as many groups as there shall be are under way: the next one to land is joined instead. In order of their
+   * sequences, because llama.cpp computes in one pass only rows whose sequences follow each other without a gap.
    */
   #nextGroup(): Slot[] {
     const running = this.#slots.filter((slot) => slot.decoding).length;
     const size = this.#groups.choose(running);
     if (this.#groupsUnderWay >= Math.ceil(running / size)) return [];
     const ready = this.#slots.filter((slot) => slot.nextToken !== null && slot.outcome === null);
-    return ready.sort((a, b) => a.readySince - b.readySince).slice(0, size);
+    const oldest = greatest(ready, (slot) => -slot.readySince);
+    const first = oldest === null ? 0 : Math.min(ready.indexOf(oldest), Math.max(0, ready.length - size));
+    return ready.slice(first, first + size);
   }
 
   /** Gives waiting jobs the idle slots that hold most of their prompt already. */

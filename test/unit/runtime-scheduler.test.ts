@@ -224,7 +224,7 @@ describe("Scheduler", () => {
     await pipeline.first().finish([21]);
     assert.deepEqual(
       pipeline.running.map(({ rows }) => rows.map(({ token }) => token)),
-      [[30, 21]],
+      [[21, 30]],
     );
   });
 
