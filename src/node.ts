@@ -139,6 +139,7 @@ class RunningNode implements ExoNode {
     this.#stages = new StageHost({
       ports: this.#hopPorts(),
       compute: this.#compute,
+      memoryCap: config.memory,
       models: this.#models,
       addressOf: (nodeId) => this.#membership.find(nodeId)?.address ?? null,
     });
@@ -191,6 +192,7 @@ class RunningNode implements ExoNode {
       ringId: shortId(),
       spec,
       minNodes,
+      neededNodes: (this.#config.layers ?? []).map((assignment) => assignment.node),
       self: { id: this.id, name: this.name },
       membership: this.#membership,
       models: this.#models,
@@ -273,6 +275,7 @@ class RunningNode implements ExoNode {
       httpAddress: this.#api.address?.url ?? null,
       devices: usedDevices(this.#compute, listDevices()),
       memoryCap: this.#config.memory,
+      knows: this.#membership.alive().map((member) => member.id),
       rings: this.#rings.list().map((placed) => placed.record()),
       held: this.#stages.held(),
     });

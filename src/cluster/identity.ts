@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { ExoError } from "../core/errors.js";
 
 /**
@@ -14,13 +14,18 @@ export async function loadNodeId(configDir: string, grpcPort: number): Promise<s
   return createHash("sha256").update(`${machine}:${grpcPort}`).digest("hex").slice(0, 16);
 }
 
+/** 16 bytes in hexadecimal, with or without dashes. */
+const MACHINE_ID = /^[0-9a-f-]{32,36}$/;
+
 async function machineId(file: string): Promise<string> {
   try {
-    await mkdir(join(file, ".."), { recursive: true });
-    // `wx` decides who writes it when two nodes start for the first time together.
-    await writeFile(file, `${randomUUID()}\n`, { mode: 0o600, flag: "wx" }).catch((thrown: NodeJS.ErrnoException) => {
-      if (thrown.code !== "EEXIST") throw thrown;
-    });
+    await mkdir(dirname(file), { recursive: true });
+    const kept = await readFile(file, "utf8").catch(() => null);
+    if (kept !== null && MACHINE_ID.test(kept.trim())) return kept.trim();
+    const fresh = `${file}.${process.pid}`;
+    await writeFile(fresh, `${randomUUID()}\n`, { mode: 0o600 });
+    if (kept === null) await keepFirst(fresh, file);
+    else await rename(fresh, file);
     return (await readFile(file, "utf8")).trim();
   } catch (thrown) {
     throw new ExoError(
@@ -30,4 +35,12 @@ async function machineId(file: string): Promise<string> {
       { cause: thrown },
     );
   }
+}
+
+/** Of two nodes that start for the first time together one makes the file, and both read it. */
+async function keepFirst(fresh: string, file: string): Promise<void> {
+  await link(fresh, file).catch((thrown: NodeJS.ErrnoException) => {
+    if (thrown.code !== "EEXIST") throw thrown;
+  });
+  await rm(fresh);
 }

@@ -53,6 +53,8 @@ export class Membership implements Service {
   readonly #options: MembershipOptions;
   readonly #entries = new Map<string, Entry>();
   readonly #joining = new Set<string>();
+  /** Peers that keep introducing themselves and cannot be reached; complained of once. */
+  readonly #unreachable = new Set<string>();
   readonly #listeners = new Set<() => void>();
   #discovery: Discovery | null = null;
   #unsubscribe: (() => void) | null = null;
@@ -137,7 +139,9 @@ export class Membership implements Service {
     } catch (thrown) {
       client.close();
       const error = ExoError.from(thrown, "peer_unreachable");
-      this.#options.logger.warn({ address: formatHostPort(address), error: error.message }, "a peer could not join");
+      const level = this.#unreachable.has(nodeId) ? "debug" : "warn";
+      this.#unreachable.add(nodeId);
+      this.#options.logger[level]({ address: formatHostPort(address), error: error.message }, "a peer could not join");
       this.#discovery?.lost(address, error.message);
     } finally {
       this.#joining.delete(nodeId);
@@ -156,6 +160,7 @@ export class Membership implements Service {
     }
     const entry: Entry = { member, misses: 0, timer: null };
     this.#entries.set(member.id, entry);
+    this.#unreachable.delete(member.id);
     this.#options.logger.info({ node: member.name, address: formatHostPort(member.address) }, "node joined");
     this.#schedule(entry);
     this.#changed();
@@ -173,6 +178,9 @@ export class Membership implements Service {
       }
       entry.misses = 0;
       this.#update(entry, { state: "alive", reason: null, record });
+      // A peer that lost sight of this node (one of the two was asleep, say) learns that it is there again.
+      const own = this.#options.hello();
+      if (!record.knows.includes(own.nodeId)) await entry.member.client.hello(own);
     } catch (thrown) {
       this.#missed(entry, ExoError.from(thrown, "peer_unreachable"));
     }

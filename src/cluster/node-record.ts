@@ -84,6 +84,8 @@ const record = z.object({
   /** Most bytes that the owner offers, or `null` for no cap. */
   memoryCap: bytes.nullable(),
   stages: z.array(heldStage).max(1024),
+  /** Ids of the members that this node counts as alive. */
+  knows: z.array(text).max(1024),
   /** Rings whose head this node is. */
   rings: z.array(ring).max(256),
 });

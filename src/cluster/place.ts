@@ -3,7 +3,7 @@ import { ExoError } from "../core/errors.js";
 import type { ResolvedModel } from "../model/resolved-model.js";
 import { placeModel } from "../planning/placement.js";
 import type { Topology } from "../planning/topology.js";
-import type { NodeRecord } from "./node-record.js";
+import type { HeldStage, NodeRecord } from "./node-record.js";
 import type { Placement } from "./placed-model.js";
 import type { RingSettings } from "./ring-settings.js";
 
@@ -61,6 +61,17 @@ function placeWith({ model, nodes, ring, layers }: PlaceOptions, contextSize: nu
 
 function topologyOf(nodes: readonly NodeRecord[]): Topology {
   return {
-    nodes: nodes.map(({ id, name, devices, memoryCap }) => ({ id, name, devices, memoryCap })),
+    nodes: nodes.map(({ id, name, devices, memoryCap, stages }) => ({
+      id,
+      name,
+      devices,
+      // Free memory tells what other rings took of the machine; of the cap that must be taken off.
+      memoryCap:
+        memoryCap === null ? null : Math.max(0, memoryCap - stages.reduce((sum, stage) => sum + taken(stage), 0)),
+    })),
   };
+}
+
+function taken({ memory }: HeldStage): number {
+  return memory.weights + memory.kvCache + memory.compute + memory.output;
 }

@@ -21,6 +21,8 @@ export interface PlacedModelOptions<Head extends LoadedHead> {
   readonly ringId: string;
   readonly spec: string;
   readonly minNodes: number;
+  /** Nodes, by name or id, without which the model cannot be placed as it was asked. */
+  readonly neededNodes: readonly string[];
   readonly self: { readonly id: string; readonly name: string };
   readonly membership: Membership;
   readonly models: { resolve(spec: string, options: ResolveOptions): Promise<ResolvedModel> };
@@ -110,22 +112,28 @@ export class PlacedModel<Head extends LoadedHead> {
   }
 
   async #enoughNodes(signal: AbortSignal): Promise<void> {
-    const { membership, minNodes } = this.#options;
     for (;;) {
-      const present = membership.alive().length + 1;
-      if (present >= minNodes || signal.aborted) return;
-      const reason = `Waiting for nodes: ${present} of ${minNodes} are here.`;
+      const reason = this.#missingNodes();
+      if (reason === null || signal.aborted) return;
       if (this.#record.reason !== reason) {
         this.#options.logger.info({ model: this.#record.model }, reason);
         this.#update({ state: "waiting", reason, stages: [] });
       }
-      await memberChange(membership, signal);
+      await memberChange(this.#options.membership, signal);
     }
+  }
+
+  /** What the model waits for, or `null`. */
+  #missingNodes(): string | null {
+    const { membership, minNodes, neededNodes, self } = this.#options;
+    const present = [self, ...membership.alive()];
+    const missing = neededNodes.filter((node) => !present.some(({ id, name }) => id === node || name === node));
+    if (missing.length > 0) return `Waiting for the nodes that --layers names: ${missing.join(", ")}.`;
+    return present.length < minNodes ? `Waiting for nodes: ${present.length} of ${minNodes} are here.` : null;
   }
 
   /** One life of the ring: loaded, served until it breaks or is stopped, taken down. */
   async #serveOnce(model: ResolvedModel, signal: AbortSignal): Promise<void> {
-    const before = this.#options.membership.alive().length;
     try {
       const ring = await this.#load(model, signal);
       const reason = await brokenOrStopped(ring.head, signal);
@@ -136,9 +144,8 @@ export class PlacedModel<Head extends LoadedHead> {
       const error = ExoError.from(thrown);
       if (signal.aborted) return;
       this.#broke(error);
-      // More memory or another node may come; a damaged file or a wrong flag will not mend itself.
-      const curable = error.retryable || (error.code === "out_of_memory" && before < this.#options.minNodes);
-      if (!curable) throw error;
+      // A damaged file, a wrong flag or too little memory will not mend itself.
+      if (!error.retryable) throw error;
     }
   }
 

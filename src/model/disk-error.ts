@@ -20,6 +20,8 @@ export function diskError(thrown: unknown, path: string): ExoError | null {
     case "EPERM":
     case "EROFS":
     case "ENOTDIR":
+    // A directory that cannot be made where nothing may be written.
+    case "ENOENT":
       return new ExoError(
         "download_failed",
         `${path} cannot be written: this user may not write there. Set EXO_NATIVE_HOME to a directory that can be written.`,

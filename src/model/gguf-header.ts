@@ -1,4 +1,4 @@
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open, stat } from "node:fs/promises";
 import { ExoError } from "../core/errors.js";
 import { GGML_TYPES } from "./ggml-types.js";
 import { GgufCursor, MoreBytesNeeded } from "./gguf-cursor.js";
@@ -175,18 +175,22 @@ export function parseGgufHeader(bytes: Uint8Array, fileBytes: number, label: str
 
 /** Reads as much of the file as the header takes, and no more than 256 MiB. */
 export async function readGgufHeader(path: string): Promise<{ header: GgufHeader; fileBytes: number }> {
-  const file = await open(path, "r").catch((thrown: unknown) => {
-    const missing = thrown instanceof Error && Reflect.get(thrown, "code") === "ENOENT";
-    const why = missing ? "there is no such file" : String(thrown);
-    throw new ExoError("model_not_found", `Cannot open the model file ${path}: ${why}.`, { cause: thrown });
-  });
+  // Before it is opened: opening a pipe would wait for somebody to write.
+  const found = await stat(path).catch((thrown: unknown) => cannotOpen(path, thrown));
+  if (!found.isFile()) throw new ExoError("invalid_model", `${path} cannot be used as a model: it is not a file.`);
+  const file = await open(path, "r").catch((thrown: unknown) => cannotOpen(path, thrown));
   try {
-    const stat = await file.stat();
-    if (!stat.isFile()) throw new ExoError("invalid_model", `${path} cannot be used as a model: it is not a file.`);
-    return { header: await readGrowing(file, stat.size, path), fileBytes: stat.size };
+    const { size } = await file.stat();
+    return { header: await readGrowing(file, size, path), fileBytes: size };
   } finally {
     await file.close();
   }
+}
+
+function cannotOpen(path: string, thrown: unknown): never {
+  const missing = thrown instanceof Error && Reflect.get(thrown, "code") === "ENOENT";
+  const why = missing ? "there is no such file" : String(thrown);
+  throw new ExoError("model_not_found", `Cannot open the model file ${path}: ${why}.`, { cause: thrown });
 }
 
 async function readGrowing(file: FileHandle, fileBytes: number, path: string): Promise<GgufHeader> {

@@ -23,6 +23,12 @@ export interface EngineOptions {
   readonly logger: Logger;
 }
 
+/** Tokens of text are a few characters long; of rows of spaces and the like, up to about this many. */
+const MOST_CHARACTERS_PER_TOKEN = 128;
+
+/** Takes well under a second. */
+const MOST_TOKENIZED_CHARACTERS = 1024 * 1024;
+
 /** Answers requests at the head of a ring: template, tokens, scheduling, sampling, text. */
 export class Engine {
   readonly #options: EngineOptions;
@@ -55,6 +61,13 @@ export class Engine {
   }
 
   tokenize(text: string, addSpecial: boolean, parseSpecial: boolean): readonly number[] {
+    if (text.length > MOST_TOKENIZED_CHARACTERS) {
+      throw new ExoError(
+        "invalid_argument",
+        `The text has ${text.length} characters; send at most ${MOST_TOKENIZED_CHARACTERS} at a time.`,
+        { param: "content" },
+      );
+    }
     return this.#options.outputStage.tokenizer.encode(text, { addSpecial, parseSpecial });
   }
 
@@ -94,6 +107,7 @@ export class Engine {
 
   #prepareChat(request: InferenceRequest, input: ChatPrompt): PreparedPrompt {
     const { chat, tokenizer } = this.#options.outputStage;
+    this.#checkLength(JSON.stringify(input.messages).length, "messages");
     const rendered = chat.render(input, request.sampling);
     return {
       tokens: tokenizer.encode(rendered.prompt, { addSpecial: true, parseSpecial: true }),
@@ -105,11 +119,24 @@ export class Engine {
   }
 
   #prepareText(input: TextPrompt): PreparedPrompt {
+    if (typeof input.prompt === "string") this.#checkLength(input.prompt.length, "prompt");
     const tokens =
       typeof input.prompt === "string"
         ? this.#options.outputStage.tokenizer.encode(input.prompt, { addSpecial: true, parseSpecial: true })
         : input.prompt;
     return { tokens, stops: [], constraint: null, preservedTokens: new Set(), parser: null };
+  }
+
+  /** Tokenizing keeps everybody waiting, so what cannot fit is refused before. */
+  #checkLength(characters: number, param: string): void {
+    const { contextSize } = this.#options;
+    if (characters <= contextSize * MOST_CHARACTERS_PER_TOKEN) return;
+    throw new ExoError(
+      "context_exceeded",
+      `The prompt has ${characters} characters, more than the ${contextSize} tokens of the context can hold; ` +
+        "shorten it or load the model with a larger --ctx.",
+      { param },
+    );
   }
 
   #checkTokens(tokens: readonly number[]): void {

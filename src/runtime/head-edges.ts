@@ -44,8 +44,7 @@ export class HeadEdges {
       window: HOP_WINDOW,
       receiver: {
         onFrame,
-        onClosed: (error) =>
-          onLost(error ?? new ExoError("stage_lost", "The last stage of the ring left.", { cause: error })),
+        onClosed: (error) => onLost(error ?? new ExoError("stage_lost", "The last stage of the ring left.")),
       },
     });
   }

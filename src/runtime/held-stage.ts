@@ -55,10 +55,6 @@ export class HeldStage {
       send: (frame) => this.#outgoing.send(frame),
       logger: ports.logger,
     });
-    this.#unused = setTimeout(
-      () => onOrphaned(new ExoError("stage_lost", "No frame reached this stage since it was loaded.")),
-      FIRST_FRAME_DEADLINE_MS,
-    ).unref();
     this.#incoming = ports.hopServer.register({
       ringId,
       epoch,
@@ -74,6 +70,10 @@ export class HeldStage {
           onOrphaned(error ?? new ExoError("stage_lost", "The stage before this one left the ring.")),
       },
     });
+    this.#unused = setTimeout(
+      () => onOrphaned(new ExoError("stage_lost", "No frame reached this stage since it was loaded.")),
+      FIRST_FRAME_DEADLINE_MS,
+    ).unref();
   }
 
   /** Idempotent. */

@@ -65,11 +65,16 @@ export class RingHead implements LoadedHead {
   /** Loads the head's part of the model. Rejects as `Stage.load` does; nothing stays behind. */
   static async open(options: RingHeadOptions, ports: RingHeadPorts, hooks: LoadHooks): Promise<RingHead> {
     const stages = options.nextHop === null ? await loadWhole(options, hooks) : await loadEnds(options, hooks);
-    const pipeline =
-      options.nextHop === null
-        ? new LocalPipeline(stages.output, ports.clock)
-        : ringPipeline(options, options.nextHop, ports, stages);
-    return new RingHead(options, ports, stages, pipeline);
+    try {
+      const pipeline =
+        options.nextHop === null
+          ? new LocalPipeline(stages.output, ports.clock)
+          : ringPipeline(options, options.nextHop, ports, stages);
+      return new RingHead(options, ports, stages, pipeline);
+    } catch (thrown) {
+      await Promise.all([stages.front.close(), stages.output.close()]);
+      throw thrown;
+    }
   }
 
   /** Sends an empty micro-batch round the ring: opens every edge and shows that it closes. */

@@ -1,4 +1,5 @@
 import type { HostPort } from "../config/address.js";
+import { formatByteSize } from "../config/byte-size.js";
 import { AsyncQueue } from "../core/async-queue.js";
 import { ExoError } from "../core/errors.js";
 import type { ModelProgress } from "../model/progress.js";
@@ -12,6 +13,8 @@ import { type ComputeSettings, stageOptions } from "./stage-settings.js";
 export interface StageHostOptions {
   readonly ports: HopPorts;
   readonly compute: ComputeSettings;
+  /** Most bytes that the owner offers, or `null` for no cap. */
+  readonly memoryCap: number | null;
   readonly models: { resolve(spec: string, options: ResolveOptions): Promise<ResolvedModel> };
   /** Where a node listens, as this node reaches it; `null` when it does not know the node. */
   readonly addressOf: (nodeId: string) => HostPort | null;
@@ -21,6 +24,8 @@ export interface StageHostOptions {
 export class StageHost {
   readonly #options: StageHostOptions;
   readonly #held = new Map<string, HeldStage>();
+  /** Rings of which a stage is being loaded, and at which epoch. */
+  readonly #loading = new Map<string, number>();
 
   constructor(options: StageHostOptions) {
     this.#options = options;
@@ -34,14 +39,15 @@ export class StageHost {
   /** See `NodeService.loadStage`. A stage of an older epoch of the same ring makes way first. */
   async *load(request: LoadStageRequest, signal: AbortSignal): AsyncGenerator<LoadStageEvent, void, void> {
     checkPlace(request);
-    await this.#makeWay(request.place);
+    this.#reserve(request.place);
     const events = new AsyncQueue<LoadStageEvent>();
     const left = new AbortController();
-    const loading = this.#load(request, AbortSignal.any([signal, left.signal]), (event) => events.push(event));
-    loading.then(
-      () => events.end(),
-      (thrown: unknown) => events.fail(thrown),
-    );
+    this.#load(request, AbortSignal.any([signal, left.signal]), (event) => events.push(event))
+      .finally(() => this.#loading.delete(request.place.ringId))
+      .then(
+        () => events.end(),
+        (thrown: unknown) => events.fail(thrown),
+      );
     try {
       yield* events;
     } finally {
@@ -63,6 +69,7 @@ export class StageHost {
 
   async #load(request: LoadStageRequest, signal: AbortSignal, tell: (event: LoadStageEvent) => void): Promise<void> {
     const begun = this.#options.ports.clock.monotonic();
+    await this.#makeWay(request.place);
     const model = await this.#options.models.resolve(request.model, {
       signal,
       onProgress: (progress) => tell({ type: "progress", phase: "fetch", fraction: fractionOf(progress) }),
@@ -77,11 +84,14 @@ export class StageHost {
       },
       { signal, onProgress: (fraction) => tell({ type: "progress", phase: "load", fraction }) },
     );
-    if (signal.aborted) {
+    try {
+      if (signal.aborted) throw new ExoError("cancelled", "Loading was cancelled by the head.");
+      this.#checkCap(stage);
+      this.#hold(stage, request);
+    } catch (thrown) {
       await stage.close();
-      throw new ExoError("cancelled", "Loading was cancelled by the head.");
+      throw thrown;
     }
-    this.#hold(stage, request);
     const seconds = (this.#options.ports.clock.monotonic() - begun) / 1000;
     tell({ type: "done", stage: describe(stage, seconds) });
   }
@@ -119,15 +129,33 @@ export class StageHost {
     await held.close(reason);
   }
 
+  /** One stage of a ring at a time: whoever comes while it is being loaded, or with an older epoch, is refused. */
+  #reserve({ ringId, epoch }: StagePlace): void {
+    const known = this.#loading.get(ringId) ?? this.#held.get(ringId)?.request.place.epoch;
+    if (known !== undefined && known >= epoch) {
+      throw new ExoError("stale_epoch", `Ring ${ringId} is at epoch ${known} here, not ${epoch}.`);
+    }
+    if (this.#loading.has(ringId)) {
+      throw new ExoError("not_ready", `A stage of ring ${ringId} is still being loaded for epoch ${known}; try again.`);
+    }
+    this.#loading.set(ringId, epoch);
+  }
+
+  /** What the owner offers holds for the stages of all rings together. */
+  #checkCap(stage: Stage): void {
+    const { memoryCap } = this.#options;
+    if (memoryCap === null) return;
+    const taken = [stage, ...this.held().map((held) => held.stage)].reduce((sum, one) => sum + bytesOf(one), 0);
+    if (taken <= memoryCap) return;
+    throw new ExoError(
+      "out_of_memory",
+      `With this stage the node would hold ${formatByteSize(taken)}, but it offers ${formatByteSize(memoryCap)} (--memory).`,
+    );
+  }
+
   async #makeWay(place: StagePlace): Promise<void> {
     const held = this.#held.get(place.ringId);
     if (held === undefined) return;
-    if (held.request.place.epoch >= place.epoch) {
-      throw new ExoError(
-        "stale_epoch",
-        `Ring ${place.ringId} is at epoch ${held.request.place.epoch} here, not ${place.epoch}.`,
-      );
-    }
     await this.#drop(held, new ExoError("stale_epoch", `Ring ${place.ringId} went on to epoch ${place.epoch}.`));
   }
 }
@@ -140,6 +168,11 @@ function checkPlace({ place, hasOutput }: LoadStageRequest): void {
       `Stage ${stageIndex} of ${stageCount}${hasOutput ? " with the output head" : ""} cannot be placed on another node; the head is stage 0.`,
     );
   }
+}
+
+function bytesOf(stage: Stage): number {
+  const { weights, kvCache, compute, output } = stage.memory();
+  return weights + kvCache + compute + output;
 }
 
 function fractionOf({ received, total }: ModelProgress): number {

@@ -131,7 +131,10 @@ function toActivationType(number: number, embeddingSize: number): NativeActivati
 function int32View(bytes: Uint8Array, offset: number, count: number): Int32Array {
   const start = bytes.byteOffset + offset;
   if (start % 4 === 0) return new Int32Array(bytes.buffer, start, count);
-  return new Int32Array(bytes.slice(offset, offset + count * 4).buffer);
+  // A Buffer's own slice() is a view of its pool, so the bytes are copied by hand.
+  const copy = new Uint8Array(count * 4);
+  copy.set(bytes.subarray(offset, offset + count * 4));
+  return new Int32Array(copy.buffer);
 }
 
 function checkRows(rows: Uint8Array, limits: FrameLimits): void {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import OpenAI from "openai";
 import { z } from "zod";
+import { readGgufInfo } from "../../src/model/gguf-info.js";
 import { sharedModel, tinyModel } from "../support/models.js";
 import { NodeProcess, startRing } from "../support/node-process.js";
 
@@ -139,6 +140,27 @@ describe("a ring of two nodes", () => {
     });
   });
 
+  test("a text that cannot fit is refused before it keeps others waiting", async () => {
+    const post = (path: string, body: object) =>
+      fetch(`${worker.http}${path}`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(body),
+      });
+    for (const [path, body, code] of [
+      ["/tokenize", { content: "a ".repeat(1_000_000) }, "invalid_argument"],
+      ["/v1/completions", { prompt: "a ".repeat(1_000_000) }, "context_exceeded"],
+      ["/v1/chat/completions", { messages: [{ role: "user", content: "a ".repeat(1_000_000) }] }, "context_exceeded"],
+    ] as const) {
+      const begun = performance.now();
+      const response = await post(path, body);
+      assert.equal(response.status, 400, path);
+      const { error } = z.object({ error: z.object({ code: z.string() }) }).parse(await response.json());
+      assert.match(error.code, new RegExp(code.replace("context_exceeded", "context_(length_)?exceeded")), path);
+      assert.ok(performance.now() - begun < 5_000, path);
+    }
+  });
+
   test("a second turn that begins with the first finds it in the cache", async () => {
     const prompt = Array.from({ length: 100 }, (_, index) => 260 + (index % 100));
     const ask = async (tokens: number[]) => {
@@ -197,7 +219,58 @@ describe("a ring that loses a node", () => {
   });
 });
 
+describe("a node that was asleep", () => {
+  test("is taken up again by the head that it introduced itself to", async () => {
+    const head = await NodeProcess.start({ name: "head", args: [model, "--threads", "1", "--min-nodes", "2"] });
+    const worker = await NodeProcess.start({ name: "worker", args: ["--threads", "1", "--peer", head.grpc] });
+    try {
+      await head.ready();
+      worker.pause();
+      await eventually(async () => {
+        const sleeper = (await cluster(head)).nodes.find((node) => node.name === "worker");
+        assert.equal(sleeper?.state, "gone");
+      }, 30_000);
+      worker.resume();
+      await head.ready();
+      await eventually(async () => assert.equal((await fetch(`${worker.http}/readyz`)).status, 200));
+    } finally {
+      worker.resume();
+      await worker.stop();
+      await head.stop();
+    }
+  });
+});
+
 describe("a node that cannot do what it was asked", () => {
+  test("a model that does not fit what is offered ends it with exit code 1 and both numbers", async () => {
+    const node = await NodeProcess.start({ name: "small", args: [model, "--memory", "100KB"] });
+    assert.equal(await node.ended(), 1);
+    assert.match(node.log, /out_of_memory|100 ?KB|97\.\d KiB/);
+  });
+
+  test("layers for a node that is not there yet are waited for", async () => {
+    const { layerCount: count } = await readGgufInfo(model);
+    const node = await NodeProcess.start({ name: "a", args: [model, "--layers", `0-1@a,1-${count}@b`] });
+    try {
+      await eventually(async () => assert.match((await ringOf(node)).reason ?? "", /names: b/));
+      const other = await NodeProcess.start({ name: "b", args: ["--peer", node.grpc] });
+      try {
+        await node.ready();
+        assert.deepEqual(
+          (await ringOf(node)).stages.map((stage) => [stage.node_name, stage.layer_begin, stage.layer_end]),
+          [
+            ["a", 0, 1],
+            ["b", 1, count],
+          ],
+        );
+      } finally {
+        await other.stop();
+      }
+    } finally {
+      await node.stop();
+    }
+  });
+
   test("an unreachable peer is listed with the reason, and the node waits", async () => {
     const node = await NodeProcess.start({ name: "alone", args: [model, "--min-nodes", "2", "--peer", "127.0.0.1:9"] });
     try {

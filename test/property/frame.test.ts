@@ -96,6 +96,20 @@ function decodesOrRefuses(bytes: Uint8Array): void {
 }
 
 describe("frame codec", () => {
+  test("is read alike wherever it lies in its memory, a pool of Node's too", () => {
+    fc.assert(
+      fc.property(sample, fc.integer({ min: 0, max: 7 }), (given, offset) => {
+        const { frame } = encode(given);
+        const pool = Buffer.allocUnsafe(frame.byteLength + 8).fill(0xee);
+        pool.set(frame, offset);
+        const decoded = decodeFrame(pool.subarray(offset, offset + frame.byteLength), LIMITS);
+        assert.ok(decoded.kind === "batch");
+        assert.deepEqual([...decoded.kvOperations], [...given.fields.kvOperations]);
+        assert.deepEqual([...decoded.rows], [...given.fields.rows]);
+      }),
+    );
+  });
+
   test("what is encoded is what is decoded, in place", () => {
     fc.assert(
       fc.property(sample, (given) => {

@@ -80,6 +80,21 @@ export class NodeProcess {
     throw new Error(`node ${this.name} did not become ready; its log:\n${this.log}`);
   }
 
+  /** As a laptop that falls asleep, and wakes up. */
+  pause(): void {
+    this.#child.kill("SIGSTOP");
+  }
+
+  resume(): void {
+    this.#child.kill("SIGCONT");
+  }
+
+  /** The exit code, when the process has ended by itself. */
+  async ended(): Promise<number | null> {
+    if (this.running) await once(this.#child, "exit");
+    return this.#child.exitCode;
+  }
+
   /** Ctrl-C. Returns the exit code. */
   async stop(): Promise<number | null> {
     return this.#end("SIGINT");
