@@ -35,6 +35,9 @@ export interface HubRequest {
   readonly ifRange: string | undefined;
 }
 
+/** Time for a client, on a busy machine too, to have read what was sent before the connection breaks. */
+const READ_MS = 150;
+
 /** A real HTTP server that behaves like a model hub, and misbehaves as told. */
 export class Hub {
   readonly files = new Map<string, HubFile>();
@@ -111,12 +114,12 @@ export class Hub {
   #body(file: HubFile, body: Buffer, response: ServerResponse): void {
     const breakAfter = file.breaks?.shift() ?? null;
     if (breakAfter !== null) {
-      response.write(body.subarray(0, breakAfter), () => setTimeout(() => response.socket?.destroy(), 20));
+      response.write(body.subarray(0, breakAfter), () => setTimeout(() => response.socket?.destroy(), READ_MS));
       return;
     }
     if (file.stallsAfter !== undefined) return void response.write(body.subarray(0, file.stallsAfter));
     if (file.claimedLength !== undefined && file.claimedLength !== body.length) {
-      response.write(body, () => setTimeout(() => response.socket?.destroy(), 20));
+      response.write(body, () => setTimeout(() => response.socket?.destroy(), READ_MS));
       return;
     }
     response.end(body);
