@@ -6,8 +6,9 @@
  */
 export class GroupSizer {
   readonly #stageCount: number;
-  /** Rows → seconds on the threads of all stages together, smoothed. */
-  readonly #compute = new Map<number, number>();
+  /** Rows → what micro-batches of so many rows cost lately. */
+  readonly #curve = new Map<number, Cost>();
+  #records = 0;
   /** Seconds of a way round that no stage computes: hops. */
   #overhead = 0;
 
@@ -17,8 +18,10 @@ export class GroupSizer {
 
   /** What a micro-batch of `rows` next tokens took. */
   record(rows: number, compute: number, overhead: number): void {
-    const before = this.#compute.get(rows);
-    this.#compute.set(rows, before === undefined ? compute : smooth(before, compute));
+    this.#records += 1;
+    const known = this.#curve.get(rows);
+    const seconds = [...(known?.seconds ?? []), compute].slice(-MOST_SAMPLES);
+    this.#curve.set(rows, { seconds, recordedAt: this.#records });
     this.#overhead = this.#overhead === 0 ? overhead : smooth(this.#overhead, overhead);
   }
 
@@ -38,11 +41,27 @@ export class GroupSizer {
     return Math.max(compute + this.#overhead, (groups * compute) / this.#stageCount);
   }
 
-  /** A size that was not tried yet is believed to cost nothing, so that it is tried once and known from then on. */
+  /**
+   * Seconds on the threads of all stages together: the least of the last few, for whatever else happens on a machine only
+   * adds to it. A size that was not tried often enough, or long ago, is believed to cost nothing, so that it is tried.
+   */
   #expected(rows: number): number {
-    return this.#compute.get(rows) ?? 0;
+    const known = this.#curve.get(rows);
+    if (known === undefined || known.seconds.length < LEAST_SAMPLES) return 0;
+    return this.#records - known.recordedAt > FORGET_AFTER ? 0 : Math.min(...known.seconds);
   }
 }
+
+interface Cost {
+  readonly seconds: readonly number[];
+  /** Which record the last one was. */
+  readonly recordedAt: number;
+}
+
+const LEAST_SAMPLES = 3;
+const MOST_SAMPLES = 8;
+/** Micro-batches after which a size is tried again. */
+const FORGET_AFTER = 2000;
 
 const ABOUT_EQUAL = 1.03;
 

@@ -233,18 +233,18 @@ export class Scheduler {
   }
 
   /**
-   * The slot that waited longest for its token to be computed, and its neighbours, as many as go round together; none
-   * while as many groups as there shall be are under way: the next one to land is joined instead. In order of their
-   * sequences, because llama.cpp computes in one pass only rows whose sequences follow each other without a gap.
+   * The group of the slot that waited longest for its token to be computed, as far as it is ready; none while as many
+   * groups as there shall be are under way: the next one to land is joined instead. Groups are runs of neighbours, in the
+   * order of their sequences, because llama.cpp computes in one pass only rows whose sequences follow without a gap.
    */
   #nextGroup(): Slot[] {
-    const running = this.#slots.filter((slot) => slot.decoding).length;
-    const size = this.#groups.choose(running);
-    if (this.#groupsUnderWay >= Math.ceil(running / size)) return [];
-    const ready = this.#slots.filter((slot) => slot.nextToken !== null && slot.outcome === null);
-    const oldest = greatest(ready, (slot) => -slot.readySince);
-    const first = oldest === null ? 0 : Math.min(ready.indexOf(oldest), Math.max(0, ready.length - size));
-    return ready.slice(first, first + size);
+    const running = this.#slots.filter((slot) => slot.decoding);
+    const size = this.#groups.choose(running.length);
+    if (this.#groupsUnderWay >= Math.ceil(running.length / size)) return [];
+    const oldest = greatest(running.filter(isReady), (slot) => -slot.readySince);
+    if (oldest === null) return [];
+    const first = Math.floor(running.indexOf(oldest) / size) * size;
+    return running.slice(first, first + size).filter(isReady);
   }
 
   /** Gives waiting jobs the idle slots that hold most of their prompt already. */
@@ -322,6 +322,10 @@ export class Scheduler {
     slots.add(slot);
     return rows.length;
   }
+}
+
+function isReady(slot: Slot): boolean {
+  return slot.nextToken !== null;
 }
 
 function sampleOf(job: GenerationJob): Omit<SampleRequest, "row"> {

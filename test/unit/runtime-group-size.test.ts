@@ -7,7 +7,7 @@ import { PrefillPolicy } from "../../src/runtime/prefill-policy.js";
 /** Lets a sizer choose and learn until it stays with its choice. */
 function settle(stages: number, requests: number, compute: (rows: number) => number, overhead: number): number {
   const sizer = new GroupSizer(stages);
-  for (let round = 0; round < 40; round += 1) {
+  for (let round = 0; round < 60; round += 1) {
     const rows = sizer.choose(requests);
     sizer.record(rows, compute(rows), overhead);
   }
@@ -43,6 +43,17 @@ describe("GroupSizer", () => {
       settle(2, 8, (rows) => [0, 24, 48, 48, 48, 90, 92, 94, 96][rows] ?? 100, 1),
       4,
     );
+  });
+
+  test("is not misled by one bad measurement", () => {
+    const sizer = new GroupSizer(2);
+    let slow = true;
+    for (let round = 0; round < 60; round += 1) {
+      const rows = sizer.choose(8);
+      sizer.record(rows, rows * 0.05 * (slow && rows === 4 ? 10 : 1), 0.001);
+      if (rows === 4) slow = false;
+    }
+    assert.equal(sizer.choose(8), 4);
   });
 
   test("makes more groups than stages where links are slow", () => {
