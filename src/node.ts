@@ -78,7 +78,10 @@ export interface ExoNode {
 const HEARTBEAT_MS = 500;
 const MISSES_UNTIL_GONE = 3;
 const RETRY_MS = 2_000;
-/** A micro-batch of a large prompt on a slow node may take minutes; a dead node is found by heartbeats long before. */
+/**
+ * A micro-batch of a large prompt on a slow node may take minutes. A node that is gone closes its edges, and one that
+ * stands still is found by their keepalive, long before.
+ */
 const ROUND_TRIP_DEADLINE_MS = 300_000;
 
 /** Starts a node. A failed start stops what had started and rejects with an `ExoError`. */

@@ -22,7 +22,7 @@ async function machineId(file: string): Promise<string> {
     await mkdir(dirname(file), { recursive: true });
     const kept = await readFile(file, "utf8").catch(() => null);
     if (kept !== null && MACHINE_ID.test(kept.trim())) return kept.trim();
-    const fresh = `${file}.${process.pid}`;
+    const fresh = `${file}.${randomUUID()}`;
     await writeFile(fresh, `${randomUUID()}\n`, { mode: 0o600 });
     if (kept === null) await keepFirst(fresh, file);
     else await rename(fresh, file);

@@ -39,10 +39,6 @@ export class Engine {
     this.#scheduler = new Scheduler(options);
   }
 
-  get contextSize(): number {
-    return this.#options.contextSize;
-  }
-
   stats(): SchedulerStats {
     return this.#scheduler.stats();
   }

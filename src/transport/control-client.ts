@@ -60,6 +60,7 @@ export class ControlClient implements NodeService {
   readonly #caller: Caller;
   readonly #metadata: Metadata;
   readonly #deadlines: ControlDeadlines;
+  readonly #underWay = new Set<ClientUnaryCall>();
   /** As sentences name it. */
   readonly #peer: string;
 
@@ -129,8 +130,9 @@ export class ControlClient implements NodeService {
     return parse(CALL_METHODS.apply_template.output, text, "A prompt", "peer_incompatible");
   }
 
-  /** Ends what is under way with `cancelled`. */
+  /** Ends single calls under way with `cancelled`, and takes no more; streams end by their own signal. */
   close(): void {
+    for (const call of this.#underWay) call.cancel();
     this.#stub.close();
   }
 
@@ -144,10 +146,12 @@ export class ControlClient implements NodeService {
 
   #unary<Response>(deadlineMs: number, start: StartUnary<Response>): Promise<Response> {
     return new Promise((resolve, reject) => {
-      start({ deadline: Date.now() + deadlineMs }, (error, response) => {
+      const call = start({ deadline: Date.now() + deadlineMs }, (error, response) => {
+        this.#underWay.delete(call);
         if (error !== null) reject(this.#failure(error));
         else if (response !== undefined) resolve(response);
       });
+      this.#underWay.add(call);
     });
   }
 

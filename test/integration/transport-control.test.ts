@@ -200,6 +200,14 @@ describe("single calls", () => {
     await assert.rejects(client.health(), failsWith("deadline_exceeded", "in time"));
   });
 
+  test("end when their caller hangs up", async (t) => {
+    const node = await startNode(t, { service: { health: () => new Promise(() => {}) } });
+    const client = clientOf(t, node);
+    const asked = assert.rejects(client.health(), failsWith("cancelled"));
+    setTimeout(() => client.close(), 50);
+    await asked;
+  });
+
   test("are refused when what they carry cannot be meant", async (t) => {
     const node = await startNode(t);
     const client = clientOf(t, node);

@@ -322,6 +322,15 @@ describe("Scheduler", () => {
     assert.equal(pipeline.first().rows[0]?.token, 3);
   });
 
+  test("with no queue an idle slot is still given away", async () => {
+    const { pipeline, scheduler } = set({ slots: 1, queue: 0 });
+    scheduler.submit(new RecordedJob([1]));
+    assert.throws(() => scheduler.submit(new RecordedJob([3])), { code: "overloaded" });
+    await pipeline.first().finish([END_OF_GENERATION]);
+    scheduler.submit(new RecordedJob([3]));
+    assert.equal(pipeline.first().rows[0]?.token, 3);
+  });
+
   test("a cancelled request ends within the micro-batch that is under way, and others go on", async () => {
     const { pipeline, scheduler } = set();
     const [leaving, staying] = [new RecordedJob([1, 3]), new RecordedJob([4])];
