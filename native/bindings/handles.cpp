@@ -33,15 +33,18 @@ void finalize_stage(Napi::Env env, StageHolder * holder) {
 }  // namespace
 
 Napi::Value new_stage_handle(Napi::Env env, std::shared_ptr<Stage> stage, uint64_t number) {
-    const auto handle =
-        Napi::External<StageHolder>::New(env, new StageHolder{ std::move(stage), number }, finalize_stage);
+    auto       holder = std::make_unique<StageHolder>(StageHolder{ std::move(stage), number });
+    const auto handle = Napi::External<StageHolder>::New(env, holder.get(), finalize_stage);
+    holder.release();
     handle.TypeTag(&stage_tag);
     return handle;
 }
 
 Napi::Value new_sampler_handle(Napi::Env env, std::shared_ptr<Sampler> sampler) {
-    const auto handle = Napi::External<SamplerHolder>::New(env, new SamplerHolder{ std::move(sampler) },
-                                                           [](Napi::Env, SamplerHolder * holder) { delete holder; });
+    auto       holder = std::make_unique<SamplerHolder>(SamplerHolder{ std::move(sampler) });
+    const auto handle = Napi::External<SamplerHolder>::New(
+        env, holder.get(), [](Napi::Env, SamplerHolder * dropped) { delete dropped; });
+    holder.release();
     handle.TypeTag(&sampler_tag);
     return handle;
 }

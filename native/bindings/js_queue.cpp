@@ -36,8 +36,8 @@ void JsQueue::run_tasks(Napi::Env env, Napi::Function, JsQueue * queue, void *) 
         tasks.swap(queue->tasks_);
     }
     for (const auto & task : tasks) {
-        const Napi::HandleScope scope(env);
         try {
+            const Napi::HandleScope scope(env);
             task(env);
         } catch (const Napi::Error & error) {
             // thrown by a callback of the caller: nobody awaits it, so it is an uncaught exception like any other

@@ -158,6 +158,8 @@ export class Stage {
     hooks.signal?.addEventListener("abort", abort, { once: true });
     try {
       const info = await nativePromise(() => bindings.stage_load(handle, params, hooks.onProgress ?? (() => {})));
+      // the last step may be done by the time that the abort comes
+      if (hooks.signal?.aborted) throw new ExoError("cancelled", "Loading was cancelled.");
       return new Stage(handle, options, toStageInfo(info));
     } catch (thrown) {
       await bindings.stage_close(handle);
