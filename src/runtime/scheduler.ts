@@ -30,7 +30,7 @@ export interface SchedulerStats {
   readonly microBatchesUnderWay: number;
 }
 
-/** Frames that an edge lets be under way (`HOP_WINDOW`), less one for a prompt chunk. */
+/** Half of the frames that an edge lets be under way (`HOP_WINDOW`), less one. */
 const MOST_UNDER_WAY = 15;
 
 /** Least part of a prompt that must be cached in a slot for it to be preferred. */

@@ -9,8 +9,11 @@ export interface ComputeSettings {
   readonly devices: readonly string[];
 }
 
-/** Frames that may be under way on one edge; more than a head ever sends (`depth` of its pipeline). */
-export const HOP_WINDOW = 16;
+/**
+ * Frames that may be under way on one edge. The receiver tells of each half of them together, so half is more than a
+ * head ever has under way.
+ */
+export const HOP_WINDOW = 32;
 
 export function stageOptions(
   ring: RingSettings,

@@ -1,9 +1,6 @@
-const SAMPLES = 256;
-
-/** Which frames are under way since when, and how long the last ones took to be taken. Times in milliseconds. */
+/** Which frames are under way since when. Times in milliseconds. */
 export class FlightLog {
   readonly #sentAt: number[] = [];
-  readonly #durations = new Float64Array(SAMPLES);
   #sent = 0;
   #taken = 0;
   #bytes = 0;
@@ -16,6 +13,7 @@ export class FlightLog {
     return this.#bytes;
   }
 
+  /** Sent, and not known to be taken. */
   get inFlight(): number {
     return this.#sent - this.#taken;
   }
@@ -31,17 +29,10 @@ export class FlightLog {
   }
 
   /** The receiver has taken `total` frames since the stream began. False when that cannot be. */
-  taken(total: number, now: number): boolean {
+  taken(total: number): boolean {
     if (total < this.#taken || total > this.#sent) return false;
-    for (; this.#taken < total; this.#taken += 1) {
-      this.#durations[this.#taken % SAMPLES] = now - (this.#sentAt.shift() ?? now);
-    }
+    this.#sentAt.splice(0, total - this.#taken);
+    this.#taken = total;
     return true;
-  }
-
-  /** Median of the last 256, or `null` before the first. */
-  medianDuration(): number | null {
-    const count = Math.min(this.#taken, SAMPLES);
-    return this.#durations.slice(0, count).sort()[Math.floor(count / 2)] ?? null;
   }
 }

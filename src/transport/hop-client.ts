@@ -44,10 +44,8 @@ export interface HopClientOptions {
 export interface HopStats {
   readonly framesSent: number;
   readonly bytesSent: number;
-  /** Sent and not yet taken. */
+  /** Sent, and not known to be taken. */
   readonly framesInFlight: number;
-  /** From sending to the receiver's word that it took the frame: median of the last 256, `null` before the first. */
-  readonly ackMillisecondsP50: number | null;
 }
 
 /** One open stream of frames to the next stage of a ring, on a connection of its own. */

@@ -6,7 +6,16 @@ import { readEnvelope } from "./hop-envelope.js";
 import type { HopRegistration } from "./hop-server.js";
 import { toGrpcStatus } from "./status-table.js";
 
-/** One accepted stream: hands its frames to the receiver in order and tells the sender how many were taken. */
+/**
+ * The sender learns what was taken at the latest after this time. A message for each frame would cost both ends as much
+ * as the frame of a decode step itself.
+ */
+const ACKNOWLEDGE_AFTER_MS = 100;
+
+/**
+ * One accepted stream: hands its frames to the receiver in order and tells the sender how many were taken: at once when
+ * that is half of the window, so that the sender never waits for word, else a little later.
+ */
 export class InboundHop {
   readonly #call: ServerDuplexStream<Buffer, HopReply>;
   readonly #registration: HopRegistration;
@@ -16,6 +25,7 @@ export class InboundHop {
   #taken = 0;
   readonly #settled = new Set<number>();
   #acknowledged = 0;
+  #acknowledgeLater: NodeJS.Timeout | null = null;
   #halfClosed = false;
   #ended = false;
 
@@ -84,8 +94,17 @@ export class InboundHop {
     }
     this.#settled.add(index);
     while (this.#settled.delete(this.#taken)) this.#taken += 1;
-    this.#acknowledge();
+    if (2 * (this.#taken - this.#acknowledged) >= this.#registration.window) this.#acknowledge();
+    else this.#acknowledgeSoon();
     this.#endWhenDone();
+  }
+
+  #acknowledgeSoon(): void {
+    if (this.#ended || this.#acknowledgeLater !== null) return;
+    this.#acknowledgeLater = setTimeout(() => {
+      this.#acknowledgeLater = null;
+      this.#acknowledge();
+    }, ACKNOWLEDGE_AFTER_MS);
   }
 
   /** Cumulative, so a sender that reads slowly costs one number and no queue. */
@@ -108,6 +127,7 @@ export class InboundHop {
   #end(error: ExoError | null): void {
     if (this.#ended) return;
     this.#ended = true;
+    if (this.#acknowledgeLater !== null) clearTimeout(this.#acknowledgeLater);
     if (error === null) this.#finish();
     else this.#call.emit("error", toGrpcStatus(error));
     this.#onEnd(error);

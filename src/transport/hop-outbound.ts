@@ -72,7 +72,6 @@ export class OutboundHop implements HopClient {
       framesSent: this.#flight.framesSent,
       bytesSent: this.#flight.bytesSent,
       framesInFlight: this.#flight.inFlight,
-      ackMillisecondsP50: this.#flight.medianDuration(),
     };
   }
 
@@ -107,7 +106,7 @@ export class OutboundHop implements HopClient {
   }
 
   #onReply(reply: HopReply__Output): void {
-    if (!this.#flight.taken(reply.taken, this.#options.clock.monotonic())) {
+    if (!this.#flight.taken(reply.taken)) {
       this.#end(new ExoError("bad_frame", `${peerName(this.#options)} acknowledged frames that were never sent.`));
       return;
     }

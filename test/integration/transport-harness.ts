@@ -224,6 +224,8 @@ export interface Wire {
   readonly address: HostPort;
   /** TCP payload that went to the target so far. */
   bytesForward(): number;
+  /** And that came back. */
+  bytesBackward(): number;
   cut(): void;
 }
 
@@ -231,6 +233,7 @@ export interface Wire {
 export async function wire(context: TestContext, target: HostPort): Promise<Wire> {
   const ends: Socket[] = [];
   let bytesForward = 0;
+  let bytesBackward = 0;
   const address = await tcpServer(context, (socket) => {
     const onward = connectSocket(target.port, target.host);
     onward.on("error", () => {});
@@ -238,11 +241,15 @@ export async function wire(context: TestContext, target: HostPort): Promise<Wire
     socket.on("data", (bytes) => {
       bytesForward += bytes.byteLength;
     });
+    onward.on("data", (bytes) => {
+      bytesBackward += bytes.byteLength;
+    });
     socket.pipe(onward).pipe(socket);
   });
   return {
     address,
     bytesForward: () => bytesForward,
+    bytesBackward: () => bytesBackward,
     cut: () => {
       for (const end of ends) end.resetAndDestroy();
     },

@@ -42,7 +42,6 @@ describe("hop stream", () => {
     const stats = client.stats();
     assert.equal(stats.framesSent, 100);
     assert.equal(stats.framesInFlight, 0);
-    assert.ok(stats.ackMillisecondsP50 !== null && stats.ackMillisecondsP50 > 0);
   });
 
   test("delivers frames aligned, so that they are read in place", async (t) => {
@@ -86,8 +85,8 @@ describe("hop stream", () => {
       const limits = limitsOf(embeddingSize, 1);
       const node = await startNode(t);
       const link = await wire(t, node.address);
-      node.hops.register(receiver(limits.maxFrameBytes).registration);
-      const { client } = await connect(t, link.address, { window: 1 });
+      node.hops.register(receiver(limits.maxFrameBytes, { window: 1 }).registration);
+      const { client } = await connect(t, link.address);
       const before = link.bytesForward();
       for (let step = 0; step < 50; step += 1) await client.send(batch(limits, 1, step));
       await client.close();
@@ -128,6 +127,20 @@ describe("hop stream", () => {
     assert.equal(inbound.frames.length, 6);
     for (const take of held.splice(0)) take();
     await client.close();
+  });
+
+  test("tells of frames together: many take few messages, and a lone one is not forgotten", async (t) => {
+    const node = await startNode(t);
+    const link = await wire(t, node.address);
+    node.hops.register(receiver(LIMITS.maxFrameBytes, { window: 16 }).registration);
+    const { client } = await connect(t, link.address, { window: 16 });
+    const before = link.bytesBackward();
+    for (let step = 0; step < 64; step += 1) await client.send(batch(LIMITS, 1, step));
+    while (client.stats().framesInFlight > 0) await new Promise((resolve) => setImmediate(resolve));
+    // 16 bytes and more for each message
+    assert.ok(link.bytesBackward() - before < 32 * 16, `${link.bytesBackward() - before} bytes`);
+    await client.send(batch(LIMITS, 1, 64));
+    while (client.stats().framesInFlight > 0) await new Promise((resolve) => setImmediate(resolve));
   });
 
   test("takes frames that are settled out of order", async (t) => {
