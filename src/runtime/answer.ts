@@ -4,7 +4,7 @@ import type { FinishReason, InferenceEvent } from "../core/inference.js";
 import type { Clock } from "../core/ports.js";
 import type { Sampler } from "../native/sampler.js";
 import type { Sample, Stage } from "../native/stage.js";
-import { AnswerAssembler, type AnswerParser } from "./answer-assembler.js";
+import { AnswerAssembler, type AnswerParser, type DeltaEvent } from "./answer-assembler.js";
 import type { GenerationJob, JobOutcome } from "./slot.js";
 
 /** What a prompt becomes before it is scheduled. */
@@ -45,6 +45,8 @@ export class Answer implements GenerationJob {
   #firstTokenAt = 0;
   #cachedTokens = 0;
   #completionTokens = 0;
+  /** Not yet given to the reader. */
+  readonly #deltas: DeltaEvent[] = [];
 
   constructor(options: AnswerOptions) {
     const { prompt } = options;
@@ -76,12 +78,17 @@ export class Answer implements GenerationJob {
     if (this.#completionTokens === 0) this.#firstTokenAt = this.#clock.monotonic();
     this.#completionTokens += 1;
     const delta = this.#assembler.push(sample);
-    if (delta !== null) this.#events.push(delta);
+    if (delta !== null) this.#deltas.push(delta);
     return !this.#assembler.stopped;
+  }
+
+  deliver(): void {
+    for (const delta of this.#deltas.splice(0)) this.#events.push(delta);
   }
 
   onEnd(outcome: JobOutcome): void {
     this.sampler.close();
+    this.deliver();
     if (outcome.kind === "failed") {
       this.#events.fail(outcome.error);
       return;

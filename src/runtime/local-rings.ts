@@ -27,8 +27,8 @@ export class LocalRings implements InferenceService {
     return this.#find(model) !== undefined;
   }
 
-  async *generate(request: InferenceRequest, signal: AbortSignal): AsyncGenerator<InferenceEvent, void, void> {
-    yield* this.#engineOf(request.model).generate(request, signal);
+  generate(request: InferenceRequest, signal: AbortSignal): AsyncIterable<InferenceEvent> {
+    return this.#engineOf(request.model).generate(request, signal);
   }
 
   async tokenize(request: TokenizeRequest): Promise<readonly number[]> {

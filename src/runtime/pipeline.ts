@@ -25,8 +25,11 @@ export interface PipelineResult {
 export interface Pipeline {
   /** How many nodes compute one after the other. */
   readonly stageCount: number;
-  /** Rejects with an `ExoError`; one failed micro-batch does not fail the next, unless the pipeline is broken. */
-  run(batch: RingBatch): Promise<PipelineResult>;
+  /**
+   * Rejects with an `ExoError`; one failed micro-batch does not fail the next, unless the pipeline is broken. Calls
+   * `onHandedOver` when this node has done its first part of the work and others go on: the time for what can wait.
+   */
+  run(batch: RingBatch, onHandedOver: () => void): Promise<PipelineResult>;
   /** The reason why nothing more can be computed, or `null`. */
   readonly broken: ExoError | null;
   /** Calls back once if the pipeline breaks, with the reason. */

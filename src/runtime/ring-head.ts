@@ -79,7 +79,7 @@ export class RingHead implements LoadedHead {
 
   /** Sends an empty micro-batch round the ring: opens every edge and shows that it closes. */
   async check(): Promise<void> {
-    await this.#pipeline.run(new RingBatchBuilder(0).build());
+    await this.#pipeline.run(new RingBatchBuilder(0).build(), () => {});
   }
 
   /** Bytes of both of the head's stages; a tied embedding that both map from the file is in memory once. */

@@ -1,3 +1,4 @@
+import { setImmediate as endOfTurn } from "node:timers/promises";
 import { ExoError } from "../core/errors.js";
 import type { Clock, Logger } from "../core/ports.js";
 import type { ActivationType } from "../native/activation.js";
@@ -38,7 +39,11 @@ interface Awaited {
   readonly timer: NodeJS.Timeout;
 }
 
-/** The head's side of a ring: first layers here, a way round the other stages, then the output head here. */
+/**
+ * The head's side of a ring: first layers here, a way round the other stages, then the output head here. Stages get their
+ * work at the end of a turn of the event loop: where stage and event loop share a core, what is left of the turn would
+ * else be done in the middle of the computation, which by then has emptied the caches.
+ */
 export class RingPipeline implements Pipeline {
   readonly stageCount: number;
   readonly #options: RingPipelineOptions;
@@ -63,7 +68,7 @@ export class RingPipeline implements Pipeline {
     else callback(this.#broken);
   }
 
-  async run(batch: RingBatch): Promise<PipelineResult> {
+  async run(batch: RingBatch, onHandedOver: () => void): Promise<PipelineResult> {
     if (this.#broken !== null) throw this.#broken;
     const begun = this.#options.clock.monotonic();
     const microBatch = this.#nextMicroBatch;
@@ -72,7 +77,7 @@ export class RingPipeline implements Pipeline {
     // Only this end of the promise may be awaited, so the other must not count as unhandled.
     back.catch(() => {});
     const outgoing = this.#computeFront(batch, microBatch);
-    this.#queue.add(outgoing).catch((thrown: unknown) => this.#forget(microBatch, ExoError.from(thrown)));
+    this.#queue.add(outgoing).then(onHandedOver, (thrown: unknown) => this.#forget(microBatch, ExoError.from(thrown)));
     const frame = await back;
     const { samples, computeSeconds, queueSeconds } = await this.#computeOutput(batch, frame);
     return {
@@ -140,6 +145,7 @@ export class RingPipeline implements Pipeline {
   async #computeFront(batch: RingBatch, microBatch: number): Promise<OutgoingFrame> {
     const { front, epoch, outputSize, wireType } = this.#options;
     const headRoom = frameHeadRoom(batch.rowCount, batch.kvOperations.length / KV_OPERATION_NUMBERS);
+    await endOfTurn();
     const result = await front.decode({
       rows: batch.rows,
       kvOperations: batch.kvOperations,
@@ -173,6 +179,7 @@ export class RingPipeline implements Pipeline {
       );
     }
     if (frame.rowCount === 0) return { samples: [], computeSeconds: 0, queueSeconds: 0 };
+    await endOfTurn();
     return this.#options.output.decode({
       rows: frame.rows,
       activations: frame.activations,

@@ -20,8 +20,8 @@ export class Router implements InferenceService {
     this.#membership = membership;
   }
 
-  async *generate(request: InferenceRequest, signal: AbortSignal): AsyncGenerator<InferenceEvent, void, void> {
-    yield* this.#serviceOf(request.model).generate(request, signal);
+  generate(request: InferenceRequest, signal: AbortSignal): AsyncIterable<InferenceEvent> {
+    return this.#serviceOf(request.model).generate(request, signal);
   }
 
   async tokenize(request: TokenizeRequest): Promise<readonly number[]> {

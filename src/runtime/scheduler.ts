@@ -63,6 +63,8 @@ export class Scheduler {
   #promptFlights = 0;
   #admitted = 0;
   #closed: ExoError | null = null;
+  /** Jobs whose last token their readers may not know of yet. */
+  readonly #undelivered = new Set<GenerationJob>();
   #idle: (() => void)[] = [];
 
   constructor(options: SchedulerOptions) {
@@ -142,7 +144,7 @@ export class Scheduler {
     if (flight.promptRows > 0) this.#promptsUnderWay += 1;
     for (const slot of flight.slots) slot.underWay += 1;
     this.#options.pipeline
-      .run(flight.batch)
+      .run(flight.batch, () => this.#deliver())
       .then(
         (result) => this.#land(flight, result),
         (thrown: unknown) => this.#crash(flight, ExoError.from(thrown)),
@@ -151,12 +153,15 @@ export class Scheduler {
         this.#underWay -= 1;
         if (flight.decodeRows > 0) this.#groupsUnderWay -= 1;
         if (flight.promptRows > 0) this.#promptsUnderWay -= 1;
+        const underWay = this.#underWay;
         this.#pump();
+        if (this.#underWay === underWay) this.#deliver();
         if (this.#underWay === 0) for (const resolve of this.#idle.splice(0)) resolve();
       });
   }
 
   #land(flight: Flight, result: PipelineResult): void {
+    this.#deliver();
     this.#learn(flight, result);
     for (const slot of flight.slots) slot.underWay -= 1;
     flight.sampled.forEach((slot, index) => {
@@ -188,11 +193,22 @@ export class Scheduler {
     slot.nextToken = sample.token;
     slot.readySince = this.#options.clock.monotonic();
     const goOn = job.onToken(sample);
+    if (slot.generated === 1) job.deliver();
+    else this.#undelivered.add(job);
     if (sample.isEndOfGeneration || !goOn) {
       slot.outcome = { kind: "finished", reason: "stop" };
     } else if (slot.generated >= job.maxTokens || slot.cached.length >= this.#options.contextSize) {
       slot.outcome = { kind: "finished", reason: "length" };
     }
+  }
+
+  /**
+   * Readers learn of their tokens when the next micro-batch has left this node: telling them is work, and until then it
+   * would keep the ring waiting.
+   */
+  #deliver(): void {
+    for (const job of this.#undelivered) job.deliver();
+    this.#undelivered.clear();
   }
 
   #end(slot: Slot, outcome: JobOutcome): void {
@@ -204,6 +220,7 @@ export class Scheduler {
   #releaseIfDone(slot: Slot): void {
     const { job, outcome } = slot;
     if (job === null || outcome === null || slot.underWay > 0) return;
+    this.#undelivered.delete(job);
     slot.job = null;
     slot.outcome = null;
     slot.nextToken = null;

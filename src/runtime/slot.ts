@@ -19,6 +19,8 @@ export interface GenerationJob {
   onStarted(cachedTokens: number): void;
   /** A token was chosen. Return `false` to stop here (a stop string was completed, say). */
   onToken(sample: Sample): boolean;
+  /** A good time to tell the reader what came of the tokens so far; called at the latest with the next token. */
+  deliver(): void;
   /** Called exactly once, last, when no stage works on this job any more. */
   onEnd(outcome: JobOutcome): void;
 }

@@ -21,6 +21,8 @@ interface Running {
   readonly batch: RingBatch;
   readonly rows: readonly Row[];
   readonly removed: readonly { readonly sequence: number; readonly from: number }[];
+  /** The head's part is done. */
+  handOver(): void;
   finish(tokens: readonly number[]): Promise<void>;
   fail(error: ExoError): Promise<void>;
 }
@@ -34,7 +36,7 @@ class HeldPipeline implements Pipeline {
 
   constructor(readonly stageCount: number) {}
 
-  run(batch: RingBatch): Promise<PipelineResult> {
+  run(batch: RingBatch, onHandedOver: () => void): Promise<PipelineResult> {
     const rows = decodeRows(batch.rows);
     const removed = removals(batch);
     for (const { sequence, from } of removed) {
@@ -54,6 +56,7 @@ class HeldPipeline implements Pipeline {
         batch,
         rows,
         removed,
+        handOver: onHandedOver,
         finish: (tokens) => settle(() => resolve({ samples: tokens.map(sampleOf), timings: timings(rows.length) })),
         fail: (error) => settle(() => reject(error)),
       };
@@ -102,6 +105,8 @@ class RecordedJob implements GenerationJob {
   readonly logprobs = 0;
   reusePrefix = true;
   readonly tokens: number[] = [];
+  /** Tokens that the reader knows of. */
+  delivered = 0;
   readonly outcomes: JobOutcome[] = [];
   readonly #abort = new AbortController();
   readonly signal = this.#abort.signal;
@@ -124,6 +129,10 @@ class RecordedJob implements GenerationJob {
   onToken(sample: Sample): boolean {
     this.tokens.push(sample.token);
     return this.tokens.length < this.stopAfter;
+  }
+
+  deliver(): void {
+    this.delivered = this.tokens.length;
   }
 
   onEnd(outcome: JobOutcome): void {
@@ -171,6 +180,22 @@ describe("Scheduler", () => {
     assert.deepEqual(job.tokens, [11, END_OF_GENERATION]);
     assert.deepEqual(job.outcomes, [{ kind: "finished", reason: "stop" }]);
     assert.equal(pipeline.running.length, 0);
+  });
+
+  test("tells of the first token at once, of later ones when the next micro-batch has left this node", async () => {
+    const { pipeline, scheduler } = set({ stages: 2 });
+    const job = new RecordedJob([5, 6, 7]);
+    scheduler.submit(job);
+    await pipeline.first().finish([11]);
+    assert.equal(job.delivered, 1);
+    await pipeline.first().finish([12]);
+    assert.deepEqual([job.tokens.length, job.delivered], [2, 1]);
+    pipeline.first().handOver();
+    assert.equal(job.delivered, 2);
+    await pipeline.first().finish([13]);
+    assert.equal(job.delivered, 2);
+    await pipeline.first().finish([14]);
+    assert.equal(job.delivered, 3, "at the latest when that micro-batch is back");
   });
 
   test("cuts a long prompt into chunks that follow each other without waiting", async () => {
