@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "abort_guard.h"
+#include "batch_thread.h"
 #include "log_router.h"
 #include "text.h"
 
@@ -138,6 +139,7 @@ std::shared_ptr<Sampler> Stage::create_sampler(const SamplerParams & params) {
 }
 
 void Stage::work() {
+    make_this_thread_batch();
     while (auto job = queue_.pop()) job->run();
     release();
 }

@@ -1,4 +1,3 @@
-import { setImmediate as endOfTurn } from "node:timers/promises";
 import { ExoError } from "../core/errors.js";
 import type { Clock, Logger } from "../core/ports.js";
 import type { ActivationType } from "../native/activation.js";
@@ -39,11 +38,7 @@ interface Awaited {
   readonly timer: NodeJS.Timeout;
 }
 
-/**
- * The head's side of a ring: first layers here, a way round the other stages, then the output head here. Stages get their
- * work at the end of a turn of the event loop: where stage and event loop share a core, what is left of the turn would
- * else be done in the middle of the computation, which by then has emptied the caches.
- */
+/** The head's side of a ring: first layers here, a way round the other stages, then the output head here. */
 export class RingPipeline implements Pipeline {
   readonly stageCount: number;
   readonly #options: RingPipelineOptions;
@@ -145,7 +140,6 @@ export class RingPipeline implements Pipeline {
   async #computeFront(batch: RingBatch, microBatch: number): Promise<OutgoingFrame> {
     const { front, epoch, outputSize, wireType } = this.#options;
     const headRoom = frameHeadRoom(batch.rowCount, batch.kvOperations.length / KV_OPERATION_NUMBERS);
-    await endOfTurn();
     const result = await front.decode({
       rows: batch.rows,
       kvOperations: batch.kvOperations,
@@ -179,7 +173,6 @@ export class RingPipeline implements Pipeline {
       );
     }
     if (frame.rowCount === 0) return { samples: [], computeSeconds: 0, queueSeconds: 0 };
-    await endOfTurn();
     return this.#options.output.decode({
       rows: frame.rows,
       activations: frame.activations,

@@ -1,4 +1,3 @@
-import { setImmediate as endOfTurn } from "node:timers/promises";
 import { ExoError } from "../core/errors.js";
 import type { Logger } from "../core/ports.js";
 import type { ActivationType } from "../native/activation.js";
@@ -58,8 +57,6 @@ export class StageRunner {
     const rows = isLast ? outputRows(frame.rows) : frame.rows;
     const kvOperations = isLast ? new Int32Array(0) : frame.kvOperations;
     const headRoom = frameHeadRoom(rows.byteLength / ROW_BYTES, kvOperations.length / KV_OPERATION_NUMBERS);
-    // See `RingPipeline`.
-    await endOfTurn();
     const result = await stage.decode({
       rows: frame.rows,
       kvOperations: frame.kvOperations,
