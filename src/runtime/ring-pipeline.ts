@@ -72,7 +72,11 @@ export class RingPipeline implements Pipeline {
     // Only this end of the promise may be awaited, so the other must not count as unhandled.
     back.catch(() => {});
     const outgoing = this.#computeFront(batch, microBatch);
-    this.#queue.add(outgoing).then(onHandedOver, (thrown: unknown) => this.#forget(microBatch, ExoError.from(thrown)));
+    this.#queue.add(outgoing).then(
+      // The connection writes at the end of this turn of the event loop; what can wait comes after that.
+      () => setImmediate(onHandedOver),
+      (thrown: unknown) => this.#forget(microBatch, ExoError.from(thrown)),
+    );
     const frame = await back;
     const { samples, computeSeconds, queueSeconds } = await this.#computeOutput(batch, frame);
     return {

@@ -33,11 +33,19 @@ export function decodeFrame(bytes: Uint8Array, limits: FrameLimits): Frame {
 
 /** The epoch of a frame, after checking only that the bytes are a frame of this version. */
 export function frameEpoch(bytes: Uint8Array): number {
-  return readHeader(bytes).epoch;
+  requireHeader(bytes);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, FRAME_HEADER_BYTES);
+  requireEqual("magic", view.getUint32(FRAME_HEADER.magic.offset, true), FRAME_MAGIC);
+  requireEqual("version", view.getUint8(FRAME_HEADER.version.offset), FRAME_VERSION);
+  return view.getUint32(FRAME_HEADER.epoch.offset, true);
+}
+
+function requireHeader(bytes: Uint8Array): void {
+  if (bytes.byteLength < FRAME_HEADER_BYTES) refuse("length", bytes.byteLength, `${FRAME_HEADER_BYTES} bytes or more`);
 }
 
 function readHeader(bytes: Uint8Array): Header {
-  if (bytes.byteLength < FRAME_HEADER_BYTES) refuse("length", bytes.byteLength, `${FRAME_HEADER_BYTES} bytes or more`);
+  requireHeader(bytes);
   const view = new DataView(bytes.buffer, bytes.byteOffset, FRAME_HEADER_BYTES);
   const u8 = (field: HeaderField) => view.getUint8(FRAME_HEADER[field].offset);
   const u16 = (field: HeaderField) => view.getUint16(FRAME_HEADER[field].offset, true);
