@@ -1,6 +1,7 @@
 import { ExoError } from "../core/errors.js";
 import type { Clock, Logger } from "../core/ports.js";
 import type { Sample, SampleRequest } from "../native/stage.js";
+import { Admission, greatest } from "./admission.js";
 import { GroupSizer } from "./group-size.js";
 import { type RingBatch, RingBatchBuilder } from "./micro-batch.js";
 import type { Pipeline, PipelineResult } from "./pipeline.js";
@@ -33,9 +34,6 @@ export interface SchedulerStats {
 /** Half of the frames that an edge lets be under way (`HOP_WINDOW`), less one. */
 const MOST_UNDER_WAY = 15;
 
-/** Least part of a prompt that must be cached in a slot for it to be preferred. */
-const WORTHWHILE_PREFIX = 0.25;
-
 /** The slots whose rows a micro-batch holds, and for each of its samples the slot that asked for it. */
 interface Flight {
   readonly batch: RingBatch;
@@ -54,14 +52,13 @@ interface Flight {
 export class Scheduler {
   readonly #options: SchedulerOptions;
   readonly #slots: readonly Slot[];
-  readonly #waiting: GenerationJob[] = [];
+  readonly #admission: Admission;
   readonly #groups: GroupSizer;
   readonly #prefill: PrefillPolicy;
   #underWay = 0;
   #groupsUnderWay = 0;
   #promptsUnderWay = 0;
   #promptFlights = 0;
-  #admitted = 0;
   #closed: ExoError | null = null;
   /** Jobs whose last token their readers may not know of yet. */
   readonly #undelivered = new Set<GenerationJob>();
@@ -70,6 +67,7 @@ export class Scheduler {
   constructor(options: SchedulerOptions) {
     this.#options = options;
     this.#slots = Array.from({ length: options.slotCount }, (_, sequence) => new Slot(sequence));
+    this.#admission = new Admission({ ...options, slots: this.#slots });
     this.#groups = new GroupSizer(options.pipeline.stageCount);
     this.#prefill = new PrefillPolicy(options.pipeline.stageCount, options.microBatchSize);
     options.pipeline.onBroken((error) => this.#shutDown(error));
@@ -79,19 +77,13 @@ export class Scheduler {
   submit(job: GenerationJob): void {
     const refusal = this.#closed ?? this.#options.pipeline.broken;
     if (refusal !== null) throw refusal;
-    const idle = this.#slots.filter((slot) => slot.idle).length;
-    if (this.#waiting.length - idle >= this.#options.queueLimit) {
-      throw new ExoError(
-        "overloaded",
-        `All ${this.#slots.length} slots are busy and ${this.#waiting.length} requests wait already; try again later.`,
-      );
-    }
+    this.#admission.checkRoom();
     if (job.signal.aborted) {
       job.onEnd({ kind: "cancelled" });
       return;
     }
     job.signal.addEventListener("abort", () => this.#cancel(job), { once: true });
-    this.#waiting.push(job);
+    this.#admission.add(job);
     this.#pump();
   }
 
@@ -99,7 +91,7 @@ export class Scheduler {
     return {
       slots: this.#slots.length,
       busySlots: this.#slots.filter((slot) => !slot.idle).length,
-      waiting: this.#waiting.length,
+      waiting: this.#admission.waiting,
       microBatchesUnderWay: this.#underWay,
     };
   }
@@ -113,14 +105,12 @@ export class Scheduler {
   #shutDown(error: ExoError): void {
     this.#closed ??= error;
     const outcome: JobOutcome = { kind: "failed", error };
-    for (const job of this.#waiting.splice(0)) job.onEnd(outcome);
+    for (const job of this.#admission.clear()) job.onEnd(outcome);
     for (const slot of this.#slots) this.#end(slot, outcome);
   }
 
   #cancel(job: GenerationJob): void {
-    const at = this.#waiting.indexOf(job);
-    if (at >= 0) {
-      this.#waiting.splice(at, 1);
+    if (this.#admission.withdraw(job)) {
       job.onEnd({ kind: "cancelled" });
       return;
     }
@@ -241,7 +231,7 @@ export class Scheduler {
     for (const slot of this.#nextGroup()) this.#addDecodeRow(builder, slot, slots, sampled);
     const decodeRows = this.#options.microBatchSize - builder.rowsLeft;
     if (this.#promptsUnderWay <= this.#options.pipeline.stageCount) {
-      this.#admit(builder, slots);
+      for (const slot of this.#admission.admit(builder)) slots.add(slot);
       this.#addPrompts(builder, slots, sampled);
     }
     if (builder.isEmpty) return null;
@@ -262,36 +252,6 @@ export class Scheduler {
     if (oldest === null) return [];
     const first = Math.floor(running.indexOf(oldest) / size) * size;
     return running.slice(first, first + size).filter(isReady);
-  }
-
-  /** Gives waiting jobs the idle slots that hold most of their prompt already. */
-  #admit(builder: RingBatchBuilder, slots: Set<Slot>): void {
-    for (;;) {
-      const job = this.#waiting[0];
-      const slot = job === undefined ? null : this.#bestIdleSlot(job);
-      if (job === undefined || slot === null) return;
-      this.#waiting.shift();
-      const reused = this.#reusable(slot, job);
-      builder.addKvOperation({ op: "remove", sequence: slot.sequence, from: reused, to: null });
-      slot.cached.length = reused;
-      slot.job = job;
-      slot.order = this.#admitted++;
-      slots.add(slot);
-      job.onStarted(reused);
-    }
-  }
-
-  /** The idle slot that saves most, unless that is little: then the one longest unused, so that long prefixes survive. */
-  #bestIdleSlot(job: GenerationJob): Slot | null {
-    const idle = this.#slots.filter((slot) => slot.idle);
-    const saving = greatest(idle, (slot) => this.#reusable(slot, job));
-    const saved = saving === null ? 0 : this.#reusable(saving, job);
-    if (saved > 0 && saved >= job.promptTokens.length * WORTHWHILE_PREFIX) return saving;
-    return greatest(idle, (slot) => -slot.lastUsed);
-  }
-
-  #reusable(slot: Slot, job: GenerationJob): number {
-    return this.#options.canTrim && job.reusePrefix ? slot.reusablePrefix(job.promptTokens) : 0;
   }
 
   #addDecodeRow(builder: RingBatchBuilder, slot: Slot, slots: Set<Slot>, sampled: Slot[]): void {
@@ -347,10 +307,4 @@ function isReady(slot: Slot): boolean {
 
 function sampleOf(job: GenerationJob): Omit<SampleRequest, "row"> {
   return { sampler: job.sampler, logprobs: job.logprobs };
-}
-
-/** The first of those for which `measure` is largest. */
-function greatest<Item>(items: readonly Item[], measure: (item: Item) => number): Item | null {
-  const sizes = items.map(measure);
-  return items[sizes.indexOf(Math.max(...sizes))] ?? null;
 }
