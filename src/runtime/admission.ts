@@ -1,26 +1,50 @@
 import { ExoError } from "../core/errors.js";
 import type { RingBatchBuilder } from "./micro-batch.js";
+import type { PrefixIndex } from "./prefix-index.js";
 import type { GenerationJob, Slot } from "./slot.js";
+import { chooseSlot, type SlotChoice } from "./slot-choice.js";
 
 export interface AdmissionOptions {
   readonly slots: readonly Slot[];
+  /** Of the slots' tokens. */
+  readonly prefixes: PrefixIndex;
   /** Jobs that may wait for a slot. */
   readonly queueLimit: number;
-  /** Part of a sequence can be forgotten (not so for recurrent state): needed to reuse a prefix. */
+  /** Tokens of KV cache per sequence. */
+  readonly contextSize: number;
+  /** Part of a sequence can be forgotten (not so for recurrent state). */
   readonly canTrim: boolean;
 }
 
-/** Least part of a prompt that must be cached in a slot for it to be preferred. */
-const WORTHWHILE_PREFIX = 0.25;
+interface Waiting {
+  readonly job: GenerationJob;
+  leader: Leader | null;
+}
 
-/** The queue of jobs before the slots, and which slot each of them gets. */
+/** A prompt under way that begins as a waiting one does: once so many of its tokens are computed, they can be copied. */
+interface Leader {
+  readonly slot: Slot;
+  readonly job: GenerationJob;
+  readonly tokens: number;
+}
+
+/**
+ * A copy moves the whole cache of a sequence, used or not, which takes about as long as computing this part of its tokens
+ * (measured with small models on CPUs; large ones and GPUs come off better).
+ */
+const COPY_COST = 1 / 256;
+const LEAST_COPY_COST = 16;
+
+/** The queue of jobs before the slots, and which slot each of them gets, with which tokens of others. */
 export class Admission {
   readonly #options: AdmissionOptions;
-  readonly #waiting: GenerationJob[] = [];
+  readonly #copyCost: number;
+  readonly #waiting: Waiting[] = [];
   #admitted = 0;
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
+    this.#copyCost = Math.max(LEAST_COPY_COST, Math.ceil(options.contextSize * COPY_COST));
   }
 
   get waiting(): number {
@@ -39,55 +63,117 @@ export class Admission {
   }
 
   add(job: GenerationJob): void {
-    this.#waiting.push(job);
+    this.#waiting.push({ job, leader: null });
   }
 
   /** Takes a job out of the queue; `false` when it is not there. */
   withdraw(job: GenerationJob): boolean {
-    const at = this.#waiting.indexOf(job);
+    const at = this.#waiting.findIndex((waiting) => waiting.job === job);
     if (at >= 0) this.#waiting.splice(at, 1);
     return at >= 0;
   }
 
   /** Takes every job out of the queue. */
   clear(): readonly GenerationJob[] {
-    return this.#waiting.splice(0);
+    return this.#waiting.splice(0).map(({ job }) => job);
   }
 
-  /** Gives waiting jobs the idle slots that hold most of their prompt already; returns those slots. */
+  /**
+   * Gives waiting jobs idle slots, in order of arrival, and adds the KV operations that make the slots ready for them;
+   * returns those slots. Must come before rows are added: every stage applies a micro-batch's KV operations first.
+   */
   admit(builder: RingBatchBuilder): readonly Slot[] {
     const taken: Slot[] = [];
-    for (;;) {
-      const job = this.#waiting[0];
-      const slot = job === undefined ? null : this.#bestIdleSlot(job);
-      if (job === undefined || slot === null) return taken;
-      this.#waiting.shift();
-      const reused = this.#reusable(slot, job);
-      builder.addKvOperation({ op: "remove", sequence: slot.sequence, from: reused, to: null });
-      slot.cached.length = reused;
-      slot.job = job;
-      slot.order = this.#admitted++;
+    for (const waiting of [...this.#waiting]) {
+      if (!this.#options.slots.some((slot) => slot.idle)) break;
+      if (this.#waitsForLeader(waiting)) continue;
+      const slot = this.#give(waiting.job, builder);
+      if (slot === null) break;
+      this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
       taken.push(slot);
-      job.onStarted(reused);
     }
+    return taken;
   }
 
-  /** The idle slot that saves most, unless that is little: then the one longest unused, so that long prefixes survive. */
-  #bestIdleSlot(job: GenerationJob): Slot | null {
-    const idle = this.#options.slots.filter((slot) => slot.idle);
-    const saving = greatest(idle, (slot) => this.#reusable(slot, job));
-    const saved = saving === null ? 0 : this.#reusable(saving, job);
-    if (saved > 0 && saved >= job.promptTokens.length * WORTHWHILE_PREFIX) return saving;
-    return greatest(idle, (slot) => -slot.lastUsed);
+  /** Notes that a slot's tokens were of use to somebody until now. */
+  touch(slot: Slot): void {
+    slot.lastUsed = this.#admitted;
   }
 
-  #reusable(slot: Slot, job: GenerationJob): number {
-    return this.#options.canTrim && job.reusePrefix ? slot.reusablePrefix(job.promptTokens) : 0;
+  /**
+   * Several requests with one long beginning often come together. The first of them computes it; the others do better to
+   * wait for that, once, than to compute it beside it.
+   */
+  #waitsForLeader(waiting: Waiting): boolean {
+    waiting.leader ??= this.#findLeader(waiting.job);
+    const { leader } = waiting;
+    if (leader === null) return false;
+    const { slot, job, tokens } = leader;
+    return slot.job === job && slot.outcome === null && slot.cached.length < tokens;
+  }
+
+  #findLeader(job: GenerationJob): Leader | null {
+    const { slots, prefixes, canTrim } = this.#options;
+    if (!canTrim || !job.reusePrefix) return null;
+    let leader: Leader | null = null;
+    let most = this.#copyCost + Math.max(0, ...prefixes.commonPrefixes(job.promptTokens.slice(0, -1)).values());
+    for (const slot of slots) {
+      if (slot.job === null || slot.promptLeft === 0) continue;
+      const tokens = commonLength(slot.job.promptTokens, job.promptTokens);
+      if (tokens <= most) continue;
+      leader = { slot, job: slot.job, tokens };
+      most = tokens;
+    }
+    return leader;
+  }
+
+  #give(job: GenerationJob, builder: RingBatchBuilder): Slot | null {
+    const choice = chooseSlot(this.#views(job), { canTrim: this.#options.canTrim, copyCost: this.#copyCost });
+    const slot = this.#options.slots.find(({ sequence }) => sequence === choice?.sequence);
+    if (choice === null || slot === undefined) return null;
+    const reused = this.#prepare(slot, choice, job, builder);
+    slot.job = job;
+    slot.order = this.#admitted++;
+    job.onStarted(reused);
+    return slot;
+  }
+
+  #views(job: GenerationJob) {
+    const { slots, prefixes } = this.#options;
+    // The last token of a prompt is always computed: the first of the answer is chosen from what that gives.
+    const common = job.reusePrefix ? prefixes.commonPrefixes(job.promptTokens.slice(0, -1)) : new Map();
+    return slots.map((slot) => ({
+      sequence: slot.sequence,
+      idle: slot.idle,
+      cached: slot.cached.length,
+      common: common.get(slot.cached) ?? 0,
+      age: Math.max(1, this.#admitted - slot.lastUsed),
+    }));
+  }
+
+  /** Leaves in the slot's sequence what of the prompt is cached; returns how much that is. */
+  #prepare(slot: Slot, choice: SlotChoice, job: GenerationJob, builder: RingBatchBuilder): number {
+    const { sequence } = slot;
+    const source = this.#options.slots.find((other) => other.sequence === choice.copyFrom) ?? slot;
+    // Equal hashes are no proof.
+    const equal = source.cached.commonPrefix(job.promptTokens) >= choice.reused;
+    const reused = equal ? choice.reused : 0;
+    if (source !== slot && reused > 0) {
+      const to = this.#options.canTrim ? reused : null;
+      builder.addKvOperation({ op: "copy", sequence: source.sequence, destination: sequence, from: 0, to });
+      slot.cached.become(source.cached, reused);
+      this.touch(source);
+    } else if (reused < slot.cached.length || reused === 0) {
+      builder.addKvOperation({ op: "remove", sequence, from: reused, to: null });
+      slot.cached.truncate(reused);
+    }
+    return reused;
   }
 }
 
-/** The first of those for which `measure` is largest. */
-export function greatest<Item>(items: readonly Item[], measure: (item: Item) => number): Item | null {
-  const sizes = items.map(measure);
-  return items[sizes.indexOf(Math.max(...sizes))] ?? null;
+function commonLength(a: readonly number[], b: readonly number[]): number {
+  const most = Math.min(a.length, b.length);
+  let length = 0;
+  while (length < most && a[length] === b[length]) length += 1;
+  return length;
 }

@@ -1,11 +1,12 @@
 import { ExoError } from "../core/errors.js";
 import type { Clock, Logger } from "../core/ports.js";
 import type { Sample, SampleRequest } from "../native/stage.js";
-import { Admission, greatest } from "./admission.js";
+import { Admission } from "./admission.js";
 import { GroupSizer } from "./group-size.js";
 import { type RingBatch, RingBatchBuilder } from "./micro-batch.js";
 import type { Pipeline, PipelineResult } from "./pipeline.js";
 import { PrefillPolicy } from "./prefill-policy.js";
+import { PrefixIndex } from "./prefix-index.js";
 import { type GenerationJob, type JobOutcome, Slot } from "./slot.js";
 
 export interface SchedulerOptions {
@@ -58,7 +59,10 @@ export class Scheduler {
   #underWay = 0;
   #groupsUnderWay = 0;
   #promptsUnderWay = 0;
-  #promptFlights = 0;
+  /** Prompts found no room beside a group: they come before the next one, or they would wait for as long as it runs. */
+  #promptsAreDue = false;
+  /** A shorter prompt went before the one that came first. */
+  #oldestPassedOver = false;
   #closed: ExoError | null = null;
   /** Jobs whose last token their readers may not know of yet. */
   readonly #undelivered = new Set<GenerationJob>();
@@ -66,8 +70,12 @@ export class Scheduler {
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
-    this.#slots = Array.from({ length: options.slotCount }, (_, sequence) => new Slot(sequence));
-    this.#admission = new Admission({ ...options, slots: this.#slots });
+    const prefixes = new PrefixIndex();
+    this.#slots = Array.from(
+      { length: options.slotCount },
+      (_, sequence) => new Slot(sequence, prefixes.addSequence()),
+    );
+    this.#admission = new Admission({ ...options, slots: this.#slots, prefixes });
     this.#groups = new GroupSizer(options.pipeline.stageCount);
     this.#prefill = new PrefillPolicy(options.pipeline.stageCount, options.microBatchSize);
     options.pipeline.onBroken((error) => this.#shutDown(error));
@@ -166,7 +174,7 @@ export class Scheduler {
     for (const slot of flight.slots) {
       slot.underWay -= 1;
       // What the stages hold of this sequence is unknown now: forget it all before the slot is used again.
-      slot.cached = [];
+      slot.cached.truncate(0);
       slot.outcome = { kind: "failed", error };
       this.#releaseIfDone(slot);
     }
@@ -215,7 +223,7 @@ export class Scheduler {
     slot.outcome = null;
     slot.nextToken = null;
     slot.generated = 0;
-    slot.lastUsed = this.#options.clock.monotonic();
+    this.#admission.touch(slot);
     job.onEnd(outcome);
   }
 
@@ -228,12 +236,15 @@ export class Scheduler {
     const builder = new RingBatchBuilder(this.#options.microBatchSize);
     const slots = new Set<Slot>();
     const sampled: Slot[] = [];
-    for (const slot of this.#nextGroup()) this.#addDecodeRow(builder, slot, slots, sampled);
-    const decodeRows = this.#options.microBatchSize - builder.rowsLeft;
-    if (this.#promptsUnderWay <= this.#options.pipeline.stageCount) {
-      for (const slot of this.#admission.admit(builder)) slots.add(slot);
-      this.#addPrompts(builder, slots, sampled);
+    const mayPrefill = this.#promptsUnderWay <= this.#options.pipeline.stageCount;
+    if (mayPrefill) for (const slot of this.#admission.admit(builder)) slots.add(slot);
+    const prompts = mayPrefill ? this.#slots.filter((slot) => slot.outcome === null && slot.promptLeft > 0) : [];
+    if (!this.#promptsAreDue || prompts.length === 0) {
+      for (const slot of this.#nextGroup()) this.#addDecodeRow(builder, slot, slots, sampled);
     }
+    const decodeRows = this.#options.microBatchSize - builder.rowsLeft;
+    this.#promptsAreDue = prompts.length > 0 && builder.rowsLeft === 0;
+    this.#addPrompts(builder, prompts, slots, sampled);
     if (builder.isEmpty) return null;
     const batch = builder.build();
     return { batch, slots: [...slots], sampled, decodeRows, promptRows: batch.rowCount - decodeRows };
@@ -246,7 +257,7 @@ export class Scheduler {
    */
   #nextGroup(): Slot[] {
     const running = this.#slots.filter((slot) => slot.decoding);
-    const size = this.#groups.choose(running.length);
+    const size = Math.min(this.#groups.choose(running.length), this.#options.microBatchSize);
     if (this.#groupsUnderWay >= Math.ceil(running.length / size)) return [];
     const oldest = greatest(running.filter(isReady), (slot) => -slot.readySince);
     if (oldest === null) return [];
@@ -266,21 +277,22 @@ export class Scheduler {
 
   /**
    * One chunk: in turn of the prompt with least left, so that a short one need not wait for a long one, and of the one
-   * that came first, so that it is not passed over for ever. What room is left goes to the others.
+   * that came first, so that it is not passed over for ever. What room is left goes to the others, unless that would make
+   * a short one wait for rows of a long one.
    */
-  #addPrompts(builder: RingBatchBuilder, slots: Set<Slot>, sampled: Slot[]): void {
-    const prompts = this.#slots.filter((slot) => slot.outcome === null && slot.promptLeft > 0);
-    const byTurn =
-      this.#promptFlights % 2 === 0
-        ? (a: Slot, b: Slot) => a.promptLeft - b.promptLeft || a.order - b.order
-        : (a: Slot, b: Slot) => a.order - b.order;
-    prompts.sort(byTurn);
-    const [first] = prompts;
+  #addPrompts(builder: RingBatchBuilder, prompts: readonly Slot[], slots: Set<Slot>, sampled: Slot[]): void {
+    if (builder.rowsLeft === 0) return;
+    const byLength = prompts.toSorted((a, b) => a.promptLeft - b.promptLeft || a.order - b.order);
+    const oldest = greatest(prompts, (slot) => -slot.order);
+    const first = this.#oldestPassedOver ? oldest : byLength[0];
     if (first?.job == null) return;
-    this.#promptFlights += 1;
+    this.#oldestPassedOver = first !== oldest;
     const othersDecode = this.#slots.some((slot) => slot.decoding);
     let room = Math.min(builder.rowsLeft, this.#prefill.chunk(first.job.promptTokens.length, othersDecode));
-    for (const slot of prompts) room -= this.#addPromptRows(builder, slot, room, slots, sampled);
+    for (const slot of [first, ...byLength.filter((other) => other !== first)]) {
+      if (this.#oldestPassedOver && slot !== first && slot.promptLeft > room) return;
+      room -= this.#addPromptRows(builder, slot, room, slots, sampled);
+    }
   }
 
   /** Adds at most `room` rows of a prompt; returns how many. */
@@ -307,4 +319,10 @@ function isReady(slot: Slot): boolean {
 
 function sampleOf(job: GenerationJob): Omit<SampleRequest, "row"> {
   return { sampler: job.sampler, logprobs: job.logprobs };
+}
+
+/** The first of those for which `measure` is largest. */
+function greatest<Item>(items: readonly Item[], measure: (item: Item) => number): Item | null {
+  const sizes = items.map(measure);
+  return items[sizes.indexOf(Math.max(...sizes))] ?? null;
 }

@@ -2,6 +2,7 @@ import type { ExoError } from "../core/errors.js";
 import type { FinishReason } from "../core/inference.js";
 import type { Sampler } from "../native/sampler.js";
 import type { Sample } from "../native/stage.js";
+import type { CachedTokens } from "./cached-tokens.js";
 
 /** One request as the scheduler sees it: tokens in, samples out. The callbacks must not throw. */
 export interface GenerationJob {
@@ -37,7 +38,7 @@ export type JobOutcome =
 export class Slot {
   readonly sequence: number;
   /** Tokens whose KV entries are on every stage or on their way there, in frame order. */
-  cached: number[] = [];
+  readonly cached: CachedTokens;
   job: GenerationJob | null = null;
   /** The token that the last sample chose and that is not yet computed; `null` while prefilling or waiting. */
   nextToken: number | null = null;
@@ -50,11 +51,12 @@ export class Slot {
   outcome: JobOutcome | null = null;
   /** Counts admissions, for prompts to be served in order of arrival. */
   order = 0;
-  /** For least-recently-used choice among idle slots. */
+  /** How many jobs had been given a slot when this one was of use last. */
   lastUsed = 0;
 
-  constructor(sequence: number) {
+  constructor(sequence: number, cached: CachedTokens) {
     this.sequence = sequence;
+    this.cached = cached;
   }
 
   get idle(): boolean {
@@ -69,13 +71,5 @@ export class Slot {
   /** Prompt tokens not yet sent. */
   get promptLeft(): number {
     return this.job === null ? 0 : Math.max(0, this.job.promptTokens.length - this.cached.length);
-  }
-
-  /** How many tokens at the start of `tokens` are already cached here; never all of them, for the last must be computed. */
-  reusablePrefix(tokens: readonly number[]): number {
-    const most = Math.min(this.cached.length, tokens.length - 1);
-    let length = 0;
-    while (length < most && this.cached[length] === tokens[length]) length += 1;
-    return length;
   }
 }

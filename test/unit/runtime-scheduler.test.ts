@@ -1,162 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { ExoError } from "../../src/core/errors.js";
-import { silentLogger } from "../../src/core/ports.js";
-import { KV_OPERATION, KV_OPERATION_NUMBERS } from "../../src/native/bindings.js";
-import { decodeRows, type Row } from "../../src/native/micro-batch.js";
-import type { Sampler } from "../../src/native/sampler.js";
-import type { Sample } from "../../src/native/stage.js";
-import type { RingBatch } from "../../src/runtime/micro-batch.js";
-import type { Pipeline, PipelineResult } from "../../src/runtime/pipeline.js";
-import { Scheduler } from "../../src/runtime/scheduler.js";
-import type { GenerationJob, JobOutcome } from "../../src/runtime/slot.js";
-
-const END_OF_GENERATION = 2;
-const CONTEXT = 64;
-
-/** The scheduler only hands samplers on. */
-const sampler = {} as Sampler;
-
-interface Running {
-  readonly batch: RingBatch;
-  readonly rows: readonly Row[];
-  readonly removed: readonly { readonly sequence: number; readonly from: number }[];
-  /** The head's part is done. */
-  handOver(): void;
-  finish(tokens: readonly number[]): Promise<void>;
-  fail(error: ExoError): Promise<void>;
-}
-
-/** A pipeline whose micro-batches end when the test says so. It checks that positions follow each other. */
-class HeldPipeline implements Pipeline {
-  readonly broken: ExoError | null = null;
-  readonly running: Running[] = [];
-  readonly #cached = new Map<number, number>();
-  #onBroken: (error: ExoError) => void = () => {};
-
-  constructor(readonly stageCount: number) {}
-
-  run(batch: RingBatch, onHandedOver: () => void): Promise<PipelineResult> {
-    const rows = decodeRows(batch.rows);
-    const removed = removals(batch);
-    for (const { sequence, from } of removed) {
-      this.#cached.set(sequence, Math.min(from, this.#cached.get(sequence) ?? 0));
-    }
-    for (const { sequence, position } of rows) {
-      assert.equal(position, this.#cached.get(sequence), "positions of a sequence have no gap");
-      this.#cached.set(sequence, position + 1);
-    }
-    return new Promise((resolve, reject) => {
-      const settle = async (act: () => void): Promise<void> => {
-        this.running.splice(this.running.indexOf(running), 1);
-        act();
-        await new Promise((done) => setImmediate(done));
-      };
-      const running: Running = {
-        batch,
-        rows,
-        removed,
-        handOver: onHandedOver,
-        finish: (tokens) => settle(() => resolve({ samples: tokens.map(sampleOf), timings: timings(rows.length) })),
-        fail: (error) => settle(() => reject(error)),
-      };
-      this.running.push(running);
-    });
-  }
-
-  first(): Running {
-    const [running] = this.running;
-    assert.ok(running !== undefined, "a micro-batch is under way");
-    return running;
-  }
-
-  break(error: ExoError): void {
-    this.#onBroken(error);
-  }
-
-  onBroken(callback: (error: ExoError) => void): void {
-    this.#onBroken = callback;
-  }
-
-  async close(): Promise<void> {}
-}
-
-/** As of a stage whose time grows with the rows. */
-function timings(rows: number): PipelineResult["timings"] {
-  return { total: rows, compute: rows, queue: 0 };
-}
-
-function removals(batch: RingBatch): { sequence: number; from: number }[] {
-  const list = [];
-  for (let at = 0; at < batch.kvOperations.length; at += KV_OPERATION_NUMBERS) {
-    const [op, sequence = -1, , from = -1] = batch.kvOperations.subarray(at);
-    assert.equal(op, KV_OPERATION.remove);
-    list.push({ sequence, from });
-  }
-  return list;
-}
-
-function sampleOf(token: number): Sample {
-  return { token, isEndOfGeneration: token === END_OF_GENERATION, logprob: null, top: [] };
-}
-
-class RecordedJob implements GenerationJob {
-  readonly sampler = sampler;
-  readonly logprobs = 0;
-  reusePrefix = true;
-  readonly tokens: number[] = [];
-  /** Tokens that the reader knows of. */
-  delivered = 0;
-  readonly outcomes: JobOutcome[] = [];
-  readonly #abort = new AbortController();
-  readonly signal = this.#abort.signal;
-  cachedTokens = -1;
-  stopAfter = Number.POSITIVE_INFINITY;
-
-  constructor(
-    readonly promptTokens: readonly number[],
-    readonly maxTokens = CONTEXT - promptTokens.length,
-  ) {}
-
-  cancel(): void {
-    this.#abort.abort();
-  }
-
-  onStarted(cachedTokens: number): void {
-    this.cachedTokens = cachedTokens;
-  }
-
-  onToken(sample: Sample): boolean {
-    this.tokens.push(sample.token);
-    return this.tokens.length < this.stopAfter;
-  }
-
-  deliver(): void {
-    this.delivered = this.tokens.length;
-  }
-
-  onEnd(outcome: JobOutcome): void {
-    this.outcomes.push(outcome);
-  }
-}
-
-function set(
-  options: { stages?: number; slots?: number; microBatch?: number; queue?: number; canTrim?: boolean } = {},
-) {
-  const pipeline = new HeldPipeline(options.stages ?? 1);
-  let now = 0;
-  const scheduler = new Scheduler({
-    pipeline,
-    slotCount: options.slots ?? 2,
-    contextSize: CONTEXT,
-    microBatchSize: options.microBatch ?? 8,
-    queueLimit: options.queue ?? 2,
-    canTrim: options.canTrim ?? true,
-    clock: { monotonic: () => ++now, wall: () => 0 },
-    logger: silentLogger,
-  });
-  return { pipeline, scheduler };
-}
+import { CONTEXT, END_OF_GENERATION, RecordedJob, heldScheduler as set } from "../support/held-pipeline.js";
 
 describe("Scheduler", () => {
   test("prefills a prompt, then decodes token by token until the model ends", async () => {
@@ -180,22 +25,6 @@ describe("Scheduler", () => {
     assert.deepEqual(job.tokens, [11, END_OF_GENERATION]);
     assert.deepEqual(job.outcomes, [{ kind: "finished", reason: "stop" }]);
     assert.equal(pipeline.running.length, 0);
-  });
-
-  test("tells of the first token at once, of later ones when the next micro-batch has left this node", async () => {
-    const { pipeline, scheduler } = set({ stages: 2 });
-    const job = new RecordedJob([5, 6, 7]);
-    scheduler.submit(job);
-    await pipeline.first().finish([11]);
-    assert.equal(job.delivered, 1);
-    await pipeline.first().finish([12]);
-    assert.deepEqual([job.tokens.length, job.delivered], [2, 1]);
-    pipeline.first().handOver();
-    assert.equal(job.delivered, 2);
-    await pipeline.first().finish([13]);
-    assert.equal(job.delivered, 2);
-    await pipeline.first().finish([14]);
-    assert.equal(job.delivered, 3, "at the latest when that micro-batch is back");
   });
 
   test("cuts a long prompt into chunks that follow each other without waiting", async () => {
@@ -330,12 +159,21 @@ describe("Scheduler", () => {
     assert.equal(pipeline.first().rows.length, 3);
   });
 
-  test("computes everything where a sequence cannot be trimmed", async () => {
-    const { pipeline, scheduler } = set({ canTrim: false });
+  test("where a sequence cannot be trimmed, reuses it whole or not at all", async () => {
+    const { pipeline, scheduler } = set({ slots: 1, canTrim: false });
     scheduler.submit(new RecordedJob([1, 3]));
+    await pipeline.first().finish([4]);
     await pipeline.first().finish([END_OF_GENERATION]);
-    scheduler.submit(new RecordedJob([1, 3, 4]));
-    assert.equal(pipeline.first().rows.length, 3);
+    scheduler.submit(new RecordedJob([1, 3, 4, 5, 6]));
+    assert.deepEqual(pipeline.first().operations, []);
+    assert.deepEqual(
+      pipeline.first().rows.map(({ token }) => token),
+      [5, 6],
+    );
+    await pipeline.first().finish([END_OF_GENERATION]);
+    scheduler.submit(new RecordedJob([1, 3, 4, 5, 7]));
+    assert.deepEqual(pipeline.first().removed, [{ sequence: 0, from: 0 }]);
+    assert.equal(pipeline.first().rows.length, 5);
   });
 
   test("queues up to its limit, then refuses", async () => {

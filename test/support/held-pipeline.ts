@@ -1,0 +1,208 @@
+import assert from "node:assert/strict";
+import type { ExoError } from "../../src/core/errors.js";
+import { silentLogger } from "../../src/core/ports.js";
+import { KV_OPERATION, KV_OPERATION_NUMBERS } from "../../src/native/bindings.js";
+import { decodeRows, type Row } from "../../src/native/micro-batch.js";
+import type { Sampler } from "../../src/native/sampler.js";
+import type { Sample } from "../../src/native/stage.js";
+import type { RingBatch } from "../../src/runtime/micro-batch.js";
+import type { Pipeline, PipelineResult } from "../../src/runtime/pipeline.js";
+import { Scheduler, type SchedulerOptions } from "../../src/runtime/scheduler.js";
+import type { GenerationJob, JobOutcome } from "../../src/runtime/slot.js";
+
+export const END_OF_GENERATION = 2;
+export const CONTEXT = 64;
+
+/** The scheduler only hands samplers on. */
+const sampler = {} as Sampler;
+
+export interface HeldOperation {
+  readonly op: "remove" | "copy" | "add";
+  readonly sequence: number;
+  readonly destination: number;
+  readonly from: number;
+  /** -1: to the end. */
+  readonly to: number;
+  readonly delta: number;
+}
+
+export interface Running {
+  readonly batch: RingBatch;
+  readonly rows: readonly Row[];
+  readonly operations: readonly HeldOperation[];
+  readonly removed: readonly { readonly sequence: number; readonly from: number }[];
+  /** For each sample what its sequence holds up to the sampled row: the past that the answer is made of. */
+  readonly pasts: readonly (readonly number[])[];
+  finish(tokens: readonly number[]): Promise<void>;
+  fail(error: ExoError): Promise<void>;
+}
+
+/**
+ * A pipeline whose micro-batches end when the test says so. It keeps the tokens of every sequence as a KV cache does, and
+ * checks that positions follow each other.
+ */
+export class HeldPipeline implements Pipeline {
+  readonly broken: ExoError | null = null;
+  readonly running: Running[] = [];
+  readonly #held = new Map<number, number[]>();
+  #onBroken: (error: ExoError) => void = () => {};
+
+  constructor(readonly stageCount: number) {}
+
+  run(batch: RingBatch): Promise<PipelineResult> {
+    const rows = decodeRows(batch.rows);
+    const operations = operationsOf(batch);
+    for (const operation of operations) this.#apply(operation);
+    const pasts = rows.flatMap((row) => this.#add(row));
+    assert.equal(pasts.length, batch.samples.length, "the rows with output are those to be sampled");
+    return new Promise((resolve, reject) => {
+      const settle = async (act: () => void): Promise<void> => {
+        this.running.splice(this.running.indexOf(running), 1);
+        act();
+        await new Promise((done) => setImmediate(done));
+      };
+      const running: Running = {
+        batch,
+        rows,
+        operations,
+        removed: operations.filter(({ op }) => op === "remove").map(({ sequence, from }) => ({ sequence, from })),
+        pasts,
+        finish: (tokens) => settle(() => resolve({ samples: tokens.map(sampleOf), timings: timings(rows.length) })),
+        fail: (error) => settle(() => reject(error)),
+      };
+      this.running.push(running);
+    });
+  }
+
+  first(): Running {
+    const [running] = this.running;
+    assert.ok(running !== undefined, "a micro-batch is under way");
+    return running;
+  }
+
+  break(error: ExoError): void {
+    this.#onBroken(error);
+  }
+
+  onBroken(callback: (error: ExoError) => void): void {
+    this.#onBroken = callback;
+  }
+
+  async close(): Promise<void> {}
+
+  #tokens(sequence: number): number[] {
+    const tokens = this.#held.get(sequence) ?? [];
+    this.#held.set(sequence, tokens);
+    return tokens;
+  }
+
+  #apply({ op, sequence, destination, from, to, delta }: HeldOperation): void {
+    const tokens = this.#tokens(sequence);
+    const end = to < 0 ? tokens.length : to;
+    if (op === "copy") {
+      assert.equal(from, 0);
+      assert.ok(end <= tokens.length, "only what is there can be copied");
+      this.#held.set(destination, tokens.slice(0, end));
+    } else if (op === "remove") {
+      tokens.splice(from, Math.max(0, end - from));
+    } else {
+      // After a removal in the middle the list has closed the gap already.
+      assert.ok(delta < 0 && from + delta >= 0 && to < 0, "what follows a gap moves up to close it");
+    }
+  }
+
+  #add({ sequence, position, token, output }: Row): number[][] {
+    const tokens = this.#tokens(sequence);
+    assert.equal(position, tokens.length, "positions of a sequence have no gap");
+    tokens.push(token);
+    return output ? [[...tokens]] : [];
+  }
+}
+
+/** As of a stage whose time grows with the rows. */
+function timings(rows: number): PipelineResult["timings"] {
+  return { total: rows, compute: rows, queue: 0 };
+}
+
+const NAMES = new Map<number, HeldOperation["op"]>([
+  [KV_OPERATION.remove, "remove"],
+  [KV_OPERATION.copy, "copy"],
+  [KV_OPERATION.add, "add"],
+]);
+
+function operationsOf(batch: RingBatch): HeldOperation[] {
+  const list: HeldOperation[] = [];
+  for (let at = 0; at < batch.kvOperations.length; at += KV_OPERATION_NUMBERS) {
+    const [number = -1, sequence = -1, destination = -1, from = -1, to = -1, delta = 0] =
+      batch.kvOperations.subarray(at);
+    const op = NAMES.get(number);
+    assert.ok(op !== undefined, `operation ${number} is known`);
+    list.push({ op, sequence, destination, from, to, delta });
+  }
+  return list;
+}
+
+export function sampleOf(token: number): Sample {
+  return { token, isEndOfGeneration: token === END_OF_GENERATION, logprob: null, top: [] };
+}
+
+export class RecordedJob implements GenerationJob {
+  readonly sampler = sampler;
+  readonly logprobs = 0;
+  reusePrefix = true;
+  readonly tokens: number[] = [];
+  readonly outcomes: JobOutcome[] = [];
+  readonly #abort = new AbortController();
+  readonly signal: AbortSignal = this.#abort.signal;
+  cachedTokens = -1;
+  stopAfter = Number.POSITIVE_INFINITY;
+
+  constructor(
+    readonly promptTokens: readonly number[],
+    readonly maxTokens = CONTEXT - promptTokens.length,
+  ) {}
+
+  cancel(): void {
+    this.#abort.abort();
+  }
+
+  onStarted(cachedTokens: number): void {
+    this.cachedTokens = cachedTokens;
+  }
+
+  onToken(sample: Sample): boolean {
+    this.tokens.push(sample.token);
+    return this.tokens.length < this.stopAfter;
+  }
+
+  onEnd(outcome: JobOutcome): void {
+    this.outcomes.push(outcome);
+  }
+}
+
+export interface HeldOptions {
+  readonly stages?: number;
+  readonly slots?: number;
+  readonly microBatch?: number;
+  readonly queue?: number;
+  readonly canTrim?: boolean;
+  readonly context?: number;
+  readonly more?: Partial<SchedulerOptions>;
+}
+
+export function heldScheduler(options: HeldOptions = {}) {
+  const pipeline = new HeldPipeline(options.stages ?? 1);
+  let now = 0;
+  const scheduler = new Scheduler({
+    pipeline,
+    slotCount: options.slots ?? 2,
+    contextSize: options.context ?? CONTEXT,
+    microBatchSize: options.microBatch ?? 8,
+    queueLimit: options.queue ?? 2,
+    canTrim: options.canTrim ?? true,
+    clock: { monotonic: () => ++now, wall: () => 0 },
+    logger: silentLogger,
+    ...options.more,
+  });
+  return { pipeline, scheduler };
+}
