@@ -213,6 +213,8 @@ class RunningNode implements ExoNode {
             ...request,
             compute: this.#compute,
             queueLimit: this.#config.queue,
+            contextFull: this.#config.contextFull,
+            requestTimeout: this.#config.requestTimeout,
             roundTripDeadlineMs: ROUND_TRIP_DEADLINE_MS,
           },
           this.#hopPorts(),

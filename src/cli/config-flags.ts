@@ -34,6 +34,8 @@ const GROUPS: Readonly<Record<SettingKey, string>> = {
   ctx: "Computing:",
   slots: "Computing:",
   queue: "Computing:",
+  requestTimeout: "Computing:",
+  contextFull: "Computing:",
   ubatch: "Computing:",
   kv: "Computing:",
   flashAttention: "Computing:",

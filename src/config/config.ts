@@ -17,6 +17,9 @@ export type Strategy = (typeof STRATEGIES)[number];
 export const FLASH_ATTENTION_MODES = ["auto", "on", "off"] as const;
 export type FlashAttentionMode = (typeof FLASH_ATTENTION_MODES)[number];
 
+export const CONTEXT_FULL_MODES = ["stop", "shift"] as const;
+export type ContextFullMode = (typeof CONTEXT_FULL_MODES)[number];
+
 export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
@@ -46,6 +49,10 @@ export interface Settings {
   readonly slots: number;
   /** Requests that may wait when every slot is taken. */
   readonly queue: number;
+  /** Seconds that a request may take, its wait in the queue included. */
+  readonly requestTimeout: number | null;
+  /** What happens to an answer when the context is full. */
+  readonly contextFull: ContextFullMode;
   /** Rows in one compute pass, and the size of a prefill chunk. */
   readonly ubatch: number;
   readonly kv: KvType;

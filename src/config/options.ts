@@ -3,6 +3,7 @@ import { z } from "zod";
 import { parseHostPort, parseListenAddress } from "./address.js";
 import { parseByteSize } from "./byte-size.js";
 import {
+  CONTEXT_FULL_MODES,
   DISCOVERY_KINDS,
   FLASH_ATTENTION_MODES,
   KV_TYPES,
@@ -138,6 +139,22 @@ export const OPTIONS: { readonly [Key in keyof Settings]: Option<Settings[Key]> 
     expects: "a whole number from 0 to 100000",
     schema: wholeNumber(0, 100_000),
     default: 64,
+  },
+  requestTimeout: {
+    flag: "request-timeout",
+    argument: "seconds",
+    description: "end requests that take longer, their wait for a slot included (default: as long as they need)",
+    expects: "a whole number of seconds from 1 to 86400",
+    schema: wholeNumber(1, 86_400),
+    default: null,
+  },
+  contextFull: {
+    flag: "context-full",
+    argument: "what",
+    description: `when the context is full: ${CONTEXT_FULL_MODES.join(", ")} (forget the oldest tokens but the system prompt)`,
+    expects: oneOf(CONTEXT_FULL_MODES),
+    schema: z.enum(CONTEXT_FULL_MODES),
+    default: "stop",
   },
   ubatch: {
     flag: "ubatch",

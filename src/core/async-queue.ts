@@ -1,11 +1,22 @@
 /**
- * A queue with a push end and an `await`ing end. It has no bound of its own: use it where the producer is bounded
- * (an answer is never longer than its context).
+ * A queue with a push end and an `await`ing end. It has no bound of its own: use it where the producer is bounded, or
+ * heeds `length`.
  */
 export class AsyncQueue<Item> implements AsyncIterable<Item> {
   readonly #items: Item[] = [];
   #end: { readonly error: unknown } | null = null;
   #wake: (() => void) | null = null;
+  #emptied: (() => void) | null = null;
+
+  /** Items that nobody has read yet. */
+  get length(): number {
+    return this.#items.length;
+  }
+
+  /** Calls back once, when everything that was pushed is read; a later call replaces an earlier one. */
+  whenRead(callback: () => void): void {
+    this.#emptied = callback;
+  }
 
   push(item: Item): void {
     if (this.#end !== null) return;
@@ -27,6 +38,7 @@ export class AsyncQueue<Item> implements AsyncIterable<Item> {
     for (;;) {
       const item = this.#items.shift();
       if (item !== undefined) {
+        if (this.#items.length === 0) this.#tellEmptied();
         yield item;
       } else if (this.#end !== null) {
         if (this.#end.error !== null) throw this.#end.error;
@@ -42,6 +54,12 @@ export class AsyncQueue<Item> implements AsyncIterable<Item> {
   #finish(error: unknown): void {
     this.#end ??= { error };
     this.#signal();
+  }
+
+  #tellEmptied(): void {
+    const emptied = this.#emptied;
+    this.#emptied = null;
+    emptied?.();
   }
 
   #signal(): void {

@@ -63,6 +63,11 @@ export interface InferenceRequest {
    * number of rows differs in the last bits, so this is for answers that must be repeatable to the letter. Default `true`.
    */
   readonly cachePrompt?: boolean;
+  /**
+   * Seconds from the arrival at the head, the wait for a slot included. When they are over, an answer that has begun
+   * finishes with `length`, and one that has not fails with `deadline_exceeded`. Absent: the server's limit, if any.
+   */
+  readonly timeoutSeconds?: number;
 }
 
 export interface TokenLogprob {

@@ -1,4 +1,5 @@
 import { ExoError } from "../core/errors.js";
+import { commonLength } from "./cached-tokens.js";
 import type { RingBatchBuilder } from "./micro-batch.js";
 import type { PrefixIndex } from "./prefix-index.js";
 import type { GenerationJob, Slot } from "./slot.js";
@@ -145,7 +146,7 @@ export class Admission {
     return slots.map((slot) => ({
       sequence: slot.sequence,
       idle: slot.idle,
-      cached: slot.cached.length,
+      cached: slot.cached.reusable,
       common: common.get(slot.cached) ?? 0,
       age: Math.max(1, this.#admitted - slot.lastUsed),
     }));
@@ -169,11 +170,4 @@ export class Admission {
     }
     return reused;
   }
-}
-
-function commonLength(a: readonly number[], b: readonly number[]): number {
-  const most = Math.min(a.length, b.length);
-  let length = 0;
-  while (length < most && a[length] === b[length]) length += 1;
-  return length;
 }

@@ -14,6 +14,8 @@ export interface PreparedPrompt {
   readonly constraint: string | null;
   readonly preservedTokens: ReadonlySet<number>;
   readonly parser: AnswerParser | null;
+  /** As `GenerationJob.keepTokens`. */
+  readonly keepTokens: number;
 }
 
 export interface AnswerOptions {
@@ -24,10 +26,14 @@ export interface AnswerOptions {
   readonly maxTokens: number;
   readonly signal: AbortSignal;
   readonly reusePrefix: boolean;
+  readonly timeLimitMs: number | null;
   readonly events: AsyncQueue<InferenceEvent>;
   readonly clock: Clock;
   readonly tokenizer: Stage["tokenizer"];
 }
+
+/** About so many tokens may wait for a slow reader; enough that a short stall costs nothing. */
+const MOST_UNREAD_EVENTS = 256;
 
 /** One answer in the making: the scheduler's job on one side, the reader's events on the other. */
 export class Answer implements GenerationJob {
@@ -37,6 +43,8 @@ export class Answer implements GenerationJob {
   readonly logprobs: number;
   readonly signal: AbortSignal;
   readonly reusePrefix: boolean;
+  readonly keepTokens: number;
+  readonly timeLimitMs: number | null;
   readonly #events: AsyncQueue<InferenceEvent>;
   readonly #clock: Clock;
   readonly #assembler: AnswerAssembler;
@@ -56,6 +64,8 @@ export class Answer implements GenerationJob {
     this.logprobs = options.logprobs;
     this.signal = options.signal;
     this.reusePrefix = options.reusePrefix;
+    this.keepTokens = prompt.keepTokens;
+    this.timeLimitMs = options.timeLimitMs;
     this.#events = options.events;
     this.#clock = options.clock;
     this.#queuedAt = options.clock.monotonic();
@@ -66,6 +76,14 @@ export class Answer implements GenerationJob {
       parser: prompt.parser,
       withLogprobs: options.logprobs > 0,
     });
+  }
+
+  get readerIsBehind(): boolean {
+    return this.#events.length >= MOST_UNREAD_EVENTS;
+  }
+
+  whenReaderCaughtUp(callback: () => void): void {
+    this.#events.whenRead(callback);
   }
 
   onStarted(cachedTokens: number): void {

@@ -65,10 +65,7 @@ export class CachedTokens {
 
   /** Of the reusable tokens, how many from `from` on are those of `tokens`; together with `from`. */
   commonPrefix(tokens: readonly number[], from = 0): number {
-    const most = Math.min(this.reusable, tokens.length);
-    let length = from;
-    while (length < most && this.#tokens[length] === tokens[length]) length += 1;
-    return length;
+    return this.#shifted ? 0 : commonLength(this.#tokens, tokens, from);
   }
 
   #addBlock(): void {
@@ -89,6 +86,14 @@ export function* blockHashes(tokens: readonly number[]): Generator<number, void>
     hash = chain(hash, tokens, at);
     yield hash;
   }
+}
+
+/** How many tokens two texts begin with in common, if the first `from` are known to be. */
+export function commonLength(a: readonly number[], b: readonly number[], from = 0): number {
+  const most = Math.min(a.length, b.length);
+  let length = from;
+  while (length < most && a[length] === b[length]) length += 1;
+  return length;
 }
 
 const HIGH = 2 ** 32;

@@ -4,6 +4,8 @@ import type { ChatPrompt, InferenceEvent, InferenceRequest, SamplingOptions, Tex
 import type { Clock, Logger } from "../core/ports.js";
 import type { Stage } from "../native/stage.js";
 import { Answer, type PreparedPrompt } from "./answer.js";
+import { commonLength } from "./cached-tokens.js";
+import type { ContextFull } from "./context-shift.js";
 import type { Pipeline } from "./pipeline.js";
 import { Scheduler, type SchedulerStats } from "./scheduler.js";
 
@@ -19,12 +21,21 @@ export interface EngineOptions {
   readonly sampling: SamplingOptions;
   /** Of the stages that hold layers: part of a sequence can be forgotten. */
   readonly canTrim: boolean;
+  readonly contextFull: ContextFull;
+  /** Seconds that a request may take, its wait included; `null`: as long as it needs. */
+  readonly requestTimeout: number | null;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
 /** Tokens of text are a few characters long; of rows of spaces and the like, up to about this many. */
 const MOST_CHARACTERS_PER_TOKEN = 128;
+
+/** Contexts full of new tokens that one answer may go on for where the context is shifted. */
+const MOST_CONTEXTS = 16;
+
+/** Seconds: a day. */
+const LONGEST_TIMEOUT = 86_400;
 
 /** Takes well under a second. */
 const MOST_TOKENIZED_CHARACTERS = 1024 * 1024;
@@ -105,8 +116,10 @@ export class Engine {
     const { chat, tokenizer } = this.#options.outputStage;
     this.#checkLength(JSON.stringify(input.messages).length, "messages");
     const rendered = chat.render(input, request.sampling);
+    const tokens = tokenizer.encode(rendered.prompt, { addSpecial: true, parseSpecial: true });
     return {
-      tokens: tokenizer.encode(rendered.prompt, { addSpecial: true, parseSpecial: true }),
+      tokens,
+      keepTokens: this.#options.contextFull === "shift" ? this.#systemTokens(input, tokens) : 0,
       stops: rendered.additionalStops,
       constraint: rendered.constraint,
       preservedTokens: rendered.preservedTokens,
@@ -120,7 +133,17 @@ export class Engine {
       typeof input.prompt === "string"
         ? this.#options.outputStage.tokenizer.encode(input.prompt, { addSpecial: true, parseSpecial: true })
         : input.prompt;
-    return { tokens, stops: [], constraint: null, preservedTokens: new Set(), parser: null };
+    return { tokens, keepTokens: 0, stops: [], constraint: null, preservedTokens: new Set(), parser: null };
+  }
+
+  /** How many tokens the system prompt takes at the start of a chat: what it has in common with one that asks nothing. */
+  #systemTokens(input: ChatPrompt, tokens: readonly number[]): number {
+    const { chat, tokenizer } = this.#options.outputStage;
+    const others = input.messages.findIndex(({ role }) => role !== "system" && role !== "developer");
+    if (others <= 0) return 0;
+    const messages = [...input.messages.slice(0, others), { role: "user", content: "" }];
+    const { prompt } = chat.render({ ...input, messages });
+    return commonLength(tokens, tokenizer.encode(prompt, { addSpecial: true, parseSpecial: true }));
   }
 
   /** Tokenizing keeps everybody waiting, so what cannot fit is refused before. */
@@ -143,13 +166,21 @@ export class Engine {
     }
   }
 
+  #timeLimitMs({ timeoutSeconds }: InferenceRequest): number | null {
+    const { requestTimeout } = this.#options;
+    if (timeoutSeconds === undefined) return requestTimeout === null ? null : requestTimeout * 1000;
+    return Math.min(timeoutSeconds, requestTimeout ?? LONGEST_TIMEOUT) * 1000;
+  }
+
   #submit(
     request: InferenceRequest,
     prompt: PreparedPrompt,
     signal: AbortSignal,
     events: AsyncQueue<InferenceEvent>,
   ): void {
-    const room = this.#options.contextSize - prompt.tokens.length;
+    const { contextSize, contextFull } = this.#options;
+    const room = contextSize - prompt.tokens.length;
+    const most = contextFull === "stop" ? room : MOST_CONTEXTS * contextSize;
     const sampler = this.#options.outputStage.createSampler({
       ...(request.sampling.temperature === undefined && this.#options.sampling),
       ...request.sampling,
@@ -163,9 +194,10 @@ export class Engine {
           prompt,
           logprobs: request.logprobs,
           sampler,
-          maxTokens: Math.min(request.maxTokens ?? room, room),
+          maxTokens: Math.min(request.maxTokens ?? Math.max(room, contextSize), most),
           signal,
           reusePrefix: request.cachePrompt ?? true,
+          timeLimitMs: this.#timeLimitMs(request),
           events,
           clock: this.#options.clock,
           tokenizer: this.#options.outputStage.tokenizer,

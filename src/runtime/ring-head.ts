@@ -1,9 +1,10 @@
 import type { HeadRequest, LoadedHead } from "../cluster/head-port.js";
 import type { StageMemoryRecord } from "../cluster/node-record.js";
 import type { HostPort } from "../config/address.js";
-import type { ExoError } from "../core/errors.js";
+import { ExoError } from "../core/errors.js";
 import type { Clock, Logger } from "../core/ports.js";
 import { type LoadHooks, Stage, type StageInfo } from "../native/stage.js";
+import type { ContextFull } from "./context-shift.js";
 import { Engine } from "./engine.js";
 import { HeadEdges } from "./head-edges.js";
 import { LocalPipeline } from "./local-pipeline.js";
@@ -17,6 +18,9 @@ export interface RingHeadOptions extends HeadRequest {
   readonly compute: ComputeSettings;
   /** Requests that may wait for a slot. */
   readonly queueLimit: number;
+  readonly contextFull: ContextFull;
+  /** As `EngineOptions.requestTimeout`. */
+  readonly requestTimeout: number | null;
   readonly roundTripDeadlineMs: number;
 }
 
@@ -55,6 +59,8 @@ export class RingHead implements LoadedHead {
       contextSize: options.ring.contextSize,
       microBatchSize: options.ring.batchSize,
       queueLimit: options.queueLimit,
+      contextFull: options.contextFull,
+      requestTimeout: options.requestTimeout,
       sampling: options.sampling,
       canTrim: front.info.canTrim,
       clock: ports.clock,
@@ -66,6 +72,7 @@ export class RingHead implements LoadedHead {
   static async open(options: RingHeadOptions, ports: RingHeadPorts, hooks: LoadHooks): Promise<RingHead> {
     const stages = options.nextHop === null ? await loadWhole(options, hooks) : await loadEnds(options, hooks);
     try {
+      checkContextFull(options.contextFull, stages.front.info);
       const pipeline =
         options.nextHop === null
           ? new LocalPipeline(stages.output, ports.clock)
@@ -111,6 +118,15 @@ export class RingHead implements LoadedHead {
   async close(reason: ExoError): Promise<void> {
     await this.engine.close(reason);
   }
+}
+
+function checkContextFull(contextFull: ContextFull, { architecture, canShift, canTrim }: StageInfo): void {
+  if (contextFull === "stop" || (canShift && canTrim)) return;
+  throw new ExoError(
+    "unsupported",
+    `The cache of ${architecture} models cannot be moved to other positions, so a full context can only end an answer; ` +
+      "start without --context-full shift.",
+  );
 }
 
 /** A ring of one node: one stage is both. */

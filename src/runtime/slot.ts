@@ -16,6 +16,14 @@ export interface GenerationJob {
   readonly signal: AbortSignal;
   /** Tokens of the prompt that a KV cache holds need not be computed again. */
   readonly reusePrefix: boolean;
+  /** Tokens at the start of the prompt that stay when the context is full and the oldest of the others make way. */
+  readonly keepTokens: number;
+  /** From submission to the last token, in milliseconds; `null`: no limit. */
+  readonly timeLimitMs: number | null;
+  /** So much is unread that no more should be generated for now. */
+  readonly readerIsBehind: boolean;
+  /** Calls back once, when the reader has caught up. */
+  whenReaderCaughtUp(callback: () => void): void;
   /** A slot was found; `cachedTokens` of the prompt are already in its KV cache. */
   onStarted(cachedTokens: number): void;
   /** A token was chosen. Return `false` to stop here (a stop string was completed, say). */
@@ -45,6 +53,8 @@ export class Slot {
   /** When `nextToken` was chosen; milliseconds of the scheduler's clock. */
   readySince = 0;
   generated = 0;
+  /** Nothing is generated until the reader has caught up. */
+  paused = false;
   /** Micro-batches under way that hold rows of this slot. */
   underWay = 0;
   /** Set when the job shall end as soon as nothing of it is under way. */
@@ -70,6 +80,6 @@ export class Slot {
 
   /** Prompt tokens not yet sent. */
   get promptLeft(): number {
-    return this.job === null ? 0 : Math.max(0, this.job.promptTokens.length - this.cached.length);
+    return this.job === null || this.generated > 0 ? 0 : Math.max(0, this.job.promptTokens.length - this.cached.length);
   }
 }

@@ -45,6 +45,7 @@ export const inferenceRequestSchema: z.ZodType<InferenceRequest> = z.object({
   logprobs: count,
   ignoreEos: z.boolean().exactOptional(),
   cachePrompt: z.boolean().exactOptional(),
+  timeoutSeconds: z.number().positive().exactOptional(),
 });
 
 /** -Infinity is the logarithm of a probability of 0. */

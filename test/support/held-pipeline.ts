@@ -150,6 +150,10 @@ export class RecordedJob implements GenerationJob {
   readonly sampler = sampler;
   readonly logprobs = 0;
   reusePrefix = true;
+  keepTokens = 0;
+  timeLimitMs: number | null = null;
+  readerIsBehind = false;
+  #caughtUp: () => void = () => {};
   readonly tokens: number[] = [];
   readonly outcomes: JobOutcome[] = [];
   readonly #abort = new AbortController();
@@ -161,6 +165,16 @@ export class RecordedJob implements GenerationJob {
     readonly promptTokens: readonly number[],
     readonly maxTokens = CONTEXT - promptTokens.length,
   ) {}
+
+  whenReaderCaughtUp(callback: () => void): void {
+    this.#caughtUp = callback;
+  }
+
+  /** The reader has read everything. */
+  catchUp(): void {
+    this.readerIsBehind = false;
+    this.#caughtUp();
+  }
 
   cancel(): void {
     this.#abort.abort();
@@ -200,6 +214,7 @@ export function heldScheduler(options: HeldOptions = {}) {
     microBatchSize: options.microBatch ?? 8,
     queueLimit: options.queue ?? 2,
     canTrim: options.canTrim ?? true,
+    contextFull: "stop",
     clock: { monotonic: () => ++now, wall: () => 0 },
     logger: silentLogger,
     ...options.more,

@@ -1,0 +1,158 @@
+import type { SampleRequest } from "../native/stage.js";
+import type { Admission } from "./admission.js";
+import { shiftContext } from "./context-shift.js";
+import { GroupSizer } from "./group-size.js";
+import { type RingBatch, RingBatchBuilder } from "./micro-batch.js";
+import type { PipelineTimings } from "./pipeline.js";
+import { PrefillPolicy } from "./prefill-policy.js";
+import type { GenerationJob, Slot } from "./slot.js";
+
+/** The slots whose rows a micro-batch holds, and for each of its samples the slot that asked for it. */
+export interface Flight {
+  readonly batch: RingBatch;
+  readonly slots: readonly Slot[];
+  readonly sampled: readonly Slot[];
+  /** Rows that carry a request's next token, and rows of prompts. */
+  readonly decodeRows: number;
+  readonly promptRows: number;
+}
+
+export interface FlightPlannerOptions {
+  readonly slots: readonly Slot[];
+  readonly admission: Admission;
+  readonly stageCount: number;
+  readonly contextSize: number;
+  /** Rows in one micro-batch at most. */
+  readonly microBatchSize: number;
+}
+
+/** Decides what the next micro-batch holds: which slots' next tokens, and how much of which prompt. */
+export class FlightPlanner {
+  readonly #options: FlightPlannerOptions;
+  readonly #slots: readonly Slot[];
+  readonly #groups: GroupSizer;
+  readonly #prefill: PrefillPolicy;
+  #groupsUnderWay = 0;
+  #promptsUnderWay = 0;
+  /** Prompts found no room beside a group: they come before the next one, or they would wait for as long as it runs. */
+  #promptsAreDue = false;
+  /** A shorter prompt went before the one that came first. */
+  #oldestPassedOver = false;
+
+  constructor(options: FlightPlannerOptions) {
+    this.#options = options;
+    this.#slots = options.slots;
+    this.#groups = new GroupSizer(options.stageCount);
+    this.#prefill = new PrefillPolicy(options.stageCount, options.microBatchSize);
+  }
+
+  launched({ decodeRows, promptRows }: Flight): void {
+    if (decodeRows > 0) this.#groupsUnderWay += 1;
+    if (promptRows > 0) this.#promptsUnderWay += 1;
+  }
+
+  /** @param timings `null` when it failed */
+  landed({ decodeRows, promptRows, batch }: Flight, timings: PipelineTimings | null): void {
+    if (decodeRows > 0) this.#groupsUnderWay -= 1;
+    if (promptRows > 0) this.#promptsUnderWay -= 1;
+    if (timings === null) return;
+    if (promptRows > 0) this.#prefill.record(batch.rowCount, timings.compute);
+    else this.#groups.record(batch.rowCount, timings.compute, timings.total - timings.compute - timings.queue);
+  }
+
+  /** The next micro-batch, of what can go now; `null` when nothing can. */
+  next(): Flight | null {
+    const builder = new RingBatchBuilder(this.#options.microBatchSize);
+    const slots = new Set<Slot>();
+    const sampled: Slot[] = [];
+    const mayPrefill = this.#promptsUnderWay <= this.#options.stageCount;
+    if (mayPrefill) for (const slot of this.#options.admission.admit(builder)) slots.add(slot);
+    const prompts = mayPrefill ? this.#slots.filter((slot) => slot.outcome === null && slot.promptLeft > 0) : [];
+    if (!this.#promptsAreDue || prompts.length === 0) {
+      for (const slot of this.#nextGroup()) this.#addDecodeRow(builder, slot, slots, sampled);
+    }
+    const decodeRows = this.#options.microBatchSize - builder.rowsLeft;
+    this.#promptsAreDue = prompts.length > 0 && builder.rowsLeft === 0;
+    this.#addPrompts(builder, prompts, slots, sampled);
+    if (builder.isEmpty) return null;
+    const batch = builder.build();
+    return { batch, slots: [...slots], sampled, decodeRows, promptRows: batch.rowCount - decodeRows };
+  }
+
+  /**
+   * The group of the slot that waited longest for its token to be computed, as far as it is ready; none while as many
+   * groups as there shall be are under way: the next one to land is joined instead. Groups are runs of neighbours, in the
+   * order of their sequences, because llama.cpp computes in one pass only rows whose sequences follow without a gap.
+   */
+  #nextGroup(): Slot[] {
+    const running = this.#slots.filter((slot) => slot.decoding && !slot.paused);
+    const size = Math.min(this.#groups.choose(running.length), this.#options.microBatchSize);
+    if (this.#groupsUnderWay >= Math.ceil(running.length / size)) return [];
+    const oldest = greatest(running.filter(isReady), (slot) => -slot.readySince);
+    if (oldest === null) return [];
+    const first = Math.floor(running.indexOf(oldest) / size) * size;
+    return running.slice(first, first + size).filter(isReady);
+  }
+
+  #addDecodeRow(builder: RingBatchBuilder, slot: Slot, slots: Set<Slot>, sampled: Slot[]): void {
+    const { job, nextToken } = slot;
+    if (job === null || nextToken === null || slot.outcome !== null || builder.rowsLeft === 0) return;
+    if (slot.cached.length >= this.#options.contextSize) shiftContext(builder, slot, job.keepTokens);
+    builder.addRow(slot.sequence, slot.cached.length, nextToken, sampleOf(job));
+    slot.cached.push(nextToken);
+    slot.nextToken = null;
+    slots.add(slot);
+    sampled.push(slot);
+  }
+
+  /**
+   * One chunk: in turn of the prompt with least left, so that a short one need not wait for a long one, and of the one
+   * that came first, so that it is not passed over for ever. What room is left goes to the others, unless that would make
+   * a short one wait for rows of a long one.
+   */
+  #addPrompts(builder: RingBatchBuilder, prompts: readonly Slot[], slots: Set<Slot>, sampled: Slot[]): void {
+    if (builder.rowsLeft === 0) return;
+    const byLength = prompts.toSorted((a, b) => a.promptLeft - b.promptLeft || a.order - b.order);
+    const oldest = greatest(prompts, (slot) => -slot.order);
+    const first = this.#oldestPassedOver ? oldest : byLength[0];
+    if (first?.job == null) return;
+    this.#oldestPassedOver = first !== oldest;
+    const othersDecode = this.#slots.some((slot) => slot.decoding);
+    let room = Math.min(builder.rowsLeft, this.#prefill.chunk(first.job.promptTokens.length, othersDecode));
+    for (const slot of [first, ...byLength.filter((other) => other !== first)]) {
+      if (this.#oldestPassedOver && slot !== first && slot.promptLeft > room) return;
+      room -= this.#addPromptRows(builder, slot, room, slots, sampled);
+    }
+  }
+
+  /** Adds at most `room` rows of a prompt; returns how many. */
+  #addPromptRows(builder: RingBatchBuilder, slot: Slot, room: number, slots: Set<Slot>, sampled: Slot[]): number {
+    const job = slot.job;
+    if (job === null || room <= 0) return 0;
+    const begin = slot.cached.length;
+    const rows = job.promptTokens.slice(begin, begin + room);
+    for (const [offset, token] of rows.entries()) {
+      const position = begin + offset;
+      const last = position === job.promptTokens.length - 1;
+      builder.addRow(slot.sequence, position, token, last ? sampleOf(job) : null);
+      if (last) sampled.push(slot);
+      slot.cached.push(token);
+    }
+    slots.add(slot);
+    return rows.length;
+  }
+}
+
+function isReady(slot: Slot): boolean {
+  return slot.nextToken !== null;
+}
+
+function sampleOf(job: GenerationJob): Omit<SampleRequest, "row"> {
+  return { sampler: job.sampler, logprobs: job.logprobs };
+}
+
+/** The first of those for which `measure` is largest. */
+function greatest<Item>(items: readonly Item[], measure: (item: Item) => number): Item | null {
+  const sizes = items.map(measure);
+  return items[sizes.indexOf(Math.max(...sizes))] ?? null;
+}
