@@ -102,7 +102,8 @@ void LoadedModel::describe() {
     info_.eos_token       = llama_vocab_eos(vocabulary);
     info_.add_bos         = llama_vocab_get_add_bos(vocabulary);
     info_.can_shift       = memory != nullptr && llama_memory_can_shift(memory);
-    info_.can_trim        = memory != nullptr && !recurrent;
+    // deepseek4 keeps compressed blocks, which cannot be cut.
+    info_.can_trim        = memory != nullptr && !recurrent && architecture_ != "deepseek4";
 
     kv_traits_.max_sequences = static_cast<int32_t>(params_.max_sequences);
     kv_traits_.context_size  = info_.context_size;

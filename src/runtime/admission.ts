@@ -59,7 +59,7 @@ export class Admission {
     if (this.#waiting.length - idle < queueLimit) return;
     throw new ExoError(
       "overloaded",
-      `All ${slots.length} slots are busy and ${this.#waiting.length} requests wait already; try again later.`,
+      `${this.#waiting.length} requests wait already for ${slots.length} slots; try again later.`,
     );
   }
 

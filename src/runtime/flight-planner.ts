@@ -26,6 +26,9 @@ export interface FlightPlannerOptions {
   readonly microBatchSize: number;
 }
 
+/** One that is computed, and one to go on with: what comes later must not wait behind more. */
+const MOST_AT_FIRST_STAGE = 2;
+
 /** Decides what the next micro-batch holds: which slots' next tokens, and how much of which prompt. */
 export class FlightPlanner {
   readonly #options: FlightPlannerOptions;
@@ -34,6 +37,8 @@ export class FlightPlanner {
   readonly #prefill: PrefillPolicy;
   #groupsUnderWay = 0;
   #promptsUnderWay = 0;
+  /** Those with prompt rows that the first stage computes or has before it. */
+  readonly #atFirstStage = new Set<Flight>();
   /** Prompts found no room beside a group: they come before the next one, or they would wait for as long as it runs. */
   #promptsAreDue = false;
   /** A shorter prompt went before the one that came first. */
@@ -46,13 +51,21 @@ export class FlightPlanner {
     this.#prefill = new PrefillPolicy(options.stageCount, options.microBatchSize);
   }
 
-  launched({ decodeRows, promptRows }: Flight): void {
+  launched(flight: Flight): void {
+    const { decodeRows, promptRows } = flight;
     if (decodeRows > 0) this.#groupsUnderWay += 1;
     if (promptRows > 0) this.#promptsUnderWay += 1;
+    if (promptRows > 0) this.#atFirstStage.add(flight);
+  }
+
+  leftFirstStage(flight: Flight): void {
+    this.#atFirstStage.delete(flight);
   }
 
   /** @param timings `null` when it failed */
-  landed({ decodeRows, promptRows, batch }: Flight, timings: PipelineTimings | null): void {
+  landed(flight: Flight, timings: PipelineTimings | null): void {
+    const { decodeRows, promptRows, batch } = flight;
+    this.#atFirstStage.delete(flight);
     if (decodeRows > 0) this.#groupsUnderWay -= 1;
     if (promptRows > 0) this.#promptsUnderWay -= 1;
     if (timings === null) return;
@@ -65,7 +78,8 @@ export class FlightPlanner {
     const builder = new RingBatchBuilder(this.#options.microBatchSize);
     const slots = new Set<Slot>();
     const sampled: Slot[] = [];
-    const mayPrefill = this.#promptsUnderWay <= this.#options.stageCount;
+    const mayPrefill =
+      this.#promptsUnderWay <= this.#options.stageCount && this.#atFirstStage.size < MOST_AT_FIRST_STAGE;
     if (mayPrefill) for (const slot of this.#options.admission.admit(builder)) slots.add(slot);
     const prompts = mayPrefill ? this.#slots.filter((slot) => slot.outcome === null && slot.promptLeft > 0) : [];
     if (!this.#promptsAreDue || prompts.length === 0) {

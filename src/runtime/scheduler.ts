@@ -141,7 +141,10 @@ export class Scheduler {
     this.#planner.launched(flight);
     for (const slot of flight.slots) slot.underWay += 1;
     this.#options.pipeline
-      .run(flight.batch)
+      .run(flight.batch, () => {
+        this.#planner.leftFirstStage(flight);
+        this.#pump();
+      })
       .then(
         (result) => this.#land(flight, result),
         (thrown: unknown) => this.#crash(flight, ExoError.from(thrown)),

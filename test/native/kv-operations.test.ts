@@ -66,6 +66,56 @@ for (const { name, ranges, kvUnified } of chains) {
       close(await step([9], 15, 0), await fresh([...tokens, 9]));
     });
 
+    test("copy takes what was there before the rows of its own micro-batch, of a source that goes on in it", async () => {
+      const tokens = someTokens(15);
+      const expected = await fresh([...tokens, 9], 1);
+      const goesOn = await fresh([...tokens, 7], 0);
+      await step(tokens, 0, 0, RESET);
+      const copy: KvOperation = { op: "copy", sequence: 0, destination: 1, from: 0, to: 15 };
+      const rows = [...rowsOf([7], 15, 0), ...rowsOf([9], 15, 1)];
+      const both = await chain.logits(rows, encodeKvOperations([copy]));
+      const size = chain.last.info.vocabularySize;
+      close(both.slice(0, size), goesOn);
+      close(both.slice(size), expected);
+    });
+
+    test("copies of one micro-batch follow each other, also back over their source", async () => {
+      const tokens = someTokens(20);
+      const expected = await fresh([...tokens.slice(0, 12), 9], 2);
+      const other = await fresh([...tokens.slice(0, 5), 8], 0);
+      await step(tokens, 0, 0, RESET);
+      await step(someTokens(6, 5), 0, 1);
+      const rows = [...rowsOf([8], 5, 0), ...rowsOf([9], 12, 2)];
+      const logits = await chain.logits(
+        rows,
+        encodeKvOperations([
+          { op: "copy", sequence: 0, destination: 1, from: 0, to: 16 },
+          { op: "copy", sequence: 1, destination: 2, from: 0, to: 12 },
+          { op: "copy", sequence: 2, destination: 0, from: 0, to: 5 },
+        ]),
+      );
+      const size = chain.last.info.vocabularySize;
+      close(logits.slice(0, size), other);
+      close(logits.slice(size), expected);
+    });
+
+    test("a sequence goes on from a copy as from its own rows, token by token", async () => {
+      const tokens = someTokens(40);
+      const more = someTokens(12, 4);
+      await step(tokens.slice(0, 33), 0, 0, RESET);
+      const expected: Float32Array[] = [];
+      for (const [index, token] of more.entries()) expected.push(await step([token], 33 + index, 0));
+      await step(tokens, 0, 1, RESET);
+      await step(someTokens(50, 8), 0, 2);
+      const copy: KvOperation = { op: "copy", sequence: 1, destination: 2, from: 0, to: 33 };
+      for (const [index, token] of more.entries()) {
+        close(
+          await step([token], 33 + index, 2, ...(index === 0 ? [copy] : [])),
+          expected[index] ?? new Float32Array(),
+        );
+      }
+    });
+
     test("keep drops every other sequence", async () => {
       const tokens = someTokens(6);
       const expected = await fresh([...tokens, 7], 1);

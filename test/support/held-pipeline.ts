@@ -33,6 +33,7 @@ export interface Running {
   readonly removed: readonly { readonly sequence: number; readonly from: number }[];
   /** For each sample what its sequence holds up to the sampled row: the past that the answer is made of. */
   readonly pasts: readonly (readonly number[])[];
+  leaveFirstStage(): void;
   finish(tokens: readonly number[]): Promise<void>;
   fail(error: ExoError): Promise<void>;
 }
@@ -49,7 +50,7 @@ export class HeldPipeline implements Pipeline {
 
   constructor(readonly stageCount: number) {}
 
-  run(batch: RingBatch): Promise<PipelineResult> {
+  run(batch: RingBatch, onFirstStageDone: () => void): Promise<PipelineResult> {
     const rows = decodeRows(batch.rows);
     const operations = operationsOf(batch);
     for (const operation of operations) this.#apply(operation);
@@ -67,6 +68,7 @@ export class HeldPipeline implements Pipeline {
         operations,
         removed: operations.filter(({ op }) => op === "remove").map(({ sequence, from }) => ({ sequence, from })),
         pasts,
+        leaveFirstStage: onFirstStageDone,
         finish: (tokens) => settle(() => resolve({ samples: tokens.map(sampleOf), timings: timings(rows.length) })),
         fail: (error) => settle(() => reject(error)),
       };
@@ -178,6 +180,12 @@ export class RecordedJob implements GenerationJob {
 
   cancel(): void {
     this.#abort.abort();
+  }
+
+  /** With which error it ended, if it did. */
+  get failure(): ExoError | null {
+    const [outcome] = this.outcomes;
+    return outcome?.kind === "failed" ? outcome.error : null;
   }
 
   onStarted(cachedTokens: number): void {

@@ -31,10 +31,10 @@ describe("Scheduler", () => {
     const { pipeline, scheduler } = set({ stages: 2, microBatch: 4 });
     const job = new RecordedJob(Array.from({ length: 10 }, (_, index) => index + 10));
     scheduler.submit(job);
-    assert.deepEqual(
-      pipeline.running.map(({ rows }) => rows.length),
-      [4, 4, 2],
-    );
+    const sizes = () => pipeline.running.map(({ rows }) => rows.length);
+    assert.deepEqual(sizes(), [4, 4], "one that the first stage computes, and one to go on with");
+    pipeline.first().leaveFirstStage();
+    assert.deepEqual(sizes(), [4, 4, 2]);
     await pipeline.first().finish([]);
     await pipeline.first().finish([]);
     assert.deepEqual(job.tokens, []);

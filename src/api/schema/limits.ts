@@ -18,6 +18,8 @@ export const limitFields = {
   stop: z
     .union([z.string(), list(z.string(), { min: 0, max: 16 })], { error: "a string or an array of strings" })
     .nullish(),
+  /** Seconds, as LiteLLM's proxy takes it. */
+  timeout: z.number().positive().max(86_400).nullish(),
   stream: z.boolean().nullish(),
   stream_options: z.object({ include_usage: z.boolean().nullish() }).nullish(),
 };

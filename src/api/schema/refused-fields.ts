@@ -26,7 +26,7 @@ const COMMON: Readonly<Record<string, Refusal>> = {
   lora: { harmless: empty, instead: "load a model with the adapter merged in" },
   n_probs: { harmless: only(0), instead: "use logprobs" },
   post_sampling_probs: { harmless: only(false), instead: "use logprobs, which are those before sampling" },
-  t_max_predict_ms: { harmless: atMostZero, instead: "use max_tokens, or close the connection" },
+  t_max_predict_ms: { harmless: atMostZero, instead: "use timeout (seconds), or max_tokens" },
 };
 
 /** Prompt fields of chat: refused in `/apply-template` too. */

@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { ExoError } from "../../src/core/errors.js";
+import { END_OF_GENERATION, type HeldPipeline, heldScheduler, RecordedJob } from "../support/held-pipeline.js";
+
+const CONTEXT = 128;
+
+/** Prompts of a few shared pieces, so that they have beginnings in common. */
+const piece = fc.constantFrom(
+  ...[1, 2, 3, 4].map((seed) => Array.from({ length: 7 * seed }, (_, index) => 100 * seed + index)),
+);
+const prompt = fc.array(piece, { minLength: 1, maxLength: 4 }).map((pieces) => pieces.flat());
+
+const request = fc.record({
+  prompt,
+  maxTokens: fc.integer({ min: 1, max: 12 }),
+  /** Steps until it comes, and until its client leaves. */
+  comesAt: fc.nat(30),
+  leavesAt: fc.option(fc.nat(60), { freq: 4 }),
+  reusePrefix: fc.boolean(),
+  pauses: fc.boolean(),
+});
+
+const setting = fc.record({
+  stages: fc.integer({ min: 1, max: 4 }),
+  slots: fc.integer({ min: 1, max: 5 }),
+  microBatch: fc.integer({ min: 1, max: 40 }),
+  canTrim: fc.boolean(),
+});
+
+/** What the pipeline does at each step: how the oldest micro-batch ends. */
+const ending = fc.constantFrom("lands", "lands", "lands", "lands", "lands", "fails", "leaves the first stage");
+
+/** A job with an answer that depends on its prompt alone, and that checks what it is made of. */
+class CheckedJob extends RecordedJob {
+  /** The token that follows the past that the stages hold. */
+  next(past: readonly number[]): number {
+    assert.deepEqual(past, [...this.promptTokens, ...this.tokens], "the past is the request's own");
+    return 1000 + this.tokens.length;
+  }
+}
+
+/** Samples of the oldest micro-batch, each made for the job whose sequence it is. */
+async function land(pipeline: HeldPipeline, jobs: readonly CheckedJob[]): Promise<void> {
+  const running = pipeline.first();
+  const tokens = running.pasts.map((past) => {
+    const job = jobs.find((one) => sameStart(past, one) && past.length === one.promptTokens.length + one.tokens.length);
+    // The job has ended meanwhile: nobody will look at it.
+    return job === undefined ? END_OF_GENERATION : job.next(past);
+  });
+  await running.finish(tokens);
+}
+
+function sameStart(past: readonly number[], job: CheckedJob): boolean {
+  return job.outcomes.length === 0 && job.promptTokens.every((token, index) => past[index] === token);
+}
+
+describe("the scheduler under any load", () => {
+  test("computes every answer from its own prompt, ends every job once and leaves no slot behind", async () => {
+    const load = fc.array(request, { minLength: 1, maxLength: 10 });
+    await fc.assert(
+      fc.asyncProperty(setting, load, fc.array(ending, { maxLength: 80 }), async (options, requests, endings) => {
+        const { pipeline, scheduler } = heldScheduler({ ...options, queue: 100, context: CONTEXT });
+        const jobs = requests.map(({ prompt, maxTokens, reusePrefix, pauses }) =>
+          Object.assign(new CheckedJob(prompt, maxTokens), { reusePrefix, readerIsBehind: pauses }),
+        );
+        for (let step = 0; step < 5000; step += 1) {
+          requests.forEach(({ comesAt, leavesAt }, index) => {
+            const job = jobs[index];
+            if (comesAt === step && job !== undefined) scheduler.submit(job);
+            if (leavesAt !== null && leavesAt + comesAt === step) job?.cancel();
+            if (step % 5 === 0) job?.catchUp();
+          });
+          if (pipeline.running.length === 0) {
+            if (step > 100) break;
+            continue;
+          }
+          const end = endings[step] ?? "lands";
+          if (end === "fails") await pipeline.first().fail(new ExoError("internal", "a stage failed"));
+          else if (end === "leaves the first stage") pipeline.first().leaveFirstStage();
+          else await land(pipeline, jobs);
+        }
+        for (const [index, job] of jobs.entries()) {
+          assert.equal(job.outcomes.length, 1, `job ${index} ended ${job.outcomes.length} times`);
+          const [outcome] = job.outcomes;
+          if (outcome?.kind === "finished") assert.equal(job.tokens.length, job.maxTokens);
+        }
+        const { busySlots, waiting, microBatchesUnderWay } = scheduler.stats();
+        assert.deepEqual([busySlots, waiting, microBatchesUnderWay], [0, 0, 0]);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
