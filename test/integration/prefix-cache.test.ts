@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { assertSameAnswer, type Completion, complete } from "../support/completions.js";
+import { sharedModel, tinyModel } from "../support/models.js";
+import { type NodeProcess, startRing } from "../support/node-process.js";
+
+/** f16 weights: a token computed in a batch of another size differs in the last bits, which is a bound of its own. */
+const model = sharedModel("stories260K-f16.gguf") ?? tinyModel();
+const SAME = 0.02;
+
+/** Token ids that every vocabulary here has; each `seed` gives others. */
+const text = (seed: number, length: number): number[] =>
+  Array.from({ length }, (_, index) => 260 + ((index * 7 + seed * 13 + ((index * index * seed) % 11)) % 90));
+
+const SYSTEM = text(1, 150);
+
+for (const nodes of [1, 2]) {
+  describe(`the prefix cache of a ring of ${nodes}`, () => {
+    let ring: NodeProcess[] = [];
+    before(async () => {
+      ring = await startRing(nodes, model, ["--ctx", "512", "--slots", "3", "--ubatch", "64"]);
+    });
+    after(async () => {
+      await Promise.all(ring.map((node) => node.stop()));
+    });
+
+    const ask = (prompt: readonly number[], more: object = {}): Promise<Completion> => {
+      const [head] = ring;
+      assert.ok(head !== undefined);
+      return complete(head, { prompt, max_tokens: 12, temperature: 0, ...more });
+    };
+
+    /** Asks, and then again with nothing from a cache. */
+    const askTwice = async (prompt: readonly number[]): Promise<Completion> => {
+      const warm = await ask(prompt);
+      const cold = await ask(prompt, { cache_prompt: false });
+      assert.equal(cold.cachedTokens, 0);
+      assertSameAnswer(warm, cold, SAME, `${warm.cachedTokens} of ${prompt.length} tokens cached`);
+      return warm;
+    };
+
+    test("several conversations with one system prompt: each finds what it shares, and answers as if computed anew", async () => {
+      assert.equal((await ask([...SYSTEM, ...text(2, 60)])).cachedTokens, 0);
+      assert.equal((await ask([...SYSTEM, ...text(3, 60)])).cachedTokens, SYSTEM.length, "a copy");
+      assert.ok((await ask([...SYSTEM, ...text(2, 60), ...text(4, 20)])).cachedTokens >= 210, "the first goes on");
+      assert.ok((await ask([...SYSTEM, ...text(3, 60), ...text(5, 20)])).cachedTokens >= 210, "and the second");
+      for (const seed of [6, 7, 8]) {
+        const answer = await askTwice([...SYSTEM, ...text(seed, 40)]);
+        assert.ok(answer.cachedTokens >= SYSTEM.length);
+        assert.equal(answer.promptTokens, SYSTEM.length + 40);
+      }
+    });
+
+    test("a prompt cut back in the middle of what is cached answers as if computed anew", async () => {
+      await ask([...SYSTEM, ...text(9, 100)]);
+      for (const length of [151, 170, 180, 249]) {
+        const answer = await askTwice([...SYSTEM, ...text(9, 100)].slice(0, length));
+        assert.ok(answer.cachedTokens >= SYSTEM.length);
+      }
+    });
+
+    test("requests that come together share what the first of them computes", async () => {
+      const prefix = text(10, 200);
+      const prompts = [11, 12, 13].map((seed) => [...prefix, ...text(seed, 15)]);
+      const together = await Promise.all(prompts.map((prompt) => ask(prompt)));
+      assert.deepEqual(
+        together.map((answer) => answer.cachedTokens).toSorted((a, b) => a - b),
+        [0, 200, 200],
+      );
+      for (const [index, prompt] of prompts.entries()) {
+        const cold = await ask(prompt, { cache_prompt: false });
+        assertSameAnswer(together[index] ?? cold, cold, SAME, `request ${index}`);
+      }
+    });
+
+    test("a prefix is copied out of an answer that is under way, which goes on unharmed", async () => {
+      const first = [...text(14, 200), 300];
+      const second = [...text(14, 200), 301, 302];
+      const alone = await ask(first, { cache_prompt: false, max_tokens: 100, ignore_eos: true });
+      const running = ask(first, { cache_prompt: false, max_tokens: 100, ignore_eos: true });
+      const beside = await ask(second);
+      assert.equal(beside.cachedTokens, 200);
+      assertSameAnswer(await running, alone, SAME, "the one that was copied from");
+      assertSameAnswer(beside, await ask(second, { cache_prompt: false }), SAME, "the copy");
+    });
+  });
+}

@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { z } from "zod";
+import type { NodeProcess } from "./node-process.js";
+
+const completionSchema = z.object({
+  choices: z
+    .array(
+      z.object({
+        text: z.string(),
+        finish_reason: z.string(),
+        logprobs: z
+          .object({
+            tokens: z.array(z.string()),
+            token_logprobs: z.array(z.number()),
+            top_logprobs: z.array(z.record(z.string(), z.number())),
+          })
+          .nullish(),
+      }),
+    )
+    .length(1),
+  usage: z.object({
+    prompt_tokens: z.int(),
+    completion_tokens: z.int(),
+    prompt_tokens_details: z.object({ cached_tokens: z.int() }),
+  }),
+});
+
+/** One answer of `/v1/completions`, with the log-probabilities that it was chosen by. */
+export interface Completion {
+  readonly text: string;
+  readonly finishReason: string;
+  readonly tokens: readonly string[];
+  /** Of the best few tokens at each place, by their text. */
+  readonly top: readonly Readonly<Record<string, number>>[];
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+  readonly cachedTokens: number;
+}
+
+export function post(node: NodeProcess, path: string, body: unknown, signal?: AbortSignal): Promise<Response> {
+  return fetch(`${node.http}${path}`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+    ...(signal && { signal }),
+  });
+}
+
+export async function complete(node: NodeProcess, body: object, signal?: AbortSignal): Promise<Completion> {
+  const response = await post(node, "/v1/completions", { logprobs: 5, ...body }, signal);
+  const answer: unknown = await response.json();
+  assert.equal(response.status, 200, JSON.stringify(answer));
+  const { choices, usage } = completionSchema.parse(answer);
+  const [choice] = choices;
+  assert.ok(choice !== undefined);
+  return {
+    text: choice.text,
+    finishReason: choice.finish_reason,
+    tokens: choice.logprobs?.tokens ?? [],
+    top: choice.logprobs?.top_logprobs ?? [],
+    promptTokens: usage.prompt_tokens,
+    completionTokens: usage.completion_tokens,
+    cachedTokens: usage.prompt_tokens_details.cached_tokens,
+  };
+}
+
+/** Bytes of a character that is not whole yet: several tokens share this text. */
+const REPLACEMENT = "\uFFFD";
+
+/**
+ * Holds two runs of a request together: the same probabilities within `bound` (natural logarithm) at every place, as far
+ * as both went the same way. Where they part, the probabilities there are equal too, so the choice was a close one.
+ * Returns how many places were compared.
+ */
+export function assertSameAnswer(actual: Completion, expected: Completion, bound: number, what: string): number {
+  const length = Math.min(actual.top.length, expected.top.length);
+  for (let at = 0; at < length; at += 1) {
+    const [here, there] = [actual.top[at] ?? {}, expected.top[at] ?? {}];
+    for (const [token, logprob] of Object.entries(here)) {
+      const other = there[token];
+      if (other === undefined || token.includes(REPLACEMENT)) continue;
+      const error = Math.abs(logprob - other);
+      assert.ok(error <= bound, `${what}: token ${at} ${JSON.stringify(token)} has ${logprob} instead of ${other}`);
+    }
+    if (actual.tokens[at] !== expected.tokens[at]) return at + 1;
+  }
+  assert.equal(actual.text, expected.text, what);
+  assert.equal(actual.finishReason, expected.finishReason, what);
+  return length;
+}
