@@ -2,7 +2,7 @@ import type { HostPort } from "../config/address.js";
 import { ExoError } from "../core/errors.js";
 import { type FrameLimits, largestFrameBytes, type OutgoingFrame } from "../transport/frame.js";
 import type { HopRegistrationHandle } from "../transport/hop-server.js";
-import { type HopPorts, OutgoingEdge } from "./outgoing-edge.js";
+import { type HopPorts, lostStage, OutgoingEdge } from "./outgoing-edge.js";
 import { HOP_WINDOW } from "./stage-settings.js";
 
 export interface HeadEdgesOptions {
@@ -44,7 +44,7 @@ export class HeadEdges {
       window: HOP_WINDOW,
       receiver: {
         onFrame,
-        onClosed: (error) => onLost(error ?? new ExoError("stage_lost", "The last stage of the ring left.")),
+        onClosed: (error) => onLost(lostStage(error ?? new ExoError("stage_lost", "The last stage of the ring left."))),
       },
     });
   }

@@ -69,8 +69,15 @@ export class OutgoingEdge {
       logger: ports.logger,
       clock: ports.clock,
       onClosed: (error) => {
-        if (error !== null && !this.#closed) this.#options.onLost(error);
+        if (error !== null && !this.#closed) this.#options.onLost(lostStage(error));
       },
     });
   }
+}
+
+/** Whatever ended an edge, the stage behind it is lost, and a request may be tried again when the ring has formed anew. */
+export function lostStage(error: ExoError): ExoError {
+  if (error.code === "stage_lost" || error.code === "stale_epoch" || error.code === "not_ready") return error;
+  const message = `The ring is broken and forms anew; its link failed: ${error.message.replace(/\.?$/, ".")}`;
+  return new ExoError("stage_lost", message, { cause: error });
 }

@@ -53,6 +53,8 @@ const BAD_BODIES: readonly BadBody[] = [
   { name: "no tokens", body: ask({ max_tokens: 0 }), param: "max_tokens", message: /at least 1.*received 0/ },
   { name: "stop of numbers", body: ask({ stop: ["a", 7] }), param: "stop[1]", message: /a string .*received 7/ },
   { name: "too many stops", body: ask({ stop: Array(17).fill("a") }), param: "stop", message: /array|string/ },
+  { name: "no time", body: ask({ timeout: 0 }), param: "timeout", message: /greater than 0.*received 0/ },
+  { name: "too much time", body: ask({ timeout: 1e6 }), param: "timeout", message: /at most 86400/ },
   { name: "n of 0", body: ask({ n: 0 }), param: "n", message: /at least 1/ },
   { name: "stream as text", body: ask({ stream: "yes" }), param: "stream", message: /true or false .*"yes"/ },
   {

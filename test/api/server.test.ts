@@ -215,6 +215,7 @@ describe("what a request asks for reaches the inference service", () => {
         logit_bias: { "13": -100 },
         response_format: { type: "json_schema", json_schema: { name: "x", schema: { type: "object" } } },
         ignore_eos: true,
+        timeout: 1.5,
         reasoning_effort: "none",
         mirostat: 0,
       });
@@ -240,6 +241,7 @@ describe("what a request asks for reaches the inference service", () => {
         stop: ["END"],
         logprobs: 0,
         ignoreEos: true,
+        timeoutSeconds: 1.5,
       });
     });
   });

