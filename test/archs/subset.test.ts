@@ -7,6 +7,7 @@ import { Phases } from "../../native/phases.js";
 import { PROJECT_ROOT } from "../../vendor/layout.js";
 import { compareCuts } from "./matrix.js";
 import { generateModels } from "./models.js";
+import { checkSequences } from "./sequences.js";
 import { type ArchTools, buildTools } from "./tools.js";
 
 /** One of each kind; `npm run test:archs` runs them all. */
@@ -23,7 +24,7 @@ const KINDS = {
 
 const CUTS = ["whole", "2", "3", "layers+head", "layers+head all"];
 
-describe("cuts of an architecture equal the whole model", () => {
+describe("cuts of an architecture equal the whole model, and its sequences can be reused", () => {
   let tools: ArchTools;
   let directory: string;
 
@@ -44,6 +45,7 @@ describe("cuts of an architecture equal the whole model", () => {
       const comparisons = await compareCuts(tools, model, CUTS);
       assert.equal(comparisons.length, 2 * CUTS.length);
       for (const one of comparisons) assert.equal(one.outcome, "equal", `${one.cut}, ${one.program}: ${one.reason}`);
+      await checkSequences(model.path);
       await rm(join(directory, name), { recursive: true });
     });
   }
