@@ -34,7 +34,7 @@ export interface SchedulerStats {
   readonly microBatchesUnderWay: number;
 }
 
-/** Frames that an edge lets be under way (`HOP_WINDOW`), less one for a prompt chunk. */
+/** Half of the frames that an edge lets be under way (`HOP_WINDOW`), less one. */
 const MOST_UNDER_WAY = 15;
 
 /**
@@ -50,6 +50,8 @@ export class Scheduler {
   readonly #watches = new Map<GenerationJob, JobWatch>();
   #underWay = 0;
   #closed: ExoError | null = null;
+  /** Jobs whose last token their readers may not know of yet. */
+  readonly #undelivered = new Set<GenerationJob>();
   #idle: (() => void)[] = [];
 
   constructor(options: SchedulerOptions) {
@@ -141,22 +143,28 @@ export class Scheduler {
     this.#planner.launched(flight);
     for (const slot of flight.slots) slot.underWay += 1;
     this.#options.pipeline
-      .run(flight.batch, () => {
-        this.#planner.leftFirstStage(flight);
-        this.#pump();
-      })
+      .run(flight.batch, () => this.#handedOver(flight))
       .then(
         (result) => this.#land(flight, result),
         (thrown: unknown) => this.#crash(flight, ExoError.from(thrown)),
       )
       .finally(() => {
         this.#underWay -= 1;
+        const underWay = this.#underWay;
         this.#pump();
+        if (this.#underWay === underWay) this.#deliver();
         if (this.#underWay === 0) for (const resolve of this.#idle.splice(0)) resolve();
       });
   }
 
+  #handedOver(flight: Flight): void {
+    this.#planner.leftFirstStage(flight);
+    this.#pump();
+    this.#deliver();
+  }
+
   #land(flight: Flight, result: PipelineResult): void {
+    this.#deliver();
     this.#planner.landed(flight, result.timings);
     for (const slot of flight.slots) slot.underWay -= 1;
     flight.sampled.forEach((slot, index) => {
@@ -189,6 +197,8 @@ export class Scheduler {
     slot.nextToken = sample.token;
     slot.readySince = this.#options.clock.monotonic();
     const goOn = job.onToken(sample);
+    if (slot.generated === 1) job.deliver();
+    else this.#undelivered.add(job);
     if (sample.isEndOfGeneration || !goOn) {
       slot.outcome = { kind: "finished", reason: "stop" };
     } else if (slot.generated >= job.maxTokens || (this.#isFull(slot) && this.#options.contextFull === "stop")) {
@@ -196,6 +206,15 @@ export class Scheduler {
     } else if (job.readerIsBehind) {
       this.#pause(slot, job);
     }
+  }
+
+  /**
+   * Readers learn of their tokens when the next micro-batch has left this node: telling them is work, and until then it
+   * would keep the ring waiting.
+   */
+  #deliver(): void {
+    for (const job of this.#undelivered) job.deliver();
+    this.#undelivered.clear();
   }
 
   #end(slot: Slot, outcome: JobOutcome): void {
@@ -207,6 +226,7 @@ export class Scheduler {
   #releaseIfDone(slot: Slot): void {
     const { job, outcome } = slot;
     if (job === null || outcome === null || slot.underWay > 0) return;
+    this.#undelivered.delete(job);
     slot.job = null;
     slot.outcome = null;
     slot.nextToken = null;

@@ -78,7 +78,7 @@ describe("the scheduler under any load", () => {
           }
           const end = endings[step] ?? "lands";
           if (end === "fails") await pipeline.first().fail(new ExoError("internal", "a stage failed"));
-          else if (end === "leaves the first stage") pipeline.first().leaveFirstStage();
+          else if (end === "leaves the first stage") pipeline.first().handOver();
           else await land(pipeline, jobs);
         }
         for (const [index, job] of jobs.entries()) {

@@ -33,7 +33,8 @@ export interface Running {
   readonly removed: readonly { readonly sequence: number; readonly from: number }[];
   /** For each sample what its sequence holds up to the sampled row: the past that the answer is made of. */
   readonly pasts: readonly (readonly number[])[];
-  leaveFirstStage(): void;
+  /** The head's part is done. */
+  handOver(): void;
   finish(tokens: readonly number[]): Promise<void>;
   fail(error: ExoError): Promise<void>;
 }
@@ -50,7 +51,7 @@ export class HeldPipeline implements Pipeline {
 
   constructor(readonly stageCount: number) {}
 
-  run(batch: RingBatch, onFirstStageDone: () => void): Promise<PipelineResult> {
+  run(batch: RingBatch, onHandedOver: () => void): Promise<PipelineResult> {
     const rows = decodeRows(batch.rows);
     const operations = operationsOf(batch);
     for (const operation of operations) this.#apply(operation);
@@ -68,7 +69,7 @@ export class HeldPipeline implements Pipeline {
         operations,
         removed: operations.filter(({ op }) => op === "remove").map(({ sequence, from }) => ({ sequence, from })),
         pasts,
-        leaveFirstStage: onFirstStageDone,
+        handOver: onHandedOver,
         finish: (tokens) => settle(() => resolve({ samples: tokens.map(sampleOf), timings: timings(rows.length) })),
         fail: (error) => settle(() => reject(error)),
       };
@@ -157,6 +158,8 @@ export class RecordedJob implements GenerationJob {
   readerIsBehind = false;
   #caughtUp: () => void = () => {};
   readonly tokens: number[] = [];
+  /** Tokens that the reader knows of. */
+  delivered = 0;
   readonly outcomes: JobOutcome[] = [];
   readonly #abort = new AbortController();
   readonly signal: AbortSignal = this.#abort.signal;
@@ -195,6 +198,10 @@ export class RecordedJob implements GenerationJob {
   onToken(sample: Sample): boolean {
     this.tokens.push(sample.token);
     return this.tokens.length < this.stopAfter;
+  }
+
+  deliver(): void {
+    this.delivered = this.tokens.length;
   }
 
   onEnd(outcome: JobOutcome): void {

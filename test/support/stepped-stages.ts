@@ -25,7 +25,7 @@ export class SteppedStages {
       if (passed + 1 === stageCount) landed.push(one);
       else if (passed === 0) left.push(one);
     }
-    for (const one of left) one.leaveFirstStage();
+    for (const one of left) one.handOver();
     for (const one of landed) await one.finish(one.batch.samples.map(() => answer));
   }
 

@@ -27,13 +27,29 @@ describe("Scheduler", () => {
     assert.equal(pipeline.running.length, 0);
   });
 
+  test("tells of the first token at once, of later ones when the next micro-batch has left this node", async () => {
+    const { pipeline, scheduler } = set({ stages: 2 });
+    const job = new RecordedJob([5, 6, 7]);
+    scheduler.submit(job);
+    await pipeline.first().finish([11]);
+    assert.equal(job.delivered, 1);
+    await pipeline.first().finish([12]);
+    assert.deepEqual([job.tokens.length, job.delivered], [2, 1]);
+    pipeline.first().handOver();
+    assert.equal(job.delivered, 2);
+    await pipeline.first().finish([13]);
+    assert.equal(job.delivered, 2);
+    await pipeline.first().finish([14]);
+    assert.equal(job.delivered, 3, "at the latest when that micro-batch is back");
+  });
+
   test("cuts a long prompt into chunks that follow each other without waiting", async () => {
     const { pipeline, scheduler } = set({ stages: 2, microBatch: 4 });
     const job = new RecordedJob(Array.from({ length: 10 }, (_, index) => index + 10));
     scheduler.submit(job);
     const sizes = () => pipeline.running.map(({ rows }) => rows.length);
     assert.deepEqual(sizes(), [4, 4], "one that the first stage computes, and one to go on with");
-    pipeline.first().leaveFirstStage();
+    pipeline.first().handOver();
     assert.deepEqual(sizes(), [4, 4, 2]);
     await pipeline.first().finish([]);
     await pipeline.first().finish([]);
