@@ -4,10 +4,10 @@ import type { ChatPrompt, InferenceEvent, InferenceRequest, SamplingOptions, Tex
 import type { Clock, Logger } from "../core/ports.js";
 import type { Stage } from "../native/stage.js";
 import { Answer, type PreparedPrompt } from "./answer.js";
-import { commonLength } from "./cached-tokens.js";
 import type { ContextFull } from "./context-shift.js";
 import type { Pipeline } from "./pipeline.js";
 import { Scheduler, type SchedulerStats } from "./scheduler.js";
+import { systemTokens } from "./system-prefix.js";
 
 export interface EngineOptions {
   /** The stage with the output head: its tokenizer, chat template and samplers serve the whole ring. */
@@ -119,7 +119,7 @@ export class Engine {
     const tokens = tokenizer.encode(rendered.prompt, { addSpecial: true, parseSpecial: true });
     return {
       tokens,
-      keepTokens: this.#options.contextFull === "shift" ? this.#systemTokens(input, tokens) : 0,
+      keepTokens: this.#options.contextFull === "shift" ? systemTokens(this.#options.outputStage, input, tokens) : 0,
       stops: rendered.additionalStops,
       constraint: rendered.constraint,
       preservedTokens: rendered.preservedTokens,
@@ -134,16 +134,6 @@ export class Engine {
         ? this.#options.outputStage.tokenizer.encode(input.prompt, { addSpecial: true, parseSpecial: true })
         : input.prompt;
     return { tokens, keepTokens: 0, stops: [], constraint: null, preservedTokens: new Set(), parser: null };
-  }
-
-  /** How many tokens the system prompt takes at the start of a chat: what it has in common with one that asks nothing. */
-  #systemTokens(input: ChatPrompt, tokens: readonly number[]): number {
-    const { chat, tokenizer } = this.#options.outputStage;
-    const others = input.messages.findIndex(({ role }) => role !== "system" && role !== "developer");
-    if (others <= 0) return 0;
-    const messages = [...input.messages.slice(0, others), { role: "user", content: "" }];
-    const { prompt } = chat.render({ ...input, messages });
-    return commonLength(tokens, tokenizer.encode(prompt, { addSpecial: true, parseSpecial: true }));
   }
 
   /** Tokenizing keeps everybody waiting, so what cannot fit is refused before. */

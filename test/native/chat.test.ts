@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import type { ChatMessage } from "../../src/core/inference.js";
 import type { Stage } from "../../src/native/stage.js";
+import { systemTokens } from "../../src/runtime/system-prefix.js";
 import { loadRange } from "../support/stages.js";
 import { writeTinyModel } from "../support/tiny-gguf.js";
 
@@ -130,5 +132,34 @@ describe("what cannot be rendered", () => {
     for (const parserState of ["", "{}", '{"format":99,"generation_prompt":"","parser":"","parse_tool_calls":true}']) {
       assert.throws(() => stage.chat.parse({ parserState }, "text", false), { code: "invalid_argument" });
     }
+  });
+});
+
+describe("the part of a chat that stays when a full context is shifted", () => {
+  const lengthOf = (text: string): number =>
+    stage.tokenizer.encode(text, { addSpecial: true, parseSpecial: true }).length;
+  const kept = (messages: ChatMessage[], tools?: readonly unknown[]): number => {
+    const input = { kind: "chat" as const, messages, ...(tools && { tools }) };
+    const tokens = stage.tokenizer.encode(stage.chat.render(input).prompt, { addSpecial: true, parseSpecial: true });
+    return systemTokens(stage, input, tokens);
+  };
+
+  test("is the system prompt, and what the template puts before the question", () => {
+    const messages = [
+      { role: "system", content: "Be brief." },
+      { role: "user", content: "Hi" },
+      { role: "assistant", content: "Hello" },
+      { role: "user", content: "Again" },
+    ];
+    assert.equal(kept(messages), lengthOf("<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n"));
+  });
+
+  test("holds the tools, too", () => {
+    assert.ok(kept([{ role: "user", content: "How warm is it?" }], [weatherTool]) > lengthOf("Tools: weather"));
+  });
+
+  test("is empty without them", () => {
+    assert.equal(kept([{ role: "user", content: "Hi" }]), 0);
+    assert.equal(kept([{ role: "system", content: "Only this." }]), 0);
   });
 });
