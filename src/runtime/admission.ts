@@ -85,8 +85,10 @@ export class Admission {
    */
   admit(builder: RingBatchBuilder): readonly Slot[] {
     const taken: Slot[] = [];
+    const isIdle = (slot: Slot): boolean => slot.idle;
+    if (!this.#options.slots.some(isIdle)) return taken;
     for (const waiting of [...this.#waiting]) {
-      if (!this.#options.slots.some((slot) => slot.idle)) break;
+      if (!this.#options.slots.some(isIdle)) break;
       if (this.#waitsForLeader(waiting)) continue;
       const slot = this.#give(waiting.job, builder);
       if (slot === null) break;
