@@ -9,9 +9,9 @@ import { busySlots } from "../support/ring-load.js";
 /**
  * Which kernels give a row other last bits when they compute it together with other rows, in the vendored release on
  * CPUs: attention, where a sequence has one row or several in a pass (with flash attention also where it has a lot of
- * them), and matrices of f16 or f32, of which one row is a dot product and several rows go by tiles. Quantized weights
- * blow such a difference up, because they round the hidden states too. So here weights are f16 or f32, and
- * log-probabilities may differ by this much.
+ * them), products with f16 weights from two rows on, and with IQ2_XXS weights from four rows on. Quantized weights blow
+ * such a difference up, because they round the hidden states too. So here weights are not quantized, and log-probabilities
+ * may differ by this much.
  */
 const SAME = 0.02;
 const model = sharedModel("stories260K-f16.gguf") ?? tinyModel();
