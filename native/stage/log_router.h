@@ -3,6 +3,8 @@
 #include <functional>
 #include <string>
 
+#include "ggml.h"
+
 namespace exo {
 
 // Takes over the log of llama.cpp, ggml and llama-common for the whole process. Idempotent.
@@ -13,6 +15,9 @@ using LogSink = std::function<void(const char * level, const std::string & line)
 // Sinks get every whole line, on whichever thread wrote it. Returns an id for `remove_log_sink`.
 int  add_log_sink(LogSink sink);
 void remove_log_sink(int id);
+
+// A line of our own among llama.cpp's.
+void log_line(ggml_log_level level, const std::string & line);
 
 // Collects what llama.cpp says on this thread while it lives: its functions return null and log why.
 class LogCapture {
@@ -28,11 +33,18 @@ class LogCapture {
     // What our own rules in llama.cpp refused ("exo: …" in the log), without that mark; "" when it was not they.
     std::string refusal() const;
 
+    // llama.cpp only warns, and goes on without the lock.
+    bool saw_mlock_failure() const { return mlock_failed_; }
+
+    void add_warning(const std::string & line) { mlock_failed_ = mlock_failed_ || is_mlock_failure(line); }
     void add_error(const std::string & line) { errors_ += line + "\n"; }
 
   private:
+    static bool is_mlock_failure(const std::string & line);
+
     LogCapture * outer_;
     std::string  errors_;
+    bool         mlock_failed_ = false;
 };
 
 }  // namespace exo
