@@ -16,18 +16,16 @@ import { packageVersion } from "./core/package.js";
 import { type Logger, systemClock } from "./core/ports.js";
 import { StaticDiscovery } from "./discovery/static.js";
 import { ModelStore } from "./model/model-store.js";
-import { coresAreLimited, listDevices, usableCores } from "./native/devices.js";
+import { coresAreLimited } from "./native/devices.js";
 import { libraryInfo } from "./native/load.js";
 import { setNativeLogger } from "./native/log.js";
-import { coreShares } from "./planning/core-share.js";
-import { chooseDevices, usedDevices } from "./runtime/compute-devices.js";
 import { LocalRings } from "./runtime/local-rings.js";
+import { OwnCompute } from "./runtime/own-compute.js";
 import { ownRecord } from "./runtime/own-record.js";
 import { PeerService } from "./runtime/peer-service.js";
 import { RingHead } from "./runtime/ring-head.js";
 import { Router } from "./runtime/router.js";
 import { StageHost } from "./runtime/stage-host.js";
-import { type ComputeSettings, computeSettings } from "./runtime/stage-settings.js";
 import type { Caller } from "./transport/caller.js";
 import { type NodeBuild, PROTOCOL_VERSION } from "./transport/compatibility.js";
 import { ControlClient } from "./transport/control-client.js";
@@ -106,9 +104,7 @@ class RunningNode implements ExoNode {
   readonly #logger: Logger;
   readonly #credentials: TransportCredentials;
   readonly #build: NodeBuild;
-  readonly #devices: readonly string[];
-  readonly #machine: string;
-  readonly #cores = usableCores();
+  readonly #compute: OwnCompute;
   readonly #models: ModelStore;
   readonly #hops: HopServer;
   readonly #stages: StageHost;
@@ -130,8 +126,12 @@ class RunningNode implements ExoNode {
     this.#logger = logger;
     this.#credentials = credentials;
     this.#build = { protocolVersion: PROTOCOL_VERSION, llamaTag: llama_tag, llamaCommit: llama_commit };
-    this.#devices = chooseDevices(config.device, listDevices());
-    this.#machine = machine;
+    this.#compute = new OwnCompute({
+      id,
+      machine,
+      settings: config,
+      others: () => this.#membership.alive().map((member) => member.record),
+    });
     this.#models = new ModelStore({ modelsDir: config.paths.modelsDir, logger });
     this.#hops = new HopServer(this.#build, logger);
     this.#membership = this.#createMembership();
@@ -143,7 +143,7 @@ class RunningNode implements ExoNode {
     });
     this.#stages = new StageHost({
       ports: this.#hopPorts(),
-      compute: (cores) => this.#computeWith(cores === 0 ? this.#coreShare() : cores),
+      compute: (cores) => this.#compute.settings(cores),
       memoryCap: config.memory,
       models: this.#models,
       addressOf: (nodeId) => this.#membership.find(nodeId)?.address ?? null,
@@ -214,7 +214,7 @@ class RunningNode implements ExoNode {
         RingHead.open(
           {
             ...request,
-            compute: this.#computeWith(this.#coreShare()),
+            compute: this.#compute.settings(),
             queueLimit: this.#config.queue,
             roundTripDeadlineMs: ROUND_TRIP_DEADLINE_MS,
           },
@@ -243,17 +243,6 @@ class RunningNode implements ExoNode {
       flashAttention,
       wireType: wire,
     };
-  }
-
-  /** Cores of this machine that are this node's part, as far as it knows the others. */
-  #coreShare(): number {
-    const others = this.#membership.alive().map((member) => member.record);
-    const shares = coreShares([{ id: this.id, machine: this.#machine, cores: this.#cores }, ...others]);
-    return shares.get(this.id) ?? this.#cores.length;
-  }
-
-  #computeWith(cores: number): ComputeSettings {
-    return computeSettings(this.#config, this.#devices, cores);
   }
 
   #hopPorts() {
@@ -290,9 +279,9 @@ class RunningNode implements ExoNode {
       llamaTag: this.#build.llamaTag,
       grpcPort: this.#transport.address.port,
       httpAddress: this.#api.address?.url ?? null,
-      devices: usedDevices(this.#devices, listDevices()),
-      machine: this.#machine,
-      cores: [...this.#cores],
+      devices: this.#compute.devices(),
+      machine: this.#compute.machine,
+      cores: [...this.#compute.cores],
       memoryCap: this.#config.memory,
       knows: this.#membership.alive().map((member) => member.id),
       rings: this.#rings.list().map((placed) => placed.record()),

@@ -59,7 +59,8 @@ export function weightBytes(info: GgufInfo, part: ModelPart): number {
 /** Sliding windows are counted as the whole context, for llama.cpp keeps that too where a prefix is to be reused. */
 function layerCacheBytes(layer: LayerState, needs: MemoryNeeds): number {
   const cells = Math.ceil(needs.contextSize / KV_CELL_PADDING) * KV_CELL_PADDING;
-  const perToken = layer.keyElements * KV_ELEMENT_BYTES[needs.kvType] + layer.valueElements * KV_ELEMENT_BYTES[needs.kvTypeV];
+  const perToken =
+    layer.keyElements * KV_ELEMENT_BYTES[needs.kvType] + layer.valueElements * KV_ELEMENT_BYTES[needs.kvTypeV];
   return (cells * perToken + layer.fixedBytes) * needs.slots;
 }
 

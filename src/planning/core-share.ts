@@ -36,7 +36,8 @@ function dealCores(neighbours: readonly CoreUser[], shares: Map<string, number>)
   const has = ({ id }: CoreUser): number => shares.get(id) ?? 0;
   const byNeed = (a: CoreUser, b: CoreUser): number =>
     has(a) - has(b) || a.cores.length - b.cores.length || compareIds(a.id, b.id);
-  for (const core of new Set(neighbours.flatMap((node) => node.cores))) {
+  const cores = [...new Set(neighbours.flatMap((node) => node.cores))].sort((a, b) => a - b);
+  for (const core of cores) {
     const [taker] = neighbours.filter((node) => node.cores.includes(core)).sort(byNeed);
     if (taker !== undefined) shares.set(taker.id, has(taker) + 1);
   }

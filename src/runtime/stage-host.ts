@@ -109,8 +109,16 @@ export class StageHost {
     });
     this.#held.set(request.place.ringId, held);
     const { place, layerBegin, layerEnd } = request;
+    const { threads, batchThreads } = stage.options;
     this.#options.ports.logger.info(
-      { ring: place.ringId, epoch: place.epoch, layers: `[${layerBegin}, ${layerEnd})`, model: request.model },
+      {
+        ring: place.ringId,
+        epoch: place.epoch,
+        layers: `[${layerBegin}, ${layerEnd})`,
+        model: request.model,
+        threads,
+        batchThreads,
+      },
       "stage loaded",
     );
   }

@@ -28,7 +28,14 @@ const TINYLLAMA: GgufInfo = {
   files: [],
 };
 const WHOLE = { begin: 0, end: 22, hasEmbedding: true, hasOutput: true };
-const NEEDS = { contextSize: 2048, slots: 1, kvType: "f16", kvTypeV: "f16", ubatch: 512, flashAttention: true } as const;
+const NEEDS = {
+  contextSize: 2048,
+  slots: 1,
+  kvType: "f16",
+  kvTypeV: "f16",
+  ubatch: 512,
+  flashAttention: true,
+} as const;
 
 describe("memory of a stage", () => {
   test("weights of the parts add up to those of the whole", () => {
