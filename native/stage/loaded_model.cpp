@@ -60,7 +60,7 @@ void LoadedModel::load_weights(const std::function<void(float)> & on_progress, c
     try {
         const LogCapture log;
         model_ = open_model(params_, model_params);
-        if (params_.use_mlock && log.saw_mlock_failure()) log_line(GGML_LOG_LEVEL_WARN, mlock_warning());
+        if (params_.use_mlock && log.saw_mlock_failure()) log_notice(mlock_warning());
     } catch (const StageError &) {
         stop_if(cancelled);
         throw;

@@ -75,8 +75,9 @@ void remove_log_sink(int id) {
     sinks.erase(id);
 }
 
-void log_line(ggml_log_level level, const std::string & line) {
-    emit_line(level, line);
+void log_notice(const std::string & line) {
+    const std::lock_guard<std::mutex> lock(sinks_mutex);
+    for (const auto & [id, sink] : sinks) sink("notice", line);
 }
 
 LogCapture::LogCapture() : outer_(capture) {

@@ -3,8 +3,6 @@
 #include <functional>
 #include <string>
 
-#include "ggml.h"
-
 namespace exo {
 
 // Takes over the log of llama.cpp, ggml and llama-common for the whole process. Idempotent.
@@ -16,8 +14,8 @@ using LogSink = std::function<void(const char * level, const std::string & line)
 int  add_log_sink(LogSink sink);
 void remove_log_sink(int id);
 
-// A line of our own among llama.cpp's.
-void log_line(ggml_log_level level, const std::string & line);
+// A sentence of our own that the user should read; its level is "notice".
+void log_notice(const std::string & line);
 
 // Collects what llama.cpp says on this thread while it lives: its functions return null and log why.
 class LogCapture {

@@ -1,6 +1,7 @@
 #include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 
 #include "../src/llama-ext.h"
 #include "../stage/devices.h"
@@ -9,6 +10,10 @@
 #include "ggml.h"
 #include "loaded_stage.h"
 #include "tiny_model.h"
+
+#if defined(__linux__)
+#    include <sys/resource.h>
+#endif
 
 using namespace exo;
 using namespace exo::test;
@@ -95,6 +100,39 @@ void locked_parts_are_not_mapped() {
     CHECK(weights(*read) == weights(*locked));
 }
 
+#if defined(__linux__)
+
+uint64_t locked_bytes() {
+    std::ifstream file("/proc/self/status");
+    std::string   word;
+    uint64_t      kibibytes = 0;
+    while (file >> word) {
+        if (word == "VmLck:" && file >> kibibytes) return kibibytes << 10;
+    }
+    return 0;
+}
+
+// llama.cpp by itself passes over weights that the CPU has laid out anew.
+void every_weight_is_locked() {
+    rlimit limit{};
+    CHECK(getrlimit(RLIMIT_MEMLOCK, &limit) == 0);
+    if (limit.rlim_cur < (4 << 20)) return;
+    const auto path   = model_of("locked-q4_0.gguf", { GGML_TYPE_Q4_0, 4 });
+    auto       params = params_for(path, 0, tiny_layers - 1, false);
+    params.use_mlock  = true;
+    const auto stage  = load(params);
+    uint64_t   all    = 0;
+    for (const auto & buffer : stage->model().memory().weight_buffers) all += buffer.bytes;
+    CHECK(repacked_bytes(*stage) < all);
+    CHECK(locked_bytes() >= all);
+}
+
+#else
+
+void every_weight_is_locked() {}
+
+#endif
+
 void every_kind_of_cache_computes() {
     const auto path  = model_of("wide-heads.gguf", { GGML_TYPE_F32, 2 });
     const auto exact = logits_of(*load(params_for(path, 0, tiny_layers, true)), some_rows(0, 0, 20));
@@ -137,6 +175,7 @@ int main() {
     flash_attention_is_as_asked();
     weights_are_laid_out_anew_in_every_part();
     locked_parts_are_not_mapped();
+    every_weight_is_locked();
     every_kind_of_cache_computes();
     caches_that_cannot_be_are_refused();
     std::filesystem::remove_all(directory);

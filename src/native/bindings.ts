@@ -249,7 +249,7 @@ export interface NativeBindings {
   backends_load(directory: string): readonly string[];
   devices_list(): readonly NativeDevice[];
   cpu_cores(): NativeCpuCores;
-  /** Where llama.cpp's own log lines go; `null` drops them. Levels: debug, info, warn, error. */
+  /** Where llama.cpp's own log lines go; `null` drops them. Levels: debug, info, warn, error; "notice" is a sentence of the addon for the user. */
   log_set_sink(sink: ((level: string, text: string) => void) | null): void;
   counters(): NativeCounters;
 
