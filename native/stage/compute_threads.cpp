@@ -35,7 +35,7 @@ class ThreadPool {
         const auto create = cpu_function<decltype(ggml_threadpool_new)>("ggml_threadpool_new");
         if (create == nullptr) return;
         auto params = ggml_threadpool_params_default(threads);
-        params.poll = getenv("EXO_POLL") ? atoi(getenv("EXO_POLL")) : poll_level;
+        params.poll = poll_level;
         pool_       = create(&params);
     }
 

@@ -11,6 +11,8 @@ export interface TinyModelOptions {
   readonly width?: number;
   /** Numbers of an attention head; divides `width` by an even number. Default 16. */
   readonly headSize?: number;
+  /** Type of the matrices. Default f32. */
+  readonly matrices?: "f32" | "f16";
   /** Jinja text. Default: none. */
   readonly chatTemplate?: string;
   /** Other weights. Default 1. */
@@ -88,13 +90,14 @@ function vocabularyMetadata(): Record<string, GgufValue> {
 }
 
 export function tinyTensors(options: TinyModelOptions = {}): GgufTensor[] {
-  const { layers = 4, width = 64, seed = 1, tied = false } = options;
+  const { layers = 4, width = 64, matrices = "f32", seed = 1, tied = false } = options;
   const random = normalNumbers(seed);
   const matrix = (name: string, columns: number, rows: number): GgufTensor => {
     const scale = 1 / Math.sqrt(columns);
     return {
       name,
       shape: [columns, rows],
+      type: matrices,
       data: Float32Array.from({ length: columns * rows }, () => random() * scale),
     };
   };
