@@ -1,7 +1,7 @@
-import { availableParallelism } from "node:os";
 import { ClusterState } from "./api/cluster-state.js";
 import { type Api, createApi } from "./api/server.js";
 import { loadNodeId } from "./cluster/identity.js";
+import { machineOf } from "./cluster/machine.js";
 import { Membership } from "./cluster/membership.js";
 import type { NodeRecord, RingRecord } from "./cluster/node-record.js";
 import { place } from "./cluster/place.js";
@@ -16,17 +16,16 @@ import { packageVersion } from "./core/package.js";
 import { type Logger, systemClock } from "./core/ports.js";
 import { StaticDiscovery } from "./discovery/static.js";
 import { ModelStore } from "./model/model-store.js";
-import { listDevices } from "./native/devices.js";
+import { coresAreLimited } from "./native/devices.js";
 import { libraryInfo } from "./native/load.js";
 import { setNativeLogger } from "./native/log.js";
-import { chooseDevices, usedDevices } from "./runtime/compute-devices.js";
 import { LocalRings } from "./runtime/local-rings.js";
+import { OwnCompute } from "./runtime/own-compute.js";
 import { ownRecord } from "./runtime/own-record.js";
 import { PeerService } from "./runtime/peer-service.js";
 import { RingHead } from "./runtime/ring-head.js";
 import { Router } from "./runtime/router.js";
 import { StageHost } from "./runtime/stage-host.js";
-import type { ComputeSettings } from "./runtime/stage-settings.js";
 import type { Caller } from "./transport/caller.js";
 import { type NodeBuild, PROTOCOL_VERSION } from "./transport/compatibility.js";
 import { ControlClient } from "./transport/control-client.js";
@@ -90,7 +89,8 @@ export async function startNode(options: NodeOptions): Promise<ExoNode> {
   setNativeLogger(logger);
   const credentials = config.open ? await openCredentials() : plaintextCredentials();
   const id = await loadNodeId(config.paths.configDir, config.grpc.port);
-  const node = new RunningNode(options, id, credentials);
+  const machine = await machineOf(coresAreLimited());
+  const node = new RunningNode(options, id, machine, credentials);
   await node.start();
   return node;
 }
@@ -104,7 +104,7 @@ class RunningNode implements ExoNode {
   readonly #logger: Logger;
   readonly #credentials: TransportCredentials;
   readonly #build: NodeBuild;
-  readonly #compute: ComputeSettings;
+  readonly #compute: OwnCompute;
   readonly #models: ModelStore;
   readonly #hops: HopServer;
   readonly #stages: StageHost;
@@ -118,7 +118,7 @@ class RunningNode implements ExoNode {
   #placed: PlacedModel<RingHead> | null = null;
   #stopping: Promise<void> | null = null;
 
-  constructor({ config, logger }: NodeOptions, id: string, credentials: TransportCredentials) {
+  constructor({ config, logger }: NodeOptions, id: string, machine: string, credentials: TransportCredentials) {
     const { llama_tag, llama_commit } = libraryInfo();
     this.id = id;
     this.name = config.name;
@@ -126,10 +126,12 @@ class RunningNode implements ExoNode {
     this.#logger = logger;
     this.#credentials = credentials;
     this.#build = { protocolVersion: PROTOCOL_VERSION, llamaTag: llama_tag, llamaCommit: llama_commit };
-    this.#compute = {
-      threads: config.threads ?? availableParallelism(),
-      devices: chooseDevices(config.device, listDevices()),
-    };
+    this.#compute = new OwnCompute({
+      id,
+      machine,
+      settings: config,
+      others: () => this.#membership.alive().map((member) => member.record),
+    });
     this.#models = new ModelStore({ modelsDir: config.paths.modelsDir, logger });
     this.#hops = new HopServer(this.#build, logger);
     this.#membership = this.#createMembership();
@@ -141,7 +143,7 @@ class RunningNode implements ExoNode {
     });
     this.#stages = new StageHost({
       ports: this.#hopPorts(),
-      compute: this.#compute,
+      compute: (cores) => this.#compute.settings(cores),
       memoryCap: config.memory,
       models: this.#models,
       addressOf: (nodeId) => this.#membership.find(nodeId)?.address ?? null,
@@ -197,6 +199,7 @@ class RunningNode implements ExoNode {
       minNodes,
       neededNodes: (this.#config.layers ?? []).map((assignment) => assignment.node),
       self: { id: this.id, name: this.name },
+      ownRecord: () => this.#record(),
       membership: this.#membership,
       models: this.#models,
       place: (model) =>
@@ -211,7 +214,7 @@ class RunningNode implements ExoNode {
         RingHead.open(
           {
             ...request,
-            compute: this.#compute,
+            compute: this.#compute.settings(),
             queueLimit: this.#config.queue,
             contextFull: this.#config.contextFull,
             requestTimeout: this.#config.requestTimeout,
@@ -232,13 +235,13 @@ class RunningNode implements ExoNode {
   }
 
   #ringSettings() {
-    const { slots, ubatch, kv, flashAttention, wire } = this.#config;
+    const { slots, ubatch, kv, kvV, flashAttention, wire } = this.#config;
     return {
       slots,
       batchSize: ubatch,
       microBatchSize: ubatch,
       kvTypeK: kv,
-      kvTypeV: kv,
+      kvTypeV: kvV ?? kv,
       flashAttention,
       wireType: wire,
     };
@@ -278,7 +281,9 @@ class RunningNode implements ExoNode {
       llamaTag: this.#build.llamaTag,
       grpcPort: this.#transport.address.port,
       httpAddress: this.#api.address?.url ?? null,
-      devices: usedDevices(this.#compute, listDevices()),
+      devices: this.#compute.devices(),
+      machine: this.#compute.machine,
+      cores: [...this.#compute.cores],
       memoryCap: this.#config.memory,
       knows: this.#membership.alive().map((member) => member.id),
       rings: this.#rings.list().map((placed) => placed.record()),

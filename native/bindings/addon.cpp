@@ -22,6 +22,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
     add<library_info>(env, exports, "library_info");
     add<backends_load>(env, exports, "backends_load");
     add<devices_list>(env, exports, "devices_list");
+    add<cpu_cores>(env, exports, "cpu_cores");
     add<log_set_sink>(env, exports, "log_set_sink");
     add<counters>(env, exports, "counters");
 

@@ -9,6 +9,7 @@ namespace exo {
 Napi::Value library_info(const Napi::CallbackInfo & info);
 Napi::Value backends_load(const Napi::CallbackInfo & info);
 Napi::Value devices_list(const Napi::CallbackInfo & info);
+Napi::Value cpu_cores(const Napi::CallbackInfo & info);
 Napi::Value log_set_sink(const Napi::CallbackInfo & info);
 Napi::Value counters(const Napi::CallbackInfo & info);
 

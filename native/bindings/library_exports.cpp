@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #if defined(_WIN32)
 #    include <windows.h>
 #else
@@ -6,6 +8,7 @@
 
 #include "../stage/activation_pool.h"
 #include "../stage/counters.h"
+#include "../stage/cpu_cores.h"
 #include "../stage/devices.h"
 #include "environment.h"
 #include "exports.h"
@@ -64,6 +67,17 @@ Napi::Value devices_list(const Napi::CallbackInfo & info) {
         entry.Set("memory_total", static_cast<double>(device.memory_total));
         result.Set(index, entry);
     }
+    return result;
+}
+
+// cpu_cores(): NativeCpuCores
+Napi::Value cpu_cores(const Napi::CallbackInfo & info) {
+    const auto cores = exo::cpu_cores();
+    auto       cpus  = Napi::Int32Array::New(info.Env(), cores.cpus.size());
+    std::copy(cores.cpus.begin(), cores.cpus.end(), cpus.Data());
+    auto result = Napi::Object::New(info.Env());
+    result.Set("cpus", cpus);
+    result.Set("quota", cores.quota);
     return result;
 }
 

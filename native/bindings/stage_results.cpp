@@ -71,6 +71,14 @@ Napi::Value to_js(Napi::Env env, const StageMemory & memory) {
     result.Set("compute", static_cast<double>(sum.compute));
     result.Set("output", static_cast<double>(memory.output));
     result.Set("devices", devices);
+    auto buffers = Napi::Array::New(env, memory.weight_buffers.size());
+    for (uint32_t index = 0; index < memory.weight_buffers.size(); ++index) {
+        auto entry = Napi::Object::New(env);
+        entry.Set("name", memory.weight_buffers[index].name);
+        entry.Set("bytes", static_cast<double>(memory.weight_buffers[index].bytes));
+        buffers.Set(index, entry);
+    }
+    result.Set("weight_buffers", buffers);
     return result;
 }
 

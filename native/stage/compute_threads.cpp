@@ -1,7 +1,22 @@
 #include "compute_threads.h"
 
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <list>
+#include <map>
+#include <mutex>
+#include <thread>
+
 namespace exo {
 namespace {
+
+// How long ggml's threads look for the next graph before they sleep, in ggml's unit of 131072 rounds.
+constexpr uint32_t poll_level = 0;
+
+// How long the head's way back waits for a neighbour's graph: about a token of a middling model, far from a prefill.
+constexpr std::chrono::milliseconds patience{ 20 };
 
 // The CPU backend is opened at run time, so its functions are looked up by name.
 template <typename Function> Function * cpu_function(const char * name) {
@@ -11,33 +26,109 @@ template <typename Function> Function * cpu_function(const char * name) {
     return reinterpret_cast<Function *>(ggml_backend_reg_get_proc_address(registry, name));
 }
 
-ggml_threadpool_t new_pool(int threads) {
-    const auto create = cpu_function<decltype(ggml_threadpool_new)>("ggml_threadpool_new");
-    if (create == nullptr) return nullptr;
-    auto params = ggml_threadpool_params_default(threads);
-    params.poll = 0;
-    return create(&params);
-}
-
-void free_pool(ggml_threadpool_t pool) {
-    const auto destroy = cpu_function<decltype(ggml_threadpool_free)>("ggml_threadpool_free");
-    if (destroy != nullptr && pool != nullptr) destroy(pool);
-}
-
 }  // namespace
 
-ComputeThreads::ComputeThreads(llama_context * context, int threads, int batch_threads) : context_(context) {
-    if (threads == 1 && batch_threads == 1) return;
-    pool_ = new_pool(threads);
-    if (pool_ != nullptr && batch_threads != threads) batch_pool_ = new_pool(batch_threads);
-    if (pool_ != nullptr) llama_attach_threadpool(context_, pool_, batch_pool_);
+// Threads of ggml, and the order in which stages may use them.
+class ThreadPool {
+  public:
+    explicit ThreadPool(int threads) {
+        const auto create = cpu_function<decltype(ggml_threadpool_new)>("ggml_threadpool_new");
+        if (create == nullptr) return;
+        auto params = ggml_threadpool_params_default(threads);
+        params.poll = poll_level;
+        pool_       = create(&params);
+    }
+
+    ~ThreadPool() {
+        const auto destroy = cpu_function<decltype(ggml_threadpool_free)>("ggml_threadpool_free");
+        if (destroy != nullptr && pool_ != nullptr) destroy(pool_);
+    }
+
+    ThreadPool(const ThreadPool &)             = delete;
+    ThreadPool & operator=(const ThreadPool &) = delete;
+
+    // The pool of that size, made when nobody has it yet.
+    static std::shared_ptr<ThreadPool> shared(int threads) {
+        static std::mutex                                mutex;
+        static std::map<int, std::weak_ptr<ThreadPool>>  pools;
+        const std::lock_guard<std::mutex>                lock(mutex);
+        auto                                             pool = pools[threads].lock();
+        if (!pool) pools[threads] = pool = std::make_shared<ThreadPool>(threads);
+        return pool;
+    }
+
+    ggml_threadpool_t threads() const { return pool_; }
+
+    void wait_for_turn() {
+        std::unique_lock<std::mutex> lock(mutex_);
+        const auto                   mine = waiting_.insert(waiting_.cend(), std::this_thread::get_id());
+        turn_.wait(lock, [&] { return is_turn_of(mine); });
+        waiting_.erase(mine);
+        taken_ = true;
+    }
+
+    // Goes before all who wait, but not before whoever computes now. False when that takes longer than `patience`.
+    bool take_next_turn(std::chrono::milliseconds patience) {
+        std::unique_lock<std::mutex> lock(mutex_);
+        const auto                   mine = waiting_.insert(waiting_.cbegin(), std::this_thread::get_id());
+        const bool                   came = turn_.wait_for(lock, patience, [&] { return is_turn_of(mine); });
+        waiting_.erase(mine);
+        taken_ = taken_ || came;
+        return came;
+    }
+
+    void end_turn() {
+        {
+            const std::lock_guard<std::mutex> lock(mutex_);
+            taken_ = false;
+        }
+        turn_.notify_all();
+    }
+
+  private:
+    using Waiting = std::list<std::thread::id>;
+
+    bool is_turn_of(Waiting::const_iterator one) const { return !taken_ && waiting_.cbegin() == one; }
+
+    ggml_threadpool_t          pool_ = nullptr;
+    std::mutex                 mutex_;
+    std::condition_variable    turn_;
+    Waiting                    waiting_;
+    bool                       taken_ = false;
+};
+
+ComputeThreads::ComputeThreads(llama_context * context, int threads, int batch_threads, Sharing sharing) :
+    context_(context),
+    threads_(threads),
+    batch_threads_(batch_threads),
+    sharing_(sharing) {
+    // A graph may use fewer threads than its pool has; the rest sleep on. So one pool does for both numbers, and must:
+    // where a context goes from one pool to another, ggml puts the first to sleep, though a neighbour may compute on it.
+    const int size = std::max(threads, batch_threads);
+    if (size == 1) return;
+    if (sharing != Sharing::none) order_ = ThreadPool::shared(size);
+    pool_ = sharing == Sharing::in_turn ? order_ : std::make_shared<ThreadPool>(size);
+    if (pool_->threads() != nullptr) llama_attach_threadpool(context_, pool_->threads(), nullptr);
 }
 
 ComputeThreads::~ComputeThreads() {
-    if (pool_ == nullptr) return;
-    llama_detach_threadpool(context_);
-    free_pool(batch_pool_);
-    free_pool(pool_);
+    if (pool_) llama_detach_threadpool(context_);
+}
+
+ComputeThreads::Turn::Turn(ComputeThreads & threads) : order_(threads.order_.get()) {
+    if (order_ == nullptr) return;
+    if (threads.sharing_ == Sharing::in_turn) {
+        order_->wait_for_turn();
+    } else if (order_->take_next_turn(patience)) {
+        llama_set_n_threads(threads.context_, threads.threads_, threads.batch_threads_);
+    } else {
+        llama_set_n_threads(threads.context_, 1, 1);
+        order_ = nullptr;
+    }
+}
+
+ComputeThreads::Turn::~Turn() {
+    if (order_ != nullptr) order_->end_turn();
 }
 
 }  // namespace exo

@@ -1,23 +1,57 @@
 #pragma once
 
+#include <memory>
+
 #include "ggml-cpu.h"
 #include "llama.h"
 
 namespace exo {
 
-// ggml starts and ends its threads for every graph unless it is given a pool. These threads sleep between graphs
-// rather than spin, because a stage waits for its neighbours most of the time and may share the machine with them.
+class ThreadPool;
+
+// How a stage gets on with the other stages of its process.
+enum class Sharing {
+    // They compute one after the other, first come, first served.
+    in_turn,
+    // The same for a stage whose work is small and urgent, the head's way back: it goes first, and where a neighbour
+    // computes for long (a prefill), it does not wait but computes on its own thread alone. The bits are the same,
+    // because its operations do not divide a sum among threads.
+    urgent,
+    // It waits for a GPU most of the time, and for nobody else.
+    none,
+};
+
+// The threads that a stage computes with. ggml starts and ends its threads for every graph unless it is given a pool.
+//
+// All stages of the process with the same number of threads compute in turn: ggml's threads spin while they wait for
+// each other within a graph, so two graphs at once on the same cores take longer than one after the other. A stage with
+// a single thread spins for nobody: it has no pool and does not wait.
 class ComputeThreads {
   public:
-    ComputeThreads(llama_context * context, int threads, int batch_threads);
+    ComputeThreads(llama_context * context, int threads, int batch_threads, Sharing sharing);
     ~ComputeThreads();
     ComputeThreads(const ComputeThreads &)             = delete;
     ComputeThreads & operator=(const ComputeThreads &) = delete;
 
+    // While it lives, the context may compute. Held around `llama_decode`.
+    class Turn {
+      public:
+        explicit Turn(ComputeThreads & threads);
+        ~Turn();
+        Turn(const Turn &)             = delete;
+        Turn & operator=(const Turn &) = delete;
+
+      private:
+        ThreadPool * order_;  // null: nothing to give back
+    };
+
   private:
-    llama_context *   context_;
-    ggml_threadpool_t pool_       = nullptr;
-    ggml_threadpool_t batch_pool_ = nullptr;
+    llama_context *             context_;
+    const int                   threads_;
+    const int                   batch_threads_;
+    const Sharing               sharing_;
+    std::shared_ptr<ThreadPool> pool_;   // null for a single thread
+    std::shared_ptr<ThreadPool> order_;  // whose turns count; null: nobody's
 };
 
 }  // namespace exo

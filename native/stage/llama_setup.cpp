@@ -57,13 +57,17 @@ llama_model_params LlamaSetup::model_params() const {
     if (params_.vocab_only) return model;
     model.kv_overrides   = overrides_.data();
     const bool all       = params_.gpu_layers < 0 || params_.gpu_layers >= params_.layer_end - params_.layer_begin;
-    const bool with_gpus = devices_.size() > 1;
-    model.n_gpu_layers   = !with_gpus ? 0 : all ? -1 : params_.gpu_layers;
-    model.load_mode      = params_.use_mmap && params_.use_mlock ? LLAMA_LOAD_MODE_MMAP_MLOCK :
-                           params_.use_mmap                      ? LLAMA_LOAD_MODE_MMAP :
-                           params_.use_mlock                     ? LLAMA_LOAD_MODE_MLOCK :
-                                                                   LLAMA_LOAD_MODE_NONE;
+    model.n_gpu_layers   = !with_gpus() ? 0 : all ? -1 : params_.gpu_layers;
+    model.load_mode      = load_mode();
     return model;
+}
+
+llama_load_mode LlamaSetup::load_mode() const {
+    if (!params_.use_mlock) return params_.use_mmap ? LLAMA_LOAD_MODE_MMAP : LLAMA_LOAD_MODE_NONE;
+    // llama.cpp locks a mapped file from its first byte to the last that it needs. For part of a model that would be
+    // the layers of other stages too, so such a stage reads its weights into memory of its own.
+    const bool whole = params_.layer_begin == 0 && params_.has_output && !params_.is_head_only();
+    return params_.use_mmap && whole ? LLAMA_LOAD_MODE_MMAP_MLOCK : LLAMA_LOAD_MODE_MLOCK;
 }
 
 llama_context_params LlamaSetup::context_params(const std::atomic<bool> & aborted) const {

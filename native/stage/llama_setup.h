@@ -18,11 +18,15 @@ class LlamaSetup {
     LlamaSetup(const LlamaSetup &)             = delete;
     LlamaSetup & operator=(const LlamaSetup &) = delete;
 
+    // Layers may be on a device other than the CPU.
+    bool                 with_gpus() const { return devices_.size() > 1; }
     llama_model_params   model_params() const;
     // The computation stops soon after `aborted` becomes true, where it runs on the CPU.
     llama_context_params context_params(const std::atomic<bool> & aborted) const;
 
   private:
+    llama_load_mode load_mode() const;
+
     const StageParams &                    params_;
     std::vector<ggml_backend_dev_t>        devices_;    // ends with null
     std::array<llama_model_kv_override, 4> overrides_;  // ends with an empty key

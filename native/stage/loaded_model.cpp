@@ -4,6 +4,8 @@
 
 #include "error.h"
 #include "gguf_check.h"
+#include "log_router.h"
+#include "memory_lock.h"
 #include "text.h"
 
 namespace exo {
@@ -56,7 +58,9 @@ void LoadedModel::load_weights(const std::function<void(float)> & on_progress, c
         return !watching.cancelled;
     };
     try {
+        const LogCapture log;
         model_ = open_model(params_, model_params);
+        if (params_.use_mlock && log.saw_mlock_failure()) log_notice(mlock_warning());
     } catch (const StageError &) {
         stop_if(cancelled);
         throw;
@@ -71,7 +75,10 @@ void LoadedModel::prepare_context(const std::atomic<bool> & aborted) {
                                                      ") cannot be run by this version.");
     }
     context_ = open_context(model_.get(), setup_.context_params(aborted));
-    threads_ = std::make_unique<ComputeThreads>(context_.get(), params_.threads, params_.batch_threads);
+    const auto sharing = setup_.with_gpus()      ? Sharing::none :
+                         params_.is_head_only() ? Sharing::urgent :
+                                                  Sharing::in_turn;
+    threads_ = std::make_unique<ComputeThreads>(context_.get(), params_.threads, params_.batch_threads, sharing);
     memory_  = memory_of(context_.get());
 }
 
@@ -130,7 +137,8 @@ StageMemory LoadedModel::memory() const {
     if (!context_) return {};
     const size_t rows  = std::max<size_t>(outputs_, llama_n_seq_max(context_.get()));
     const size_t width = params_.has_output ? static_cast<size_t>(info_.vocabulary_size) : limits_.output_size;
-    return { memory_, rows * width * sizeof(float), mapped_weights(context_.get()) };
+    const auto   buffers = weight_buffers_of(context_.get());
+    return { memory_, rows * width * sizeof(float), mapped_weights(buffers), buffers };
 }
 
 }  // namespace exo

@@ -53,6 +53,8 @@ class LoadedModel {
     // null for a vocabulary only
     llama_context *       context() const { return context_.get(); }
     Chat &                chat() { return chat_; }
+    // Only with a context.
+    ComputeThreads &      threads() { return *threads_; }
     StageMemory           memory() const;
     // llama.cpp's output buffer grows to the most outputs seen.
     void                  note_outputs(size_t outputs);

@@ -34,7 +34,8 @@ const char * level_name(ggml_log_level level) {
 
 void emit_line(ggml_log_level level, const std::string & line) {
     if (line.empty()) return;
-    if (capture != nullptr && level == GGML_LOG_LEVEL_ERROR) capture->add_error(line);
+    if (level == GGML_LOG_LEVEL_ERROR && capture != nullptr) capture->add_error(line);
+    if (level == GGML_LOG_LEVEL_WARN && capture != nullptr) capture->add_warning(line);
     const std::lock_guard<std::mutex> lock(sinks_mutex);
     for (const auto & [id, sink] : sinks) sink(level_name(level), line);
 }
@@ -74,12 +75,18 @@ void remove_log_sink(int id) {
     sinks.erase(id);
 }
 
+void log_notice(const std::string & line) {
+    const std::lock_guard<std::mutex> lock(sinks_mutex);
+    for (const auto & [id, sink] : sinks) sink("notice", line);
+}
+
 LogCapture::LogCapture() : outer_(capture) {
     capture = this;
 }
 
 LogCapture::~LogCapture() {
     capture = outer_;
+    if (outer_ != nullptr) outer_->mlock_failed_ = outer_->mlock_failed_ || mlock_failed_;
 }
 
 std::string LogCapture::reason() const {
@@ -100,6 +107,13 @@ std::string LogCapture::reason() const {
         text += (text.empty() || continues ? "" : "; ") + bare;
     }
     return text.empty() ? fallback : text;
+}
+
+bool LogCapture::is_mlock_failure(const std::string & line) {
+    for (const char * sign : { "failed to mlock", "failed to VirtualLock", "mlock not supported" }) {
+        if (line.find(sign) != std::string::npos) return true;
+    }
+    return false;
 }
 
 std::string LogCapture::refusal() const {

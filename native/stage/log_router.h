@@ -14,6 +14,9 @@ using LogSink = std::function<void(const char * level, const std::string & line)
 int  add_log_sink(LogSink sink);
 void remove_log_sink(int id);
 
+// A sentence of our own that the user should read; its level is "notice".
+void log_notice(const std::string & line);
+
 // Collects what llama.cpp says on this thread while it lives: its functions return null and log why.
 class LogCapture {
   public:
@@ -28,11 +31,18 @@ class LogCapture {
     // What our own rules in llama.cpp refused ("exo: …" in the log), without that mark; "" when it was not they.
     std::string refusal() const;
 
+    // llama.cpp only warns, and goes on without the lock.
+    bool saw_mlock_failure() const { return mlock_failed_; }
+
+    void add_warning(const std::string & line) { mlock_failed_ = mlock_failed_ || is_mlock_failure(line); }
     void add_error(const std::string & line) { errors_ += line + "\n"; }
 
   private:
+    static bool is_mlock_failure(const std::string & line);
+
     LogCapture * outer_;
     std::string  errors_;
+    bool         mlock_failed_ = false;
 };
 
 }  // namespace exo

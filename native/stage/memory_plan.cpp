@@ -55,12 +55,19 @@ std::vector<DeviceMemory> memory_of(const llama_context * context) {
     return devices;
 }
 
-uint64_t mapped_weights(const llama_context * context) {
-    uint64_t mapped = 0;
+std::vector<WeightBuffer> weight_buffers_of(const llama_context * context) {
+    std::vector<WeightBuffer> buffers;
     for (const auto & [type, bytes] : llama_get_memory_breakdown(context)) {
+        if (bytes.model > 0) buffers.push_back({ ggml_backend_buft_name(type), bytes.model });
+    }
+    return buffers;
+}
+
+uint64_t mapped_weights(const std::vector<WeightBuffer> & buffers) {
+    uint64_t mapped = 0;
+    for (const auto & buffer : buffers) {
         // ggml names the type of a buffer over somebody else's memory, but has no function that tells it.
-        const std::string name = ggml_backend_buft_name(type);
-        if (name.find("_Mapped") != std::string::npos) mapped += bytes.model;
+        if (buffer.name.find("_Mapped") != std::string::npos) mapped += buffer.bytes;
     }
     return mapped;
 }

@@ -220,8 +220,9 @@ const float * Stage::input_rows(const DecodeRequest & request) {
 void Stage::run_batch(const DecodeRequest & request) {
     const bool       all_outputs = !model_->params().has_output && !request.result_outputs_only;
     const auto       batch       = batch_.build(request.rows, input_rows(request), all_outputs);
-    const LogCapture log;
-    const int32_t    status = llama_decode(model_->context(), batch);
+    const LogCapture           log;
+    const ComputeThreads::Turn turn(model_->threads());
+    const int32_t              status = llama_decode(model_->context(), batch);
     check_decode_status(status, request.rows.size(), log.reason());
     outputs_ = static_cast<size_t>(std::count(batch.logits, batch.logits + batch.n_tokens, 1));
     model_->note_outputs(outputs_);

@@ -11,6 +11,9 @@ constexpr uint32_t most_sequences = 256;
 // KV cells of all sequences must be countable in 31 bits
 constexpr uint64_t most_cells     = uint64_t(1) << 31;
 constexpr int32_t  most_threads   = 512;
+// What llama.cpp's tools take.
+constexpr ggml_type kv_types[] = { GGML_TYPE_F32,  GGML_TYPE_F16,  GGML_TYPE_BF16, GGML_TYPE_Q8_0,  GGML_TYPE_Q5_1,
+                                   GGML_TYPE_Q5_0, GGML_TYPE_Q4_1, GGML_TYPE_Q4_0, GGML_TYPE_IQ4_NL };
 
 [[noreturn]] void refuse(const std::string & sentence) {
     throw StageError(ErrorCode::invalid_argument, sentence);
@@ -64,12 +67,12 @@ void check_layer_range(const StageParams & params, int32_t layer_count) {
 }
 
 ggml_type kv_type_from_name(const std::string & name) {
-    if (name == "f32") return GGML_TYPE_F32;
-    if (name == "f16") return GGML_TYPE_F16;
-    if (name == "bf16") return GGML_TYPE_BF16;
-    if (name == "q8_0") return GGML_TYPE_Q8_0;
-    if (name == "q4_0") return GGML_TYPE_Q4_0;
-    refuse("Expected f32, f16, bf16, q8_0 or q4_0 as KV cache type, received \"" + name + "\".");
+    std::string known;
+    for (const auto type : kv_types) {
+        if (name == ggml_type_name(type)) return type;
+        known += (known.empty() ? "" : ", ") + std::string(ggml_type_name(type));
+    }
+    refuse("Expected one of " + known + " as KV cache type, received \"" + name + "\".");
 }
 
 llama_flash_attn_type flash_attention_from_name(const std::string & name) {

@@ -6,76 +6,26 @@
 #include "../stage/devices.h"
 #include "../stage/host_memory.h"
 #include "check.h"
+#include "loaded_stage.h"
 #include "tiny_model.h"
 
 using namespace exo;
+using exo::test::decode;
+using exo::test::load;
+using exo::test::some_rows;
 using exo::test::tiny_layers;
 using exo::test::tiny_vocabulary;
 using exo::test::tiny_width;
+using exo::test::Waiter;
 
 namespace {
+
+using exo::test::logits_of;
 
 std::string model_path;
 
 StageParams params_for(int begin, int end, bool output) {
-    StageParams params;
-    params.model_path       = model_path;
-    params.layer_begin      = begin;
-    params.layer_end        = end;
-    params.has_output       = output;
-    params.context_size     = 256;
-    params.max_sequences    = 2;
-    params.batch_size       = 32;
-    params.micro_batch_size = 32;
-    params.max_outputs      = 32;
-    params.threads          = 1;
-    params.batch_threads    = 1;
-    return params;
-}
-
-// Waits for a callback, and throws its error.
-template <typename T> class Waiter {
-  public:
-    OutcomeCallback<T> callback() {
-        return [promise = promise_](Outcome<T> outcome) { promise->set_value(std::move(outcome)); };
-    }
-    T wait() {
-        auto outcome = promise_->get_future().get();
-        if (auto * error = std::get_if<StageError>(&outcome)) throw *error;
-        return std::move(std::get<T>(outcome));
-    }
-
-  private:
-    std::shared_ptr<std::promise<Outcome<T>>> promise_ = std::make_shared<std::promise<Outcome<T>>>();
-};
-
-std::unique_ptr<Stage> load(const StageParams & params) {
-    auto              stage = std::make_unique<Stage>();
-    Waiter<StageInfo> waiter;
-    stage->load(params, [](float) {}, waiter.callback());
-    waiter.wait();
-    return stage;
-}
-
-DecodeResult decode(Stage & stage, DecodeRequest request) {
-    Waiter<DecodeResult> waiter;
-    stage.decode(std::move(request), waiter.callback());
-    return waiter.wait();
-}
-
-std::vector<Row> some_rows(uint16_t sequence, int begin, int count) {
-    std::vector<Row> rows;
-    for (int position = begin; position < begin + count; ++position) {
-        rows.push_back({ sequence, true, position, 3 + (position * 7 + sequence * 5) % (tiny_vocabulary - 3) });
-    }
-    return rows;
-}
-
-std::vector<float> logits_of(Stage & stage, const std::vector<Row> & rows) {
-    DecodeRequest request;
-    request.rows        = rows;
-    request.want_logits = true;
-    return decode(stage, std::move(request)).logits;
+    return exo::test::params_for(model_path, begin, end, output);
 }
 
 // Through all stages in turn, hidden states handed on as f32.

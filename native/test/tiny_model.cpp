@@ -13,10 +13,9 @@
 namespace exo::test {
 namespace {
 
-constexpr int heads         = 4;
-constexpr int key_heads     = 2;
+// half as many key heads as heads, whatever their number
 constexpr int feed_forward  = 96;
-constexpr int key_width     = tiny_width / heads * key_heads;
+constexpr int key_width     = tiny_width / 2;
 
 // Token types of GGUF: 1 normal, 2 unknown, 3 control.
 void set_vocabulary(gguf_context * gguf) {
@@ -39,28 +38,31 @@ void set_vocabulary(gguf_context * gguf) {
     gguf_set_val_u32(gguf, "tokenizer.ggml.unknown_token_id", 0);
 }
 
-void set_parameters(gguf_context * gguf) {
+void set_parameters(gguf_context * gguf, int heads) {
     gguf_set_val_str(gguf, "general.architecture", "llama");
     gguf_set_val_u32(gguf, "llama.context_length", 256);
     gguf_set_val_u32(gguf, "llama.embedding_length", tiny_width);
     gguf_set_val_u32(gguf, "llama.block_count", tiny_layers);
     gguf_set_val_u32(gguf, "llama.feed_forward_length", feed_forward);
     gguf_set_val_u32(gguf, "llama.attention.head_count", heads);
-    gguf_set_val_u32(gguf, "llama.attention.head_count_kv", key_heads);
+    gguf_set_val_u32(gguf, "llama.attention.head_count_kv", heads / 2);
     gguf_set_val_u32(gguf, "llama.rope.dimension_count", tiny_width / heads);
     gguf_set_val_f32(gguf, "llama.attention.layer_norm_rms_epsilon", 1e-5f);
 }
 
 class TensorWriter {
   public:
-    TensorWriter(ggml_context * context, gguf_context * gguf) : context_(context), gguf_(gguf) {}
+    TensorWriter(ggml_context * context, gguf_context * gguf, ggml_type matrices) :
+        context_(context),
+        gguf_(gguf),
+        matrices_(matrices) {}
 
     void random(const std::string & name, int64_t columns, int64_t rows) {
-        auto * tensor = ggml_new_tensor_2d(context_, GGML_TYPE_F32, columns, rows);
+        auto *                          tensor = ggml_new_tensor_2d(context_, matrices_, columns, rows);
         std::normal_distribution<float> normal(0, 1 / std::sqrt(static_cast<float>(columns)));
-        for (int64_t index = 0; index < columns * rows; ++index) {
-            static_cast<float *>(tensor->data)[index] = normal(numbers_);
-        }
+        std::vector<float>              numbers(static_cast<size_t>(columns * rows));
+        for (auto & number : numbers) number = normal(numbers_);
+        ggml_quantize_chunk(matrices_, numbers.data(), tensor->data, 0, rows, columns, nullptr);
         add(tensor, name);
     }
 
@@ -78,6 +80,7 @@ class TensorWriter {
 
     ggml_context * context_;
     gguf_context * gguf_;
+    ggml_type      matrices_;
     std::mt19937   numbers_{ 42 };
 };
 
@@ -96,13 +99,13 @@ void add_layer(TensorWriter & writer, int layer) {
 
 }  // namespace
 
-void write_tiny_model(const std::string & path) {
+void write_tiny_model(const std::string & path, const TinyModel & model) {
     const std::unique_ptr<ggml_context, void (*)(ggml_context *)> context(
         ggml_init({ /*mem_size=*/size_t(8) << 20, /*mem_buffer=*/nullptr, /*no_alloc=*/false }), ggml_free);
     const std::unique_ptr<gguf_context, void (*)(gguf_context *)> gguf(gguf_init_empty(), gguf_free);
-    set_parameters(gguf.get());
+    set_parameters(gguf.get(), model.heads);
     set_vocabulary(gguf.get());
-    TensorWriter writer(context.get(), gguf.get());
+    TensorWriter writer(context.get(), gguf.get(), model.matrices);
     writer.random("token_embd.weight", tiny_width, tiny_vocabulary);
     for (int layer = 0; layer < tiny_layers; ++layer) add_layer(writer, layer);
     writer.ones("output_norm.weight", tiny_width);

@@ -11,7 +11,18 @@ const DESCRIPTION =
 
 /** What `run` needs of a node's settings when it has to be the node itself. */
 const RUN_SETTINGS: readonly SettingKey[] = [
-  ...(["memory", "device", "threads", "ctx", "ubatch", "kv", "flashAttention", "apiKey"] as const),
+  "memory",
+  "device",
+  "threads",
+  "threadsBatch",
+  "mmap",
+  "mlock",
+  "ctx",
+  "ubatch",
+  "kv",
+  "kvV",
+  "flashAttention",
+  "apiKey",
   ...COMMON_SETTINGS,
 ];
 

@@ -81,6 +81,10 @@ const record = z.object({
   /** Where this node answers HTTP, or `null`. */
   httpAddress: text.nullable(),
   devices: z.array(device).max(256),
+  /** Nodes that say the same share their processors; "" when it is not known. */
+  machine: text,
+  /** One logical CPU of each core that the node may use. */
+  cores: z.array(count).max(4096),
   /** Most bytes that the owner offers, or `null` for no cap. */
   memoryCap: bytes.nullable(),
   stages: z.array(heldStage).max(1024),

@@ -43,6 +43,7 @@ function placeWith({ model, nodes, ring, layers }: PlaceOptions, contextSize: nu
     contextSize,
     slots: ring.slots,
     kvType: ring.kvTypeK,
+    kvTypeV: ring.kvTypeV,
     ubatch: ring.microBatchSize,
     flashAttention: ring.flashAttention !== "off",
   };

@@ -6,7 +6,7 @@ import type { ResolvedModel, ResolveOptions } from "../model/resolved-model.js";
 import type { Plan } from "../planning/plan.js";
 import type { LoadedHead, OpenHead } from "./head-port.js";
 import type { Membership } from "./membership.js";
-import type { RingRecord, RingStageRecord } from "./node-record.js";
+import type { NodeRecord, RingRecord, RingStageRecord } from "./node-record.js";
 import { type LoadedRing, loadRing } from "./ring-loader.js";
 import { cardOf, emptyRingRecord, plannedStageRecord } from "./ring-record.js";
 import type { RingSettings } from "./ring-settings.js";
@@ -24,6 +24,8 @@ export interface PlacedModelOptions<Head extends LoadedHead> {
   /** Nodes, by name or id, without which the model cannot be placed as it was asked. */
   readonly neededNodes: readonly string[];
   readonly self: { readonly id: string; readonly name: string };
+  /** What this node says of itself now. */
+  readonly ownRecord: () => NodeRecord;
   readonly membership: Membership;
   readonly models: { resolve(spec: string, options: ResolveOptions): Promise<ResolvedModel> };
   /** Plans the model over the nodes that are there now. */
@@ -150,7 +152,7 @@ export class PlacedModel<Head extends LoadedHead> {
   }
 
   async #load(model: ResolvedModel, signal: AbortSignal): Promise<LoadedRing<Head>> {
-    const { ringId, self, membership, openHead, logger } = this.#options;
+    const { ringId, ownRecord, membership, openHead, logger } = this.#options;
     const { plan, ring } = this.#options.place(model);
     this.#epoch += 1;
     this.#update({ ...this.#planned(plan), epoch: this.#epoch, contextSize: ring.contextSize, slots: ring.slots });
@@ -160,7 +162,7 @@ export class PlacedModel<Head extends LoadedHead> {
       model,
       plan,
       ring,
-      self: self.id,
+      self: ownRecord(),
       membership,
       openHead,
       signal,

@@ -1,11 +1,12 @@
 import { ExoError } from "../core/errors.js";
 import type { Logger } from "../core/ports.js";
 import type { ResolvedModel } from "../model/resolved-model.js";
+import { coreShares } from "../planning/core-share.js";
 import type { Plan, PlannedStage } from "../planning/plan.js";
 import type { LoadedStage, LoadStageRequest, StagePlace } from "../transport/node-service.js";
 import type { LoadedHead, OpenHead } from "./head-port.js";
 import type { Member, Membership } from "./membership.js";
-import type { StageMemoryRecord } from "./node-record.js";
+import type { NodeRecord, StageMemoryRecord } from "./node-record.js";
 import type { RingSettings } from "./ring-settings.js";
 
 /** What becomes of each stage while a ring is loaded; `stage` is its index in the plan. */
@@ -20,7 +21,8 @@ export interface RingLoaderOptions<Head extends LoadedHead> {
   readonly model: ResolvedModel;
   readonly plan: Plan;
   readonly ring: RingSettings;
-  readonly self: string;
+  /** This node, as its peers know it. */
+  readonly self: NodeRecord;
   readonly membership: Membership;
   readonly openHead: OpenHead<Head>;
   readonly observer: RingLoadObserver;
@@ -157,8 +159,16 @@ function stageRequest<Head extends LoadedHead>(options: RingLoaderOptions<Head>,
     kvTypeV: ring.kvTypeV,
     flashAttention: ring.flashAttention,
     wireType: ring.wireType,
-    nextHop: { nodeId: next?.nodeId ?? self, ...(address ?? membership.ownAddress()) },
+    cores: coresOf(options, stage),
+    nextHop: { nodeId: next?.nodeId ?? self.id, ...(address ?? membership.ownAddress()) },
   };
+}
+
+/** Told by the head, because a node that has just joined may not know its neighbours yet. */
+function coresOf<Head extends LoadedHead>(options: RingLoaderOptions<Head>, stage: PlannedStage): number {
+  const { self, membership } = options;
+  const nodes = [self, ...membership.alive().map((member) => member.record)];
+  return coreShares(nodes).get(stage.nodeId) ?? 0;
 }
 
 function memoryOf(stage: LoadedStage): StageMemoryRecord {

@@ -8,7 +8,7 @@ export type DiscoveryKind = (typeof DISCOVERY_KINDS)[number];
 export const WIRE_TYPES = ["f32", "f16", "q8_0"] as const;
 export type WireType = (typeof WIRE_TYPES)[number];
 
-export const KV_TYPES = ["f32", "f16", "bf16", "q8_0", "q4_0"] as const;
+export const KV_TYPES = ["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"] as const;
 export type KvType = (typeof KV_TYPES)[number];
 
 export const STRATEGIES = ["memory-weighted"] as const;
@@ -42,7 +42,14 @@ export interface Settings {
   readonly memory: number | null;
   /** As the user wrote them, e.g. `cpu`, `cuda:0`. Empty: every device found. */
   readonly device: readonly string[];
+  /** `null`: one per physical core, divided among the nodes of this machine. */
   readonly threads: number | null;
+  /** For micro-batches of several rows; `null`: as `threads`. */
+  readonly threadsBatch: number | null;
+  /** Map the model file rather than read it. */
+  readonly mmap: boolean;
+  /** Keep the weights from being swapped out. */
+  readonly mlock: boolean;
   /** Tokens of context per slot. */
   readonly ctx: number | null;
   /** Sequences answered at once. */
@@ -56,6 +63,8 @@ export interface Settings {
   /** Rows in one compute pass, and the size of a prefill chunk. */
   readonly ubatch: number;
   readonly kv: KvType;
+  /** Of the values; `null`: as `kv`. */
+  readonly kvV: KvType | null;
   readonly wire: WireType;
   readonly flashAttention: FlashAttentionMode;
   readonly strategy: Strategy;

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { ExoError } from "../core/errors.js";
 import type { Config, Settings } from "./config.js";
+import { refuseContradictions } from "./contradictions.js";
 import { type Option, readOption, toggle } from "./option.js";
 import { OPTIONS } from "./options.js";
 import { resolvePaths } from "./paths.js";
@@ -40,7 +41,9 @@ export async function loadConfig(sources: ConfigSources = {}): Promise<Config> {
     values[key] = found === null ? option.default : readOption(option, found.input, found.spelledAs);
   }
   // Each key holds what its own option made, which the type of OPTIONS ties to Settings.
-  return deepFreeze({ ...(values as unknown as Settings), paths, file: file.path });
+  const settings = values as unknown as Settings;
+  refuseContradictions(settings);
+  return deepFreeze({ ...settings, paths, file: file.path });
 }
 
 function text(value: unknown): string | null {

@@ -19,6 +19,9 @@ import { listOf, type Option, parsed, toggle, wholeNumber } from "./option.js";
 export const DEFAULT_HTTP_PORT = 52_415;
 export const DEFAULT_GRPC_PORT = 52_416;
 
+/** What a stage takes (`most_threads` of native/stage). */
+const MOST_THREADS = 512;
+
 const NODE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
 function nameOfThisMachine(): string {
@@ -111,10 +114,34 @@ export const OPTIONS: { readonly [Key in keyof Settings]: Option<Settings[Key]> 
   threads: {
     flag: "threads",
     argument: "n",
-    description: "CPU threads for computing (default: one per processor)",
-    expects: "a whole number from 1 to 1024",
-    schema: wholeNumber(1, 1024),
+    description: "CPU threads for computing (default: one per core, shared with other nodes of this machine)",
+    expects: "a whole number from 1 to 512",
+    schema: wholeNumber(1, MOST_THREADS),
     default: null,
+  },
+  threadsBatch: {
+    flag: "threads-batch",
+    argument: "n",
+    description: "CPU threads for prompts and other batches (default: as --threads)",
+    expects: "a whole number from 1 to 512",
+    schema: wholeNumber(1, MOST_THREADS),
+    default: null,
+  },
+  mmap: {
+    flag: "mmap",
+    argument: "on|off",
+    description: "map the model file instead of reading it (default: on)",
+    expects: "on or off",
+    schema: toggle,
+    default: true,
+  },
+  mlock: {
+    flag: "mlock",
+    argument: null,
+    description: "keep the weights in memory: lock them against being swapped out",
+    expects: "true or false",
+    schema: toggle,
+    default: false,
   },
   ctx: {
     flag: "ctx",
@@ -171,6 +198,14 @@ export const OPTIONS: { readonly [Key in keyof Settings]: Option<Settings[Key]> 
     expects: oneOf(KV_TYPES),
     schema: z.enum(KV_TYPES),
     default: "f16",
+  },
+  kvV: {
+    flag: "kv-v",
+    argument: "type",
+    description: "number format of the values in the KV cache (default: as --kv)",
+    expects: oneOf(KV_TYPES),
+    schema: z.enum(KV_TYPES),
+    default: null,
   },
   wire: {
     flag: "wire",

@@ -14,7 +14,9 @@ export interface MemoryNeeds {
   /** Tokens per slot. */
   readonly contextSize: number;
   readonly slots: number;
+  /** Of the keys and of the values. */
   readonly kvType: KvType;
+  readonly kvTypeV: KvType;
   /** Rows in one compute pass. */
   readonly ubatch: number;
   /** Without it the attention scores of every head are held at once. */
@@ -29,8 +31,18 @@ export interface ModelPart {
   readonly hasOutput: boolean;
 }
 
-/** ggml's bytes per element: q8_0 packs 32 elements in 34 bytes, q4_0 in 18. */
-const KV_ELEMENT_BYTES: Readonly<Record<KvType, number>> = { f32: 4, f16: 2, bf16: 2, q8_0: 34 / 32, q4_0: 18 / 32 };
+/** ggml's bytes per element; the quantized ones pack 32 elements in a block. */
+const KV_ELEMENT_BYTES: Readonly<Record<KvType, number>> = {
+  f32: 4,
+  f16: 2,
+  bf16: 2,
+  q8_0: 34 / 32,
+  q5_1: 24 / 32,
+  q5_0: 22 / 32,
+  q4_1: 20 / 32,
+  q4_0: 18 / 32,
+  iq4_nl: 18 / 32,
+};
 
 /** llama.cpp rounds the cells of a KV cache up to this many. */
 const KV_CELL_PADDING = 256;
@@ -47,7 +59,8 @@ export function weightBytes(info: GgufInfo, part: ModelPart): number {
 /** Sliding windows are counted as the whole context, for llama.cpp keeps that too where a prefix is to be reused. */
 function layerCacheBytes(layer: LayerState, needs: MemoryNeeds): number {
   const cells = Math.ceil(needs.contextSize / KV_CELL_PADDING) * KV_CELL_PADDING;
-  const perToken = (layer.keyElements + layer.valueElements) * KV_ELEMENT_BYTES[needs.kvType];
+  const perToken =
+    layer.keyElements * KV_ELEMENT_BYTES[needs.kvType] + layer.valueElements * KV_ELEMENT_BYTES[needs.kvTypeV];
   return (cells * perToken + layer.fixedBytes) * needs.slots;
 }
 

@@ -23,6 +23,13 @@ export interface NativeLibraryInfo {
   readonly library_directory: string;
 }
 
+export interface NativeCpuCores {
+  /** One logical CPU of each physical core that this process may run on. */
+  readonly cpus: Int32Array;
+  /** CPUs' worth of time that a container's limit gives the process; 0: no limit. */
+  readonly quota: number;
+}
+
 export interface NativeDevice {
   /** ggml's name, e.g. `CPU`, `CUDA0`, `Metal`. */
   readonly name: string;
@@ -35,6 +42,9 @@ export interface NativeDevice {
 
 /** Activation element types on the wire and at a stage's input. `q8_0` is ggml's block of 32 (34 bytes). */
 export type NativeActivationType = "f32" | "f16" | "q8_0";
+
+/** A quantized V cache needs flash attention; a quantized K cache needs heads whose size its blocks divide. */
+export type NativeKvType = "f32" | "f16" | "bf16" | "q8_0" | "q5_1" | "q5_0" | "q4_1" | "q4_0" | "iq4_nl";
 
 export interface NativeStageParams {
   /** First file of the model; further parts (`-00002-of-…`) are found beside it. */
@@ -54,14 +64,15 @@ export interface NativeStageParams {
   readonly micro_batch_size: number;
   /** Largest number of rows flagged `ROW_OUTPUT` in one decode, at a stage with the output head: its logits take memory. */
   readonly max_outputs: number;
+  /** For one row, and for several. Stages of this process with the same numbers share their threads. */
   readonly threads: number;
   readonly batch_threads: number;
   /** ggml device names, or `[]` for CPU only. */
   readonly devices: readonly string[];
   /** Layers of this stage on those devices, counted from its first; -1: all. */
   readonly gpu_layers: number;
-  readonly kv_type_k: "f32" | "f16" | "bf16" | "q8_0" | "q4_0";
-  readonly kv_type_v: "f32" | "f16" | "bf16" | "q8_0" | "q4_0";
+  readonly kv_type_k: NativeKvType;
+  readonly kv_type_v: NativeKvType;
   readonly flash_attention: "auto" | "on" | "off";
   /** One KV cache shared by all sequences (a row may then use up to `context_size` in total). */
   readonly kv_unified: boolean;
@@ -111,6 +122,8 @@ export interface NativeStageMemory {
     readonly kv_cache: number;
     readonly compute: number;
   }[];
+  /** Weights by ggml buffer type, e.g. `CPU_Mapped`, `CPU_REPACK` (laid out anew for this CPU's instructions), `CUDA0`. */
+  readonly weight_buffers: readonly { readonly name: string; readonly bytes: number }[];
 }
 
 /** Bytes of one row in `NativeBatch.rows`, little endian: u16 sequence, u16 flags, i32 position, i32 token. */
@@ -235,7 +248,8 @@ export interface NativeBindings {
   /** Loads every ggml backend found in `directory` (the best CPU variant and any GPU). Returns the backends' names. */
   backends_load(directory: string): readonly string[];
   devices_list(): readonly NativeDevice[];
-  /** Where llama.cpp's own log lines go; `null` drops them. Levels: debug, info, warn, error. */
+  cpu_cores(): NativeCpuCores;
+  /** Where llama.cpp's own log lines go; `null` drops them. Levels: debug, info, warn, error; "notice" is a sentence of the addon for the user. */
   log_set_sink(sink: ((level: string, text: string) => void) | null): void;
   counters(): NativeCounters;
 

@@ -11,6 +11,21 @@ export interface Device {
   readonly memoryTotal: number;
 }
 
+/**
+ * One logical CPU of each physical core that this process may run on, as few as a container's limit leaves; at least
+ * one. Two hardware threads of a core share the units that do the arithmetic, so a thread for each only gets in the way.
+ */
+export function usableCores(): readonly number[] {
+  const { cpus, quota } = loadBindings().cpu_cores();
+  // A thread more than the limit would be stopped in the middle of a step for which all others wait.
+  return [...cpus].slice(0, quota === 0 ? cpus.length : Math.max(1, Math.floor(quota)));
+}
+
+/** Whether a container's limit, and not the machine, says how many cores there are. */
+export function coresAreLimited(): boolean {
+  return loadBindings().cpu_cores().quota > 0;
+}
+
 /** The devices of this machine with their memory as it is now. */
 export function listDevices(): readonly Device[] {
   return loadBindings()

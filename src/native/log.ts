@@ -6,6 +6,8 @@ export function setNativeLogger(logger: Logger): void {
   loadBindings().log_set_sink((level, text) => {
     const fields = { source: "llama.cpp" };
     switch (level) {
+      case "notice":
+        return logger.warn({}, text);
       case "error":
         return logger.warn(fields, text);
       default:

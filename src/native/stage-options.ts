@@ -1,8 +1,8 @@
-import { availableParallelism } from "node:os";
 import { ExoError } from "../core/errors.js";
-import type { NativeStageParams } from "./bindings.js";
+import type { NativeKvType, NativeStageParams } from "./bindings.js";
+import { usableCores } from "./devices.js";
 
-export type KvType = NativeStageParams["kv_type_k"];
+export type KvType = NativeKvType;
 
 /** What part of which model to hold, and how. */
 export interface StageOptions {
@@ -31,7 +31,7 @@ export interface StageOptions {
    * least 32, at least `maxSequences`, at most `batchSize`.
    */
   readonly maxOutputs?: number;
-  /** Default: one per CPU available to this process. */
+  /** Default: one per core of `usableCores()`. Stages of one process with the same numbers share their threads. */
   readonly threads?: number;
   /** Threads for batches of many rows. Default: `threads`. */
   readonly batchThreads?: number;
@@ -65,7 +65,7 @@ export const DEFAULT_STAGE = {
 /** The one place where defaults become the complete native struct. */
 export function toNativeStageParams(options: StageOptions): NativeStageParams {
   const batchSize = options.batchSize ?? DEFAULT_STAGE.batchSize;
-  const threads = options.threads ?? availableParallelism();
+  const threads = options.threads ?? usableCores().length;
   const maxSequences = options.maxSequences ?? DEFAULT_STAGE.maxSequences;
   const { layerBegin, layerEnd } = options;
   if (!options.vocabOnly && layerBegin === layerEnd && !options.hasOutput) {

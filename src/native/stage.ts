@@ -61,6 +61,8 @@ export interface StageMemory {
     readonly kvCache: number;
     readonly compute: number;
   }[];
+  /** Weights by ggml buffer type, e.g. `CPU_Mapped`, `CPU_REPACK` (laid out anew for this CPU's instructions), `CUDA0`. */
+  readonly weightBuffers: readonly { readonly name: string; readonly bytes: number }[];
 }
 
 export interface LoadHooks {
@@ -261,5 +263,6 @@ function toStageMemory(native: NativeStageMemory): StageMemory {
       kvCache: device.kv_cache,
       compute: device.compute,
     })),
+    weightBuffers: native.weight_buffers.map(({ name, bytes }) => ({ name, bytes })),
   };
 }

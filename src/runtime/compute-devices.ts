@@ -1,6 +1,5 @@
 import { ExoError } from "../core/errors.js";
 import type { Device } from "../native/devices.js";
-import type { ComputeSettings } from "./stage-settings.js";
 
 /**
  * The devices that layers go on, as the user names them (`cpu`, `cuda:0`, `metal`), in ggml's names. None wanted: every
@@ -23,7 +22,7 @@ export function chooseDevices(wanted: readonly string[], found: readonly Device[
 }
 
 /** The devices whose memory stages take: those that layers go on, or else the CPU. */
-export function usedDevices(compute: Pick<ComputeSettings, "devices">, found: readonly Device[]): Device[] {
-  const chosen = found.filter((device) => compute.devices.includes(device.name));
+export function usedDevices(names: readonly string[], found: readonly Device[]): Device[] {
+  const chosen = found.filter((device) => names.includes(device.name));
   return chosen.length > 0 ? chosen : found.filter((device) => device.kind === "cpu");
 }

@@ -12,7 +12,8 @@ import { type ComputeSettings, stageOptions } from "./stage-settings.js";
 
 export interface StageHostOptions {
   readonly ports: HopPorts;
-  readonly compute: ComputeSettings;
+  /** @param cores of its machine that are this node's part, as the head has it; 0: not said */
+  readonly compute: (cores: number) => ComputeSettings;
   /** Most bytes that the owner offers, or `null` for no cap. */
   readonly memoryCap: number | null;
   readonly models: { resolve(spec: string, options: ResolveOptions): Promise<ResolvedModel> };
@@ -76,7 +77,7 @@ export class StageHost {
     });
     const stage = await Stage.load(
       {
-        ...stageOptions({ ...request, slots: request.maxSequences }, this.#options.compute),
+        ...stageOptions({ ...request, slots: request.maxSequences }, this.#options.compute(request.cores)),
         modelPath: model.path,
         layerBegin: request.layerBegin,
         layerEnd: request.layerEnd,
@@ -108,8 +109,16 @@ export class StageHost {
     });
     this.#held.set(request.place.ringId, held);
     const { place, layerBegin, layerEnd } = request;
+    const { threads, batchThreads } = stage.options;
     this.#options.ports.logger.info(
-      { ring: place.ringId, epoch: place.epoch, layers: `[${layerBegin}, ${layerEnd})`, model: request.model },
+      {
+        ring: place.ringId,
+        epoch: place.epoch,
+        layers: `[${layerBegin}, ${layerEnd})`,
+        model: request.model,
+        threads,
+        batchThreads,
+      },
       "stage loaded",
     );
   }

@@ -1,12 +1,30 @@
 import type { RingSettings } from "../cluster/ring-settings.js";
+import type { Settings } from "../config/config.js";
 import type { StageOptions } from "../native/stage-options.js";
 import type { FrameLimits } from "../transport/frame.js";
 
 /** How this node computes, whatever the ring. */
 export interface ComputeSettings {
   readonly threads: number;
+  /** For micro-batches of several rows. */
+  readonly batchThreads: number;
   /** Device names of `listDevices()`; none: CPU only. */
   readonly devices: readonly string[];
+  readonly mmap: boolean;
+  readonly mlock: boolean;
+}
+
+/**
+ * @param devices `chooseDevices`
+ * @param cores that are this node's part of its machine; what the owner says goes before it
+ */
+export function computeSettings(
+  config: Pick<Settings, "threads" | "threadsBatch" | "mmap" | "mlock">,
+  devices: readonly string[],
+  cores: number,
+): ComputeSettings {
+  const threads = config.threads ?? cores;
+  return { threads, batchThreads: config.threadsBatch ?? threads, devices, mmap: config.mmap, mlock: config.mlock };
 }
 
 /**
@@ -28,6 +46,9 @@ export function stageOptions(
     kvTypeV: ring.kvTypeV,
     flashAttention: ring.flashAttention,
     threads: compute.threads,
+    batchThreads: compute.batchThreads,
+    useMmap: compute.mmap,
+    useMlock: compute.mlock,
     devices: compute.devices,
   };
 }

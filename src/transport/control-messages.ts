@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { KV_TYPES } from "../config/config.js";
 import { ExoError } from "../core/errors.js";
 import { isId } from "./caller.js";
 import type { LoadStageEvent__Output, LoadStageEvent as WireLoadEvent } from "./generated/exo/v1/LoadStageEvent.js";
@@ -9,7 +10,7 @@ import type { LoadStageEvent, LoadStageRequest, NodeHello, StagePlace } from "./
 const id = z.string().refine(isId, "an id is 1 to 128 printable ASCII characters without spaces");
 const u32 = z.int().min(0).max(0xffff_ffff);
 const positive = u32.min(1);
-const kvType = z.enum(["f32", "f16", "bf16", "q8_0", "q4_0"]);
+const kvType = z.enum(KV_TYPES);
 const fraction = z.number().min(0).max(1);
 const bytes = z.number().nonnegative();
 
@@ -43,6 +44,7 @@ export const loadStageRequestSchema: z.ZodType<LoadStageRequest> = z
     kvTypeV: kvType,
     flashAttention: z.enum(["auto", "on", "off"]),
     wireType: z.enum(["f32", "f16", "q8_0"]),
+    cores: u32,
     nextHop: z.object({ nodeId: id, host: z.string().min(1).max(256), port: positive.max(65_535) }),
   })
   .refine(({ layerBegin, layerEnd }) => layerBegin <= layerEnd, "layerBegin is beyond layerEnd");

@@ -56,6 +56,8 @@ export interface LoadStageRequest {
   readonly flashAttention: "auto" | "on" | "off";
   /** Of the hidden states this stage sends on. */
   readonly wireType: ActivationType;
+  /** Cores of its machine that are this node's part while other nodes run there too; 0: all that it may use. */
+  readonly cores: number;
   readonly nextHop: NextHop;
 }
 

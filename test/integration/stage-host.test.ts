@@ -27,6 +27,7 @@ function request(epoch: number, change: Partial<LoadStageRequest> = {}): LoadSta
     kvTypeV: "f16",
     flashAttention: "auto",
     wireType: "f32",
+    cores: 1,
     nextHop: { nodeId: "head", host: "127.0.0.1", port: 9 },
     ...change,
   };
@@ -44,7 +45,7 @@ function host(memoryCap: number | null = null): StageHost {
       clock: systemClock,
       logger: silentLogger,
     },
-    compute: { threads: 1, devices: [] },
+    compute: (cores) => ({ threads: cores, batchThreads: cores, devices: [], mmap: true, mlock: false }),
     memoryCap,
     models: new ModelStore({ modelsDir: "/nonexistent" }),
     addressOf: () => null,

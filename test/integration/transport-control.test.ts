@@ -76,6 +76,7 @@ const LOAD: LoadStageRequest = {
   kvTypeV: "q8_0",
   flashAttention: "auto",
   wireType: "f32",
+  cores: 3,
   nextHop: { nodeId: "id-head", host: "::1", port: 52_416 },
 };
 

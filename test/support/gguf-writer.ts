@@ -11,12 +11,13 @@ export interface GgufTensor {
   readonly name: string;
   /** ggml order: columns first. */
   readonly shape: readonly number[];
-  /** f32. */
   readonly data: Float32Array;
+  /** How the numbers are written. Default f32. */
+  readonly type?: "f32" | "f16";
 }
 
 const ALIGNMENT = 32;
-const TYPE_F32_TENSOR = 0;
+const TENSOR_TYPE = { f32: 0, f16: 1 } as const;
 /** GGUF's value types. */
 const TYPE = { u32: 4, i32: 5, f32: 6, bool: 7, string: 8, array: 9 } as const;
 
@@ -35,17 +36,17 @@ export function encodeGguf(metadata: Readonly<Record<string, GgufValue>>, tensor
     header.string(tensor.name);
     header.u32(tensor.shape.length);
     for (const size of tensor.shape) header.u64(size);
-    header.u32(TYPE_F32_TENSOR);
+    header.u32(TENSOR_TYPE[tensor.type ?? "f32"]);
     header.u64(offsets[index] ?? 0);
   });
-  return Buffer.concat([padded(header.done()), ...tensors.map(({ data }) => padded(bytesOf(data)))]);
+  return Buffer.concat([padded(header.done()), ...tensors.map((tensor) => padded(bytesOf(tensor)))]);
 }
 
 function tensorOffsets(tensors: readonly GgufTensor[]): number[] {
   let offset = 0;
-  return tensors.map(({ data }) => {
+  return tensors.map((tensor) => {
     const here = offset;
-    offset += alignedSize(data.byteLength);
+    offset += alignedSize(bytesOf(tensor).length);
     return here;
   });
 }
@@ -87,8 +88,17 @@ function writeArray<Item>(writer: ByteWriter, type: number, items: readonly Item
   for (const item of items) write(item);
 }
 
-function bytesOf(data: Float32Array): Buffer {
-  return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+function bytesOf({ data, type }: GgufTensor): Buffer {
+  if (type !== "f16") return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  const halves = Uint16Array.from(new Uint32Array(data.buffer, data.byteOffset, data.length), toHalf);
+  return Buffer.from(halves.buffer);
+}
+
+/** The bits of an f32 as those of an f16: towards zero, and 0 for what is too small; larger than 65504 is not used. */
+function toHalf(bits: number): number {
+  const exponent = ((bits >>> 23) & 0xff) - 127 + 15;
+  const sign = (bits >>> 16) & 0x8000;
+  return exponent <= 0 ? sign : sign | (exponent << 10) | ((bits >>> 13) & 0x3ff);
 }
 
 const alignedSize = (size: number): number => Math.ceil(size / ALIGNMENT) * ALIGNMENT;

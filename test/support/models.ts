@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { loadConfig } from "../../src/config/load.js";
 import { packageRoot } from "../../src/core/package.js";
 import { ModelStore } from "../../src/model/model-store.js";
-import { writeTinyModel } from "./tiny-gguf.js";
+import { type TinyModelOptions, writeTinyModel } from "./tiny-gguf.js";
 
 const SHARED = join(packageRoot(), "..", "shared", "models");
 const DEMO = "tinyllama";
@@ -15,8 +15,8 @@ export function sharedModel(file: string): string | null {
 }
 
 /** A random llama of four layers that is written for the test process and goes with it. */
-export function tinyModel(): string {
-  const { path, remove } = writeTinyModel({ layers: 4 });
+export function tinyModel(options: TinyModelOptions = {}): string {
+  const { path, remove } = writeTinyModel({ layers: 4, ...options });
   process.once("exit", remove);
   return path;
 }

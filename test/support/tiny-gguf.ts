@@ -9,6 +9,10 @@ export interface TinyModelOptions {
   readonly layers?: number;
   /** Numbers of a hidden state; a multiple of 64. Default 64. */
   readonly width?: number;
+  /** Numbers of an attention head; divides `width` by an even number. Default 16. */
+  readonly headSize?: number;
+  /** Type of the matrices. Default f32. */
+  readonly matrices?: "f32" | "f16";
   /** Jinja text. Default: none. */
   readonly chatTemplate?: string;
   /** Other weights. Default 1. */
@@ -26,7 +30,6 @@ export const TINY_VOCABULARY_SIZE = 3 + 256 + 95;
 export const TINY_BOS = 1;
 export const TINY_EOS = 2;
 
-const HEAD_SIZE = 16;
 /** GGUF token types. */
 const TOKEN = { normal: 1, unknown: 2, control: 3, byte: 6 } as const;
 
@@ -43,8 +46,8 @@ export function writeTinyModel(options: TinyModelOptions = {}): { readonly path:
 }
 
 export function tinyMetadata(options: TinyModelOptions = {}): Record<string, GgufValue> {
-  const { layers = 4, width = 64, architecture = "llama", contextLength = 256, chatTemplate } = options;
-  const heads = width / HEAD_SIZE;
+  const { layers = 4, width = 64, headSize = 16, architecture = "llama", contextLength = 256, chatTemplate } = options;
+  const heads = width / headSize;
   const metadata: Record<string, GgufValue> = {
     "general.architecture": { type: "string", value: architecture },
     [`${architecture}.context_length`]: { type: "u32", value: contextLength },
@@ -53,7 +56,7 @@ export function tinyMetadata(options: TinyModelOptions = {}): Record<string, Ggu
     [`${architecture}.feed_forward_length`]: { type: "u32", value: 2 * width },
     [`${architecture}.attention.head_count`]: { type: "u32", value: heads },
     [`${architecture}.attention.head_count_kv`]: { type: "u32", value: heads / 2 },
-    [`${architecture}.rope.dimension_count`]: { type: "u32", value: HEAD_SIZE },
+    [`${architecture}.rope.dimension_count`]: { type: "u32", value: headSize },
     [`${architecture}.attention.layer_norm_rms_epsilon`]: { type: "f32", value: 1e-5 },
     ...vocabularyMetadata(),
   };
@@ -87,13 +90,14 @@ function vocabularyMetadata(): Record<string, GgufValue> {
 }
 
 export function tinyTensors(options: TinyModelOptions = {}): GgufTensor[] {
-  const { layers = 4, width = 64, seed = 1, tied = false } = options;
+  const { layers = 4, width = 64, matrices = "f32", seed = 1, tied = false } = options;
   const random = normalNumbers(seed);
   const matrix = (name: string, columns: number, rows: number): GgufTensor => {
     const scale = 1 / Math.sqrt(columns);
     return {
       name,
       shape: [columns, rows],
+      type: matrices,
       data: Float32Array.from({ length: columns * rows }, () => random() * scale),
     };
   };

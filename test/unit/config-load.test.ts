@@ -126,7 +126,7 @@ describe("a wrong value is refused in the name the user gave it", () => {
     const config = await configFile({ kv: "q3" });
     assert.equal(
       await refusal({ flags: { config } }),
-      `Expected one of f32, f16, bf16, q8_0, q4_0 for "kv" in ${config}, received "q3".`,
+      `Expected one of f32, f16, bf16, q8_0, q5_1, q5_0, q4_1, q4_0, iq4_nl for "kv" in ${config}, received "q3".`,
     );
   });
 

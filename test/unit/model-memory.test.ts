@@ -28,7 +28,14 @@ const TINYLLAMA: GgufInfo = {
   files: [],
 };
 const WHOLE = { begin: 0, end: 22, hasEmbedding: true, hasOutput: true };
-const NEEDS = { contextSize: 2048, slots: 1, kvType: "f16", ubatch: 512, flashAttention: true } as const;
+const NEEDS = {
+  contextSize: 2048,
+  slots: 1,
+  kvType: "f16",
+  kvTypeV: "f16",
+  ubatch: 512,
+  flashAttention: true,
+} as const;
 
 describe("memory of a stage", () => {
   test("weights of the parts add up to those of the whole", () => {
@@ -48,7 +55,7 @@ describe("memory of a stage", () => {
     assert.equal(kvCacheBytes(TINYLLAMA, WHOLE, NEEDS), 44 * MIB);
     assert.equal(kvCacheBytes(TINYLLAMA, WHOLE, { ...NEEDS, slots: 3 }), 132 * MIB);
     assert.equal(kvCacheBytes(TINYLLAMA, WHOLE, { ...NEEDS, contextSize: 1 }), 5.5 * MIB);
-    assert.equal(kvCacheBytes(TINYLLAMA, WHOLE, { ...NEEDS, kvType: "q8_0" }), (44 * MIB * 34) / 64);
+    assert.equal(kvCacheBytes(TINYLLAMA, WHOLE, { ...NEEDS, kvType: "q8_0", kvTypeV: "q8_0" }), (44 * MIB * 34) / 64);
     assert.equal(kvCacheBytes(TINYLLAMA, { ...WHOLE, begin: 11 }, NEEDS), 22 * MIB);
   });
 

@@ -8,6 +8,7 @@ export const NEEDS: MemoryNeeds = {
   contextSize: 256,
   slots: 1,
   kvType: "f16",
+  kvTypeV: "f16",
   ubatch: 1,
   flashAttention: true,
 };

@@ -7,6 +7,7 @@ import { GRAPH_FIX_RULES } from "./graph-fixes.js";
 import { HPARAMS_RULES } from "./hparams.js";
 import { LAYER_LOOP_RULES, MODEL_FILES } from "./layer-loops.js";
 import { LOADER_RULES } from "./loader.js";
+import { MEMORY_LOCK_RULES } from "./memory-lock.js";
 import { MODEL_RULES } from "./model.js";
 import { PRIVACY_RULES } from "./privacy.js";
 
@@ -17,6 +18,7 @@ export const RULE_SET: RuleSet = {
     ...HPARAMS_RULES,
     ...LOADER_RULES,
     ...MODEL_RULES,
+    ...MEMORY_LOCK_RULES,
     ...CACHE_RULES,
     ...GRAPH_RULES,
     ...CONTEXT_RULES,

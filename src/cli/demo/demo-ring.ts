@@ -1,4 +1,3 @@
-import { availableParallelism } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import { ExoError } from "../../core/errors.js";
 import { ChildNode } from "./child-node.js";
@@ -54,14 +53,11 @@ export class DemoRing {
 }
 
 function nodeArguments(name: string, http: number, grpc: number, peer: number): readonly string[] {
-  // Half the processors each, so that the two do not fight for them.
-  const threads = Math.max(1, Math.floor(availableParallelism() / 2));
   return [
     ...["--name", name],
     ...["--http", `127.0.0.1:${http}`],
     ...["--grpc", `127.0.0.1:${grpc}`],
     ...["--peer", `127.0.0.1:${peer}`],
-    ...["--threads", String(threads)],
     ...["--log-level", "warn", "--log-format", "json"],
   ];
 }

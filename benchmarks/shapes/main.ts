@@ -1,0 +1,58 @@
+import { parseArgs } from "node:util";
+import { loadConfig } from "../../src/config/load.js";
+import { ModelStore } from "../../src/model/model-store.js";
+import type { ResolvedModel } from "../../src/model/resolved-model.js";
+import type { StageOptions } from "../../src/native/stage-options.js";
+import { ModelUnderTest } from "./model-under-test.js";
+import { describeDifference, difference } from "./same-bits.js";
+
+const HELP = `Whether a token's logits depend on what is computed beside it, bit by bit.
+
+npm run bench:shapes -- [options]
+  --model SPEC     what to run (default: tinyllama); may be given more than once
+  --threads LIST   (default: 1,2)
+`;
+
+const CHUNKS = [1, 2, 3, 4, 8, 16, 32, 64];
+const SEQUENCES = [2, 3, 4, 5, 8, 16];
+
+type Way = Pick<StageOptions, "threads" | "flashAttention">;
+
+async function compare(model: ResolvedModel, way: Way): Promise<void> {
+  const under = await ModelUnderTest.load(model.path, model.info.layerCount, way);
+  const say = (what: string, a: Float32Array, b: Float32Array): void => {
+    const where = `${model.id} ${model.info.quantisation} | flash ${way.flashAttention}, threads ${way.threads}`;
+    process.stdout.write(`| ${where} | ${what} | ${describeDifference(difference(a, b))} |\n`);
+  };
+  try {
+    const whole = await under.prompt(128);
+    say("prompt of 128 again", whole, await under.prompt(128));
+    for (const chunk of CHUNKS) say(`prompt in chunks of ${chunk}, not 128`, whole, await under.prompt(chunk));
+    const alone = await under.token(1);
+    for (const count of SEQUENCES) say(`token among ${count} sequences, not alone`, alone, await under.token(count));
+  } finally {
+    await under.close();
+  }
+}
+
+const { values } = parseArgs({
+  options: {
+    model: { type: "string", multiple: true, default: ["tinyllama"] },
+    threads: { type: "string", default: "1,2" },
+    help: { type: "boolean", default: false },
+  },
+});
+
+if (values.help) {
+  process.stdout.write(HELP);
+} else {
+  const { paths } = await loadConfig();
+  const store = new ModelStore({ modelsDir: paths.modelsDir });
+  process.stdout.write("| model | computed with | what changes | logits |\n|---|---|---|---|\n");
+  for (const spec of values.model) {
+    const model = await store.resolve(spec, {});
+    for (const threads of values.threads.split(",").map(Number)) {
+      for (const flashAttention of ["on", "off"] as const) await compare(model, { threads, flashAttention });
+    }
+  }
+}

@@ -1,0 +1,74 @@
+import { parseArgs } from "node:util";
+import { loadConfig } from "../../src/config/load.js";
+import { ModelStore } from "../../src/model/model-store.js";
+import { buildPeers } from "../peers/build.js";
+import { quantile } from "../quality/divergence.js";
+import { llamaBench } from "./llama-bench.js";
+import { type Speed, StageSpeed, type StageSpeedOptions } from "./stage-speed.js";
+
+const HELP = `A stage that holds the whole model against llama.cpp's own llama-bench, in turn.
+
+npm run bench:stage -- [options]
+  --model SPEC     what to run (default: tinyllama)
+  --threads LIST   (default: 1,2)
+  --repeats N      (default: 5)
+  --prompt N       (default: 512)
+  --generate N     (default: 64)
+  --flash MODE     on or off (default: on)
+`;
+
+const UBATCH = 128;
+
+const { values } = parseArgs({
+  options: {
+    model: { type: "string", default: "tinyllama" },
+    threads: { type: "string", default: "1,2" },
+    repeats: { type: "string", default: "5" },
+    prompt: { type: "string", default: "512" },
+    generate: { type: "string", default: "64" },
+    flash: { type: "string", default: "on" },
+    help: { type: "boolean", default: false },
+  },
+});
+
+const median = (numbers: readonly number[]): number => quantile(numbers, 0.5);
+
+async function compare(peers: string, threads: number): Promise<void> {
+  const { paths } = await loadConfig();
+  const model = await new ModelStore({ modelsDir: paths.modelsDir }).resolve(values.model, {});
+  const options: StageSpeedOptions = {
+    modelPath: model.path,
+    layerCount: model.info.layerCount,
+    threads,
+    ubatch: UBATCH,
+    promptTokens: Number(values.prompt),
+    generatedTokens: Number(values.generate),
+    flashAttention: values.flash === "off" ? "off" : "on",
+  };
+  const stage = await StageSpeed.load(options);
+  const ours: Speed[] = [];
+  const theirs: Speed[] = [];
+  try {
+    await stage.measure();
+    for (let round = 0; round < Number(values.repeats); round += 1) {
+      ours.push(await stage.measure());
+      theirs.push(await llamaBench(peers, options));
+    }
+  } finally {
+    await stage.close();
+  }
+  for (const what of ["prefill", "decode"] as const) {
+    const a = median(ours.map((speed) => speed[what]));
+    const b = median(theirs.map((speed) => speed[what]));
+    const numbers = [a.toFixed(1), b.toFixed(1), (a / b).toFixed(3)].join(" | ");
+    process.stdout.write(`| ${model.id} ${model.info.quantisation} | ${threads} | ${what} | ${numbers} |\n`);
+  }
+}
+
+if (values.help) {
+  process.stdout.write(HELP);
+} else {
+  const peers = await buildPeers();
+  process.stdout.write("| model | threads | | stage, tokens/s | llama-bench | ratio |\n|---|---|---|---|---|---|\n");
+  for (const threads of values.threads.split(",").map(Number)) await compare(peers, threads);
+}

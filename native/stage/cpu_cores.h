@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace exo {
+
+// NativeCpuCores of src/native/bindings.ts.
+struct CpuCores {
+    // One logical CPU of each physical core that this process may run on: of two hardware threads only one, because
+    // both share the arithmetic units that matter here; no efficiency cores.
+    std::vector<int32_t> cpus;
+    // CPUs' worth of time that a container's limit gives the process; 0: no limit.
+    double               quota = 0;
+};
+
+CpuCores cpu_cores();
+
+// The smallest CPU limit from a control group up to the root; 0: none. `own` is the group's path below `mount`, as
+// /proc/self/cgroup has it for version 2; a container sees its own group as the root.
+double cpu_quota(const std::string & mount, const std::string & own);
+
+}  // namespace exo

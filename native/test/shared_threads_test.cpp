@@ -1,0 +1,109 @@
+#include <chrono>
+#include <filesystem>
+#include <thread>
+
+#include "../stage/devices.h"
+#include "check.h"
+#include "loaded_stage.h"
+#include "tiny_model.h"
+
+using namespace exo;
+using namespace exo::test;
+
+namespace {
+
+std::string model_path;
+
+constexpr int rounds = 4;
+
+StageParams with_threads(StageParams params, int threads, int batch_threads) {
+    params.threads       = threads;
+    params.batch_threads = batch_threads;
+    return params;
+}
+
+// A prompt and tokens after it, again and again, from a thread of its own.
+std::vector<float> answers_of(Stage & stage) {
+    std::vector<float> all;
+    for (int round = 0; round < rounds; ++round) {
+        DecodeRequest request;
+        request.kv_operations = { { KvOperation::remove, 0, 0, 0, -1, 0 } };
+        request.rows          = some_rows(0, 0, 16);
+        request.want_logits   = true;
+        const auto prompt     = decode(stage, std::move(request)).logits;
+        const auto token      = logits_of(stage, some_rows(0, 16, 1));
+        all.insert(all.end(), prompt.begin(), prompt.end());
+        all.insert(all.end(), token.begin(), token.end());
+    }
+    return all;
+}
+
+std::vector<float> outputs_of(Stage & head) {
+    std::vector<float> states(size_t(4) * tiny_width);
+    for (size_t index = 0; index < states.size(); ++index) states[index] = float(index % 17) - 8;
+    std::vector<float> all;
+    for (int round = 0; round < rounds; ++round) {
+        DecodeRequest request;
+        request.rows        = some_rows(0, 0, 4);
+        request.activations = reinterpret_cast<const uint8_t *>(states.data());
+        request.want_logits = true;
+        const auto logits   = decode(head, std::move(request)).logits;
+        all.insert(all.end(), logits.begin(), logits.end());
+    }
+    return all;
+}
+
+// Three stages of one process at once: two of whole models, and the way back of a head.
+void stages_at_once_equal_stages_alone(int threads, int batch_threads) {
+    const auto params = with_threads(params_for(model_path, 0, tiny_layers, true), threads, batch_threads);
+    const auto back   = with_threads(params_for(model_path, tiny_layers, tiny_layers, true), threads, batch_threads);
+    const auto one    = load(params);
+    const auto other  = load(params);
+    const auto head   = load(back);
+    const auto answer = answers_of(*one);
+    const auto output = outputs_of(*head);
+
+    std::vector<float> at_once[3];
+    std::thread        first([&] { at_once[0] = answers_of(*one); });
+    std::thread        second([&] { at_once[1] = answers_of(*other); });
+    std::thread        third([&] { at_once[2] = outputs_of(*head); });
+    first.join();
+    second.join();
+    third.join();
+    CHECK(at_once[0] == answer);
+    CHECK(at_once[1] == answer);
+    CHECK(at_once[2] == output);
+}
+
+// A stage that ends while others wait for its threads leaves them to those.
+void the_threads_outlive_a_stage() {
+    const auto params = with_threads(params_for(model_path, 0, tiny_layers, true), 2, 2);
+    const auto stays  = load(params);
+    const auto answer = answers_of(*stays);
+    for (int round = 0; round < 3; ++round) {
+        auto               leaves = load(params);
+        std::vector<float> at_once;
+        std::thread        other([&] { at_once = answers_of(*stays); });
+        logits_of(*leaves, some_rows(0, 0, 8));
+        leaves.reset();
+        other.join();
+        CHECK(at_once == answer);
+    }
+}
+
+}  // namespace
+
+int main() {
+    load_backends(EXO_LIBRARY_DIR);
+    const auto now       = std::chrono::steady_clock::now().time_since_epoch().count();
+    const auto directory = std::filesystem::temp_directory_path() / ("exo-threads-test-" + std::to_string(now));
+    std::filesystem::create_directories(directory);
+    model_path = (directory / "tiny.gguf").string();
+    write_tiny_model(model_path);
+    stages_at_once_equal_stages_alone(1, 1);
+    stages_at_once_equal_stages_alone(2, 2);
+    stages_at_once_equal_stages_alone(1, 2);
+    stages_at_once_equal_stages_alone(2, 1);
+    the_threads_outlive_a_stage();
+    std::filesystem::remove_all(directory);
+}

@@ -1,0 +1,16 @@
+import { ExoError } from "../core/errors.js";
+import type { KvType, Settings } from "./config.js";
+
+const NOT_QUANTIZED: readonly KvType[] = ["f32", "f16", "bf16"];
+
+/** Refuses settings of which each is right and which cannot be had together, before anything is loaded for them. */
+export function refuseContradictions({ kv, kvV, flashAttention }: Settings): void {
+  const values = kvV ?? kv;
+  if (flashAttention !== "off" || NOT_QUANTIZED.includes(values)) return;
+  throw new ExoError(
+    "invalid_argument",
+    `A KV cache whose values are ${values} needs flash attention: leave out --flash-attention off, or take ` +
+      "f16 for the values (--kv-v f16).",
+    { param: kvV === null ? "--kv" : "--kv-v" },
+  );
+}
