@@ -29,6 +29,8 @@ const ring = z.looseObject({
   id: text,
   epoch: number,
   model: text,
+  /** What another node finds the same model by. */
+  spec: text.optional(),
   state: text,
   progress: number,
   layer_count: number,
