@@ -122,7 +122,7 @@ function addBench(program: Command, io: CliIo): void {
   addConfigFlags(command, BENCH_SETTINGS)
     .addHelpText(
       "after",
-      `\nA running node is measured over its HTTP API. Without one, and with a model named,\nthis process loads the model for as long as it runs.\n\n${examples(
+      `\nA running node is measured over its HTTP API. Without one, this process\nloads the model that is named for as long as it runs.\n\n${examples(
         "exo-native bench",
         "exo-native bench --url http://192.168.1.20:52415 --json > bench.json",
         "exo-native bench --verify",
