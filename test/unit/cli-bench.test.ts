@@ -6,6 +6,7 @@ import { type BenchRunOptions, runBench } from "../../src/cli/bench/bench-run.js
 import { benchTable } from "../../src/cli/bench/bench-table.js";
 import { PromptMaker, passagesFrom } from "../../src/cli/bench/prompt-maker.js";
 import { quantile, spreadOf } from "../../src/cli/bench/spread.js";
+import { workBetween } from "../../src/cli/bench/stage-work.js";
 import type { ChatPiece } from "../../src/cli/node-client/chat-stream.js";
 import { clusterDocument } from "../../src/cli/node-client/cluster-document.js";
 import { type CompletionRequest, NodeClient } from "../../src/cli/node-client/node-client.js";
@@ -194,6 +195,37 @@ describe("cases", () => {
   });
 });
 
+describe("what the stages did meanwhile", () => {
+  const at = (seconds: readonly (number | null)[], epoch = 1) => {
+    const sample = twoNodeCluster({ epoch, hops: { samples: 9, p50_ms: 0.5, p99_ms: 2 } });
+    const nodes = sample.nodes.map((node, index) => {
+      const computed = seconds[index] ?? null;
+      const work = computed === null ? {} : { work: { compute_seconds: computed } };
+      return { ...node, stages: [{ ring_id: "kx83ab2q", epoch, ...work }] };
+    });
+    return clusterDocument.parse({ ...sample, nodes });
+  };
+  const between = (before: ReturnType<typeof at>, after: ReturnType<typeof at>) => {
+    const [ring] = before.rings;
+    assert.ok(ring !== undefined);
+    return workBetween(before, after, ring);
+  };
+
+  test("is the difference of two looks", () => {
+    const { computeSeconds, hops } = between(at([10, 20]), at([13, 21]));
+    assert.deepEqual(computeSeconds, [3, 1]);
+    assert.equal(hops?.p50_ms, 0.5);
+  });
+
+  test("is unknown where a node does not tell, or the ring was placed anew", () => {
+    assert.deepEqual(between(at([10, null]), at([13, null])).computeSeconds, [3, null]);
+    assert.deepEqual(between(at([10, 20]), at([13, 1])).computeSeconds, [3, null]);
+    assert.deepEqual(between(at([10, 20]), at([13, 21], 2)), { computeSeconds: [null, null], hops: null });
+    const plain = clusterDocument.parse(twoNodeCluster());
+    assert.deepEqual(between(plain, plain), { computeSeconds: [null, null], hops: null });
+  });
+});
+
 describe("the report", () => {
   const cluster = clusterDocument.parse(twoNodeCluster());
   const [ring] = cluster.rings;
@@ -210,7 +242,8 @@ describe("the report", () => {
 
   test("says everything, in lines of 80 columns", () => {
     const run = { samples, leftOut: ["8 answers at once"], failure: null, seconds: 12.3 };
-    const report = benchReport({ client, model, cluster, ring }, 4, run);
+    const work = { computeSeconds: [9, 3], hops: { p50_ms: 0.4, p99_ms: 1.2 } };
+    const report = benchReport({ client, model, cluster, ring }, 4, run, work);
     assert.equal(report.complete, false);
     assert.equal(report.prompt[0]?.tokens_per_second.median, 105);
     assert.deepEqual(
@@ -220,8 +253,14 @@ describe("the report", () => {
         ["node-b", false],
       ],
     );
+    assert.deepEqual(
+      report.stages.map(({ compute_share }) => compute_share),
+      [0.75, 0.25],
+    );
     const table = benchTable(report, 80, plainPaint);
     assert.match(table, /128 tokens +105\.0 +1\.25 s +\(100\.0 to 110\.0\)/);
+    assert.match(table, /node-a \(head\) +layers \[0, 11\) +169\.0 MiB +75 % of computing +busy 73 %/);
+    assert.match(table, /a hop costs 0\.40 ms \(p50\), 1\.20 ms \(p99\)/);
     assert.match(table, /between tokens: 50\.0 ms \(p50\)/);
     assert.match(table, /5\.00 s cold, 80\.0 ms repeated \(511 cached\)/);
     assert.match(table, /4 +36\.0 +9\.00/);
@@ -232,7 +271,10 @@ describe("the report", () => {
 
   test("of nothing has empty lists and nulls", () => {
     const failure = new ExoError("stage_lost", "Gone.");
-    const report = benchReport({ client, model, cluster, ring }, 4, { samples: [], leftOut: [], failure, seconds: 0 });
+    const run = { samples: [], leftOut: [], failure, seconds: 0 };
+    const report = benchReport({ client, model, cluster, ring }, 4, run, null);
+    assert.equal(report.hop_seconds, null);
+    assert.equal(report.stages[0]?.compute_share, null);
     assert.deepEqual(report.failure, { code: "stage_lost", message: "Gone." });
     assert.deepEqual([report.prompt, report.decode, report.repeated_prompt, report.streams], [[], null, null, []]);
   });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +9,7 @@ import { sweepMarkdown, sweepTable } from "../../benchmarks/simulate/report.js";
 import { measured, type Results, readResults } from "../../benchmarks/simulate/results-file.js";
 import { simulate } from "../../benchmarks/simulate/scenario.js";
 import { validate, validationTable } from "../../benchmarks/simulate/validate.js";
+import { packageRoot } from "../../src/core/package.js";
 
 type Samples = Readonly<Record<string, readonly number[]>>;
 
@@ -158,6 +160,37 @@ describe("a sweep", () => {
     assert.match(markdown, /```mermaid\nxychart-beta/);
     const cells = markdown.split("\n").filter((line) => line.startsWith("|"));
     assert.equal(new Set(cells.map((line) => line.split("|").length)).size, 1, "all rows have the same cells");
+  });
+});
+
+describe("the command", () => {
+  const MAIN = join(packageRoot(), "dist", "benchmarks", "simulate", "main.js");
+  const run = (...args: readonly string[]) => spawnSync(process.execPath, [MAIN, ...args], { encoding: "utf8" });
+
+  test("prints one JSON document, and help", () => {
+    const small = ["--model", "tinyllama", "--nodes", "1,3", "--prompt", "300", "--generate", "8", "--streams", "3"];
+    const { status, stdout } = run("--json", ...small, "--link", "wifi,gigabit");
+    assert.equal(status, 0);
+    const { rows } = JSON.parse(stdout);
+    assert.deepEqual(
+      rows.map(({ nodes, link }: { nodes: number; link: string }) => [nodes, link]),
+      [
+        [1, "-"],
+        [3, "wifi"],
+        [3, "gigabit"],
+      ],
+    );
+    for (const { result } of rows) assert.ok(result.decode.tokensPerSecond > 0);
+    assert.match(run("--help").stdout, /deepseek-r1-671b[\s\S]*thunderbolt/);
+  });
+
+  test("refuses what it does not know with a sentence and exit code 2", () => {
+    const { status, stdout, stderr } = run("--device", "abacus");
+    assert.deepEqual([status, stdout], [2, ""]);
+    assert.match(stderr, /^error: Expected one of m4, .* for --device, received "abacus"\.\n$/);
+    const many = run("--model", "tinyllama", "--nodes", "32");
+    assert.equal(many.status, 2);
+    assert.match(many.stderr, /^error: .*22 layers, which is too few for 32 nodes\.\n$/);
   });
 });
 

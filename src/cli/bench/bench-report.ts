@@ -3,6 +3,7 @@ import type { BenchSample } from "./bench-cases.js";
 import type { BenchRun } from "./bench-run.js";
 import type { BenchTarget } from "./bench-target.js";
 import { quantile, type Spread, spreadOf } from "./spread.js";
+import type { RingWork } from "./stage-work.js";
 
 /** What `exo-native bench --json` prints. Names as in the HTTP API; seconds, and tokens per second. */
 export interface BenchReport {
@@ -19,6 +20,8 @@ export interface BenchReport {
   readonly left_out: readonly string[];
   readonly failure: { readonly code: string; readonly message: string } | null;
   readonly stages: readonly BenchStage[];
+  /** Of a hop beyond computing, over the last ways round; `null` for one node, or where the ring does not tell. */
+  readonly hop_seconds: { readonly p50: number; readonly p99: number } | null;
   readonly prompt: readonly {
     readonly tokens: number;
     readonly tokens_per_second: Spread;
@@ -43,11 +46,19 @@ export interface BenchStage {
   readonly layer_end: number;
   readonly has_output: boolean;
   readonly weight_bytes: number;
+  /** Part of all computing that was done here, and part of the time that it took; `null` where the node does not tell. */
+  readonly compute_share: number | null;
+  readonly busy: number | null;
 }
 
 type SampleOf<Kind extends BenchSample["kind"]> = Extract<BenchSample, { readonly kind: Kind }>;
 
-export function benchReport(target: Omit<BenchTarget, "stop">, slots: number, run: BenchRun): BenchReport {
+export function benchReport(
+  target: Omit<BenchTarget, "stop">,
+  slots: number,
+  run: BenchRun,
+  work: RingWork | null,
+): BenchReport {
   const { client, model, cluster, ring } = target;
   const { failure, leftOut } = run;
   return {
@@ -61,7 +72,11 @@ export function benchReport(target: Omit<BenchTarget, "stop">, slots: number, ru
     complete: failure === null && leftOut.length === 0,
     left_out: leftOut,
     failure: failure === null ? null : { code: failure.code, message: failure.message },
-    stages: ring.stages.map((stage) => stageOf(stage, cluster.nodes)),
+    stages: ring.stages.map((stage, index) => ({
+      ...stageOf(stage, cluster.nodes),
+      ...shareOf(work?.computeSeconds ?? [], index, run.seconds),
+    })),
+    hop_seconds: work?.hops ? { p50: work.hops.p50_ms / 1000, p99: work.hops.p99_ms / 1000 } : null,
     prompt: promptOf(run.samples),
     decode: decodeOf(run.samples),
     repeated_prompt: repeatOf(run.samples),
@@ -69,7 +84,16 @@ export function benchReport(target: Omit<BenchTarget, "stop">, slots: number, ru
   };
 }
 
-function stageOf(stage: StageDocument, nodes: readonly NodeDocument[]): BenchStage {
+function shareOf(computeSeconds: readonly (number | null)[], index: number, seconds: number) {
+  const own = computeSeconds[index] ?? null;
+  const all = computeSeconds.reduce<number | null>((sum, one) => (sum === null || one === null ? null : sum + one), 0);
+  return {
+    compute_share: own === null || all === null || all === 0 ? null : own / all,
+    busy: own === null || seconds === 0 ? null : own / seconds,
+  };
+}
+
+function stageOf(stage: StageDocument, nodes: readonly NodeDocument[]) {
   return {
     node: nodes.find((node) => node.id === stage.node_id)?.name ?? stage.node_id,
     layer_begin: stage.layer_begin,

@@ -10,7 +10,7 @@ const NUMBERS: readonly Alignment[] = ["left", "right", "right", "left"];
 /** The report as `exo-native bench` prints it, in lines of fewer than `width` columns. */
 export function benchTable(report: BenchReport, width: number, paint: Paint): string {
   const sections = [
-    [paint("bold", heading(report)), ...inColumns(report.stages.map(stageRow), ["left", "right", "right"])],
+    [paint("bold", heading(report)), ...stageLines(report)],
     promptLines(report),
     answerLines(report),
     streamLines(report),
@@ -27,12 +27,25 @@ function heading({ model, stages, url, context_size, slots }: BenchReport): stri
   return `${model} on ${nodes}, ${url}; ${slots} ${slots === 1 ? "slot" : "slots"} of ${context_size} tokens`;
 }
 
-function stageRow({ node, layer_begin, layer_end, has_output, weight_bytes }: BenchReport["stages"][number]) {
+function stageLines({ stages, hop_seconds }: BenchReport): string[] {
+  const hop =
+    hop_seconds === null ? [] : [`  a hop costs ${seconds(hop_seconds.p50)} (p50), ${seconds(hop_seconds.p99)} (p99)`];
+  return [...inColumns(stages.map(stageRow), ["left", "right", "right", "right", "right"]), ...hop];
+}
+
+function stageRow(stage: BenchReport["stages"][number]) {
+  const { node, layer_begin, layer_end, has_output, weight_bytes, compute_share, busy } = stage;
   return [
     `  ${shortened(node, LONGEST_NAME)}${has_output ? " (head)" : ""}`,
     `layers [${layer_begin}, ${layer_end})`,
     formatByteSize(weight_bytes),
+    ...(compute_share === null ? [] : [`${percent(compute_share)} of computing`]),
+    ...(busy === null ? [] : [`busy ${percent(busy)}`]),
   ];
+}
+
+function percent(part: number): string {
+  return `${Math.round(part * 100)} %`;
 }
 
 function promptLines({ prompt }: BenchReport): string[] {

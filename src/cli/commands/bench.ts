@@ -5,7 +5,9 @@ import { runBench } from "../bench/bench-run.js";
 import { benchTable } from "../bench/bench-table.js";
 import { type BenchTarget, findBenchTarget } from "../bench/bench-target.js";
 import { PromptMaker } from "../bench/prompt-maker.js";
+import { type RingWork, workBetween } from "../bench/stage-work.js";
 import { EXIT, UsageError } from "../failure.js";
+import type { ClusterDocument } from "../node-client/cluster-document.js";
 import { StopRequest } from "../stop-request.js";
 import { type CliIo, widthOf } from "../terminal/cli-io.js";
 import { paintFor } from "../terminal/paint.js";
@@ -54,6 +56,7 @@ async function measure(target: BenchTarget, options: Options, stop: AbortSignal,
   screen.show(["Warming up …"]);
   try {
     await warmUp(setting, AbortSignal.any([stop, timeUp]));
+    const before = await client.cluster();
     const run = await runBench({
       cases: benchCases(setting),
       rounds: ROUNDS,
@@ -64,7 +67,7 @@ async function measure(target: BenchTarget, options: Options, stop: AbortSignal,
       onCase: (label, round) => screen.show([`Measuring ${label} (${round} of ${ROUNDS}) …`]),
     });
     screen.clear();
-    const report = benchReport(target, slots, run);
+    const report = benchReport(target, slots, run, await workSince(before, target));
     if (options.json === true) io.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
     else if (run.samples.length > 0)
       io.stdout.write(benchTable(report, widthOf(io.stdout), paintFor(io.stdout, io.env)));
@@ -76,6 +79,15 @@ async function measure(target: BenchTarget, options: Options, stop: AbortSignal,
     throw thrown;
   } finally {
     screen.clear();
+  }
+}
+
+/** `null` when the node is no longer there to ask. */
+async function workSince(before: ClusterDocument, { client, ring }: BenchTarget): Promise<RingWork | null> {
+  try {
+    return workBetween(before, await client.cluster(), ring);
+  } catch {
+    return null;
   }
 }
 
