@@ -16,7 +16,8 @@ import { StatusScreen } from "../terminal/status-screen.js";
 type Options = Readonly<Record<string, unknown>>;
 
 const ROUNDS = 3;
-export const DEFAULT_DURATION = 60;
+/** Seconds. */
+const DEFAULT_DURATION = 60;
 
 /** Measures a running ring over its API, or compares what it answers with one node. */
 export async function bench(model: string | undefined, options: Options, io: CliIo): Promise<void> {
@@ -39,35 +40,13 @@ export async function bench(model: string | undefined, options: Options, io: Cli
 }
 
 async function measure(target: BenchTarget, options: Options, stop: AbortSignal, io: CliIo): Promise<void> {
-  const { client, model, ring } = target;
   const budgetMs = (typeof options.duration === "number" ? options.duration : DEFAULT_DURATION) * 1000;
-  const slots = ring.slots ?? 1;
-  const setting: BenchSetting = {
-    client,
-    prompts: new PromptMaker(client, model.id),
-    model: model.id,
-    contextSize: ring.context_size,
-    slots,
-    now: io.now,
-  };
-  const screen = new StatusScreen(io.stderr, io.now);
-  const begunAt = io.now();
   const timeUp = AbortSignal.timeout(budgetMs);
-  screen.show(["Warming up …"]);
+  const screen = new StatusScreen(io.stderr, io.now);
   try {
-    await warmUp(setting, AbortSignal.any([stop, timeUp]));
-    const before = await client.cluster();
-    const run = await runBench({
-      cases: benchCases(setting),
-      rounds: ROUNDS,
-      budgetMs: budgetMs - (io.now() - begunAt),
-      timeUp,
-      stop,
-      now: io.now,
-      onCase: (label, round) => screen.show([`Measuring ${label} (${round} of ${ROUNDS}) …`]),
-    });
+    const { run, work } = await measured(target, { budgetMs, timeUp, stop, screen, io });
     screen.clear();
-    const report = benchReport(target, slots, run, await workSince(before, target));
+    const report = benchReport(target, slotsOf(target), run, work);
     if (options.json === true) io.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
     else if (run.samples.length > 0)
       io.stdout.write(benchTable(report, widthOf(io.stdout), paintFor(io.stdout, io.env)));
@@ -80,6 +59,44 @@ async function measure(target: BenchTarget, options: Options, stop: AbortSignal,
   } finally {
     screen.clear();
   }
+}
+
+interface Limits {
+  readonly budgetMs: number;
+  readonly timeUp: AbortSignal;
+  readonly stop: AbortSignal;
+  readonly screen: StatusScreen;
+  readonly io: CliIo;
+}
+
+async function measured(target: BenchTarget, { budgetMs, timeUp, stop, screen, io }: Limits) {
+  const { client, model, ring } = target;
+  const begunAt = io.now();
+  const setting: BenchSetting = {
+    client,
+    prompts: new PromptMaker(client, model.id),
+    model: model.id,
+    contextSize: ring.context_size,
+    slots: slotsOf(target),
+    now: io.now,
+  };
+  screen.show(["Warming up …"]);
+  await warmUp(setting, AbortSignal.any([stop, timeUp]));
+  const before = await client.cluster();
+  const run = await runBench({
+    cases: benchCases(setting),
+    rounds: ROUNDS,
+    budgetMs: budgetMs - (io.now() - begunAt),
+    timeUp,
+    stop,
+    now: io.now,
+    onCase: (label, round) => screen.show([`Measuring ${label} (${round} of ${ROUNDS}) …`]),
+  });
+  return { run, work: await workSince(before, target) };
+}
+
+function slotsOf({ ring }: BenchTarget): number {
+  return ring.slots ?? 1;
 }
 
 /** `null` when the node is no longer there to ask. */

@@ -25,7 +25,7 @@ export const DEFAULT_TOLERANCE = 0.25;
 
 /** Compares the ring's answers with the whole model in this process; throws when they differ by more than rounding. */
 export async function verifyRing(target: BenchTarget, options: Options, stop: AbortSignal, io: CliIo): Promise<void> {
-  const quiet = options.logLevel === undefined ? { logLevel: "error" } : {};
+  const quiet = options.logLevel === undefined && !io.env.EXO_NATIVE_LOG_LEVEL ? { logLevel: "error" } : {};
   const config = await readConfig({ ...options, ...quiet }, io);
   const against = typeof options.against === "string" ? options.against : null;
   const tolerance = typeof options.tolerance === "number" ? options.tolerance : DEFAULT_TOLERANCE;
