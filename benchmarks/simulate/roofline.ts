@@ -18,7 +18,7 @@ const MEASURED_CHUNK = 512;
 /**
  * A pass takes the time to read the weights and caches that it meets, and the time to compute its rows. Solved so that
  * both measurements of the device come out: one row, and a chunk of 512. Between them real kernels are slower, by up to
- * 1.8 where it was looked at (RTX 3090, 8 rows: 13.7 ms measured, 7.9 ms here).
+ * 1.7 where it was looked at (RTX 3090, 8 rows: 13.7 ms measured, 8.3 ms here).
  */
 export function deviceRates({ decode, prefill }: DeviceSpec): DeviceRates {
   // bytes · x + flops · y = seconds, for one row and for a chunk: two equations for x = s/byte and y = s/flop.
