@@ -1,5 +1,5 @@
 import { styleText } from "node:util";
-import { Command, Option as Flag } from "commander";
+import { Command, Option as Flag, InvalidArgumentError } from "commander";
 import { packageVersion } from "../core/package.js";
 import { addSamplingFlags } from "./chat/sampling-flags.js";
 import { ALL_SETTINGS, addConfigFlags, COMMON_SETTINGS, type SettingKey } from "./config-flags.js";
@@ -25,6 +25,8 @@ const RUN_SETTINGS: readonly SettingKey[] = [
   "apiKey",
   ...COMMON_SETTINGS,
 ];
+
+const BENCH_SETTINGS: readonly SettingKey[] = [...RUN_SETTINGS, "slots"];
 
 const EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 bad usage.";
 const SETTINGS_NOTE =
@@ -54,6 +56,7 @@ export function createProgram(io: CliIo): Command {
   addServe(program, io);
   addRun(program, io);
   addStatus(program, io);
+  addBench(program, io);
   addModels(program, io);
   addDemo(program, io);
   return program;
@@ -117,6 +120,31 @@ function addStatus(program: Command, io: CliIo): void {
     });
 }
 
+function addBench(program: Command, io: CliIo): void {
+  const command = program.command("bench").description("measure a ring, or compare what it answers with one node");
+  command
+    .argument("[model]", "a loaded model (default: the first), or anything that serve takes")
+    .addOption(urlFlag())
+    .option("--json", "print one JSON document")
+    .addOption(numberFlag("--duration <seconds>", "end by then (default: 60; with --verify 300)", 1, 86_400))
+    .option("--verify", "compare greedy answers with the whole model in this process")
+    .option("--against <model>", "with --verify: the model to compare with (default: the same)")
+    .addOption(numberFlag("--tolerance <d>", "with --verify: how far log-probabilities may differ", 0, 100));
+  addConfigFlags(command, BENCH_SETTINGS)
+    .addHelpText(
+      "after",
+      `\nA running node is measured over its HTTP API. Without one, this process\nloads the model that is named for as long as it runs.\n\n${examples(
+        "exo-native bench",
+        "exo-native bench --url http://192.168.1.20:52415 --json > bench.json",
+        "exo-native bench --verify",
+      )}`,
+    )
+    .action(async (model: string | undefined, options: Record<string, unknown>) => {
+      const { bench } = await import("./commands/bench.js");
+      await bench(model, options, io);
+    });
+}
+
 function addModels(program: Command, io: CliIo): void {
   const models = program.command("models").description("the models kept on this machine");
   const add = (name: string, description: string): Command => {
@@ -153,6 +181,14 @@ function addDemo(program: Command, io: CliIo): void {
       await demo({ ...options, once: options.once === true }, io);
     },
   );
+}
+
+function numberFlag(flags: string, description: string, least: number, most: number): Flag {
+  return new Flag(flags, description).argParser((text) => {
+    const value = text.trim() === "" ? Number.NaN : Number(text);
+    if (value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`Expected a number from ${least} to ${most}.`);
+  });
 }
 
 function urlFlag(): Flag {

@@ -136,6 +136,7 @@ describe("the official openai client", () => {
       const text = await openai.completions.create({ model: MODEL, prompt: "Say", logprobs: 2 });
       assert.deepEqual(text.choices[0]?.logprobs, {
         tokens: ["He", "y"],
+        token_ids: [72, 121],
         token_logprobs: [-0.25, -0.5],
         top_logprobs: [
           { He: -0.25, other: -1.25 },

@@ -26,7 +26,7 @@ describe("command line", () => {
     const whole = await cli("--help");
     assert.equal(whole.code, 0);
     assert.equal(whole.err, "");
-    for (const name of ["serve", "run", "status", "models", "demo"]) {
+    for (const name of ["serve", "run", "status", "bench", "models", "demo"]) {
       assert.match(whole.out, new RegExp(`^ {2}${name}\\b`, "m"));
       const one = await cli(name, "--help");
       assert.equal(one.code, 0, name);
@@ -35,7 +35,13 @@ describe("command line", () => {
   });
 
   test("help fits 80 columns", async () => {
-    for (const args of [["--help"], ["serve", "--help"], ["run", "--help"], ["models", "pull", "--help"]]) {
+    for (const args of [
+      ["--help"],
+      ["serve", "--help"],
+      ["run", "--help"],
+      ["bench", "--help"],
+      ["models", "pull", "--help"],
+    ]) {
       const { out } = await cli(...args);
       const tooLong = out.split("\n").filter((line) => line.length > 80);
       assert.deepEqual(tooLong, [], args.join(" "));

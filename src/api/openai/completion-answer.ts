@@ -57,6 +57,8 @@ class LegacyLogprobs {
     if (tokens.length === 0) return null;
     return {
       tokens: tokens.map((one) => one.text),
+      // Our addition: several tokens may share a text.
+      token_ids: tokens.map((one) => one.token),
       token_logprobs: tokens.map((one) => one.logprob),
       top_logprobs: tokens.map((one) => Object.fromEntries(one.top.map(({ text, logprob }) => [text, logprob]))),
       text_offset: tokens.map((one) => {

@@ -5,9 +5,17 @@ import { failureIn } from "./api-failure.js";
 
 /** One piece of an answer, in the order in which the model writes it. `end` comes once, last. */
 export type ChatPiece =
-  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "text"; readonly text: string; readonly tokens?: readonly AnswerToken[] }
   | { readonly type: "reasoning"; readonly text: string }
   | { readonly type: "end"; readonly finishReason: string; readonly numbers: AnswerNumbers | null };
+
+/** One token of a `/v1/completions` answer whose log-probabilities were asked for. */
+export interface AnswerToken {
+  readonly id: number;
+  readonly text: string;
+  /** NaN where the ring gave none. */
+  readonly logprob: number;
+}
 
 /** As the head measured them. */
 export interface AnswerNumbers {
@@ -18,12 +26,21 @@ export interface AnswerNumbers {
   readonly tokensPerSecond: number;
 }
 
+const logprobsSchema = z.object({
+  tokens: z.array(z.string()),
+  token_ids: z.array(z.int()).optional(),
+  /** JSON has no NaN: what is none comes as null. */
+  token_logprobs: z.array(z.number().nullable()),
+});
+
 const chunkSchema = z.object({
   choices: z.array(
     z.object({
       delta: z.object({ content: z.string().nullish(), reasoning_content: z.string().nullish() }).nullish(),
       /** Instead of a delta, in /v1/completions. */
       text: z.string().nullish(),
+      /** Those of chat have another shape, and nobody here asks for them. */
+      logprobs: logprobsSchema.nullish().catch(null),
       finish_reason: z.string().nullish(),
     }),
   ),
@@ -82,12 +99,24 @@ function parseChunk(data: string): Chunk {
 }
 
 function* piecesOf({ choices, timings }: Chunk): Generator<ChatPiece, void, void> {
-  for (const { delta, text, finish_reason } of choices) {
+  for (const { delta, text, logprobs, finish_reason } of choices) {
     if (delta?.reasoning_content) yield { type: "reasoning", text: delta.reasoning_content };
     if (delta?.content) yield { type: "text", text: delta.content };
-    if (text) yield { type: "text", text };
+    if (logprobs) yield { type: "text", text: text ?? "", tokens: tokensOf(logprobs) };
+    else if (text) yield { type: "text", text };
     if (finish_reason) yield { type: "end", finishReason: finish_reason, numbers: numbersOf(timings ?? null) };
   }
+}
+
+function tokensOf({ tokens, token_ids, token_logprobs }: z.output<typeof logprobsSchema>): readonly AnswerToken[] {
+  if (token_ids === undefined) {
+    throw new ExoError("peer_incompatible", "The node does not tell its tokens' ids; update exo-native there.");
+  }
+  return tokens.map((text, index) => ({
+    id: token_ids[index] ?? -1,
+    text,
+    logprob: token_logprobs[index] ?? Number.NaN,
+  }));
 }
 
 function numbersOf(timings: NonNullable<Chunk["timings"]> | null): AnswerNumbers | null {

@@ -5,6 +5,13 @@ const number = z.number();
 
 const device = z.looseObject({ name: text, description: text, memory_total: number, memory_free: number });
 
+const heldStage = z.looseObject({
+  ring_id: text,
+  epoch: number,
+  /** Since the stage was loaded. */
+  work: z.looseObject({ compute_seconds: number }).optional(),
+});
+
 const node = z.looseObject({
   id: text,
   name: text,
@@ -13,6 +20,7 @@ const node = z.looseObject({
   state: text,
   reason: text.nullable(),
   devices: z.array(device),
+  stages: z.array(heldStage).optional(),
 });
 
 const stage = z.looseObject({
@@ -29,12 +37,15 @@ const ring = z.looseObject({
   id: text,
   epoch: number,
   model: text,
+  /** What another node finds the same model by. */
+  spec: text.optional(),
   state: text,
   progress: number,
   layer_count: number,
   context_size: number,
   stages: z.array(stage),
   reason: text.nullish(),
+  hops: z.looseObject({ p50_ms: number, p99_ms: number }).nullish(),
   slots: number.optional(),
   busy_slots: number.optional(),
   waiting_requests: number.optional(),

@@ -8,12 +8,26 @@ import { type ClusterDocument, clusterDocument } from "./cluster-document.js";
 const QUICK = 5000;
 
 const modelList = z.object({
-  data: z.array(z.looseObject({ id: z.string(), aliases: z.array(z.string()).optional() })),
+  data: z.array(
+    z.looseObject({
+      id: z.string(),
+      aliases: z.array(z.string()).optional(),
+      meta: z
+        .looseObject({ n_vocab: z.number().nullish(), n_params: z.number().nullish(), size: z.number().nullish() })
+        .optional(),
+    }),
+  ),
 });
+
+const tokenList = z.object({ tokens: z.array(z.int()) });
 
 export interface ListedModel {
   readonly id: string;
   readonly aliases: readonly string[];
+  /** `null` where the node does not tell. */
+  readonly vocabularySize: number | null;
+  readonly parameterCount: number | null;
+  readonly bytes: number | null;
 }
 
 /** What `/v1/chat/completions` is sent, without the fields that say how to stream. */
@@ -26,7 +40,8 @@ export interface ChatRequest {
 /** What `/v1/completions` is sent, likewise. */
 export interface CompletionRequest {
   readonly model: string;
-  readonly prompt: string;
+  /** Text, or token ids. */
+  readonly prompt: string | readonly number[];
   readonly [field: string]: unknown;
 }
 
@@ -53,7 +68,13 @@ export class NodeClient {
 
   async models(): Promise<readonly ListedModel[]> {
     const { data } = await this.#get("/v1/models", modelList);
-    return data.map(({ id, aliases }) => ({ id, aliases: aliases ?? [] }));
+    return data.map(({ id, aliases, meta }) => ({
+      id,
+      aliases: aliases ?? [],
+      vocabularySize: meta?.n_vocab ?? null,
+      parameterCount: meta?.n_params ?? null,
+      bytes: meta?.size ?? null,
+    }));
   }
 
   async cluster(): Promise<ClusterDocument> {
@@ -70,19 +91,32 @@ export class NodeClient {
     return this.#stream("/v1/completions", request, signal);
   }
 
+  /** A prompt's tokens, those that the model wants at its beginning included. */
+  async tokenize(model: string, content: string, signal: AbortSignal): Promise<readonly number[]> {
+    const path = "/tokenize";
+    const body = { model, content, add_special: true, parse_special: false };
+    const response = await this.#send(path, this.#json(body, AbortSignal.any([signal, AbortSignal.timeout(QUICK)])));
+    return (await this.#parsed(response, path, tokenList)).tokens;
+  }
+
   async *#stream(path: string, request: object, signal: AbortSignal): AsyncGenerator<ChatPiece, void, void> {
-    const response = await this.#send(path, {
-      method: "POST",
-      headers: { ...this.#headers, "content-type": "application/json" },
-      body: JSON.stringify({ ...request, stream: true, stream_options: { include_usage: true } }),
-      signal,
-    });
+    const body = { ...request, stream: true, stream_options: { include_usage: true } };
+    const response = await this.#send(path, this.#json(body, signal));
     if (response.body === null) throw new ExoError("internal", `${this.url.origin} sent an empty answer.`);
     yield* readChatStream(response.body);
   }
 
   async #get<Value>(path: string, schema: z.ZodType<Value>): Promise<Value> {
     const response = await this.#send(path, { headers: this.#headers, signal: AbortSignal.timeout(QUICK) });
+    return this.#parsed(response, path, schema);
+  }
+
+  #json(body: object, signal: AbortSignal): RequestInit {
+    const headers = { ...this.#headers, "content-type": "application/json" };
+    return { method: "POST", headers, body: JSON.stringify(body), signal };
+  }
+
+  async #parsed<Value>(response: Response, path: string, schema: z.ZodType<Value>): Promise<Value> {
     const result = schema.safeParse(await response.json().catch(() => null));
     if (result.success) return result.data;
     const where = result.error.issues[0]?.path.join(".") || "its root";
