@@ -26,7 +26,7 @@ const WHISKER = "#57606a";
 
 /** Horizontal bars of medians, with whiskers from the lowest to the highest sample. */
 export function drawBarChart({ title, unit, bars }: BarChart): string {
-  const most = Math.max(...bars.map(({ value }) => value.max), Number.MIN_VALUE);
+  const most = Math.max(0, ...bars.map(({ value }) => value.max)) || 1;
   const scale = (WIDTH - LABELS - NUMBERS) / most;
   const rows = bars.flatMap((bar, index) => drawBar(bar, TOP + index * ROW, scale));
   const heading = [text(16, 24, title, { size: 15, bold: true }), text(16, 43, unit, { fill: WHISKER, size: 12 })];

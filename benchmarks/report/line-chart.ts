@@ -24,7 +24,7 @@ const GRID_LINES = 4;
 export function drawLineChart({ title, xLabel, unit, series }: LineChart): string {
   const points = series.flatMap((one) => one.points);
   const xs = [...new Set(points.map(({ x }) => x))].sort((a, b) => a - b);
-  const most = Math.max(...points.map(({ y }) => y), Number.MIN_VALUE);
+  const most = Math.max(0, ...points.map(({ y }) => y)) || 1;
   const [first = 1, last = 1] = [xs[0], xs.at(-1)];
   const doublings = Math.max(Math.log2(last / first), 1);
   const at = (x: number, y: number): readonly [number, number] => [
