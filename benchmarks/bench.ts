@@ -21,11 +21,17 @@ const QUICK_SECONDS = 90;
 /** Contexts are rounded up to this many tokens. */
 const CONTEXT_STEP = 256;
 
-/** Runs the cases; every subject is closed when it returns, whatever happened. */
+const STOPPED = "The run was stopped.";
+
+/**
+ * Runs the cases; every subject is closed when it returns, whatever happened. Aborting the signal closes them at once, and
+ * what was left to measure counts as failed or skipped.
+ */
 export async function bench(
   model: ResolvedModel,
   options: BenchOptions,
   say: (line: string) => void,
+  signal: AbortSignal,
 ): Promise<Outcome> {
   const { cases, quick, repeats } = options;
   const begun = performance.now();
@@ -33,6 +39,8 @@ export async function bench(
   const host = machine();
   const context = contextFor(model, options);
   const pool = new SubjectPool((spec) => openSubject(spec, context));
+  const stopAll = (): void => void pool.keepOnly([]);
+  signal.addEventListener("abort", stopAll, { once: true });
   try {
     const outcomes = await runCases({
       cases,
@@ -40,7 +48,8 @@ export async function bench(
       repeats,
       warmUp: !quick,
       cores: context.cores,
-      stop: () => outOfTime(quick),
+      aborted: () => signal.aborted,
+      stop: () => (signal.aborted ? STOPPED : outOfTime(quick)),
       say,
     });
     const { id, bytes, info } = model;
@@ -55,6 +64,7 @@ export async function bench(
       cases: outcomes,
     };
   } finally {
+    signal.removeEventListener("abort", stopAll);
     await pool.keepOnly([]);
   }
 }

@@ -35,6 +35,8 @@ export const FIGURES = {
   hop_p99: { label: "hop p99", ...milliseconds, digits: 3 },
   wire_bytes: { label: "bytes per token and hop", unit: "B", better: "lower", digits: 0 },
   copies: { label: "copies per frame and hop", unit: "", better: "lower", digits: 2 },
+  detected_after: { label: "loss known after", ...milliseconds, digits: 0 },
+  resumed_after: { label: "answer goes on after", ...milliseconds, digits: 0 },
   weights_over_plan: { label: "weights over plan, worst node", ...ratio, digits: 3 },
   file_pages_over_plan: { label: "resident pages of the file over plan", ...ratio, digits: 3 },
 } as const satisfies Record<string, FigureKind>;

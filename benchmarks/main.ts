@@ -1,4 +1,5 @@
 import { relative } from "node:path";
+import { StopRequest } from "../src/cli/stop-request.js";
 import { DownloadDisplay } from "../src/cli/terminal/download-display.js";
 import { paintFor } from "../src/cli/terminal/paint.js";
 import { StatusScreen } from "../src/cli/terminal/status-screen.js";
@@ -8,6 +9,7 @@ import { ModelStore } from "../src/model/model-store.js";
 import type { ResolvedModel } from "../src/model/resolved-model.js";
 import { bench } from "./bench.js";
 import { type BenchOptions, parseRequest, type Request, UsageError } from "./options.js";
+import type { Outcome } from "./outcome.js";
 import { ensurePeers } from "./peers/ensure.js";
 import { saveReport } from "./report/save-report.js";
 
@@ -24,11 +26,31 @@ async function main(args: readonly string[]): Promise<void> {
   const { options } = request;
   const model = await fetchModel(options.model);
   if (options.buildPeers) await ensurePeers(options.cases, say);
-  const outcome = await bench(model, options, say);
+  const outcome = await runUntilStopped(model, options);
+  if (outcome === null) {
+    say("Stopped; nothing was saved.");
+    process.exitCode = 1;
+    return;
+  }
   const { markdown, files } = await saveReport(outcome, options.outDirectory);
   process.stdout.write(`\n${markdown}`);
   say(`\nSaved:\n${files.map((file) => `  ${relative(process.cwd(), file)}`).join("\n")}`);
   if (outcome.cases.some(({ subjects }) => subjects.some(({ failure }) => failure !== null))) process.exitCode = 1;
+}
+
+/** `null`: Ctrl-C or the like came. Nodes and servers are ended either way; a second Ctrl-C does not wait for them. */
+async function runUntilStopped(model: ResolvedModel, options: BenchOptions): Promise<Outcome | null> {
+  const stop = new StopRequest(
+    process,
+    () => performance.now(),
+    () => process.exit(1),
+  );
+  try {
+    const outcome = await bench(model, options, say, stop.signal);
+    return stop.signal.aborted ? null : outcome;
+  } finally {
+    stop.release();
+  }
 }
 
 /** `null`: the usage was wrong, and was told. */

@@ -12,6 +12,8 @@ export interface RunOptions {
   /** Run each subject once before, without counting it. */
   readonly warmUp: boolean;
   readonly cores: number;
+  /** Measure nothing more, not even in this case. */
+  readonly aborted: () => boolean;
   /** Why no further case may begin (a sentence), or `null`. */
   readonly stop: () => string | null;
   readonly say: (line: string) => void;
@@ -59,7 +61,7 @@ async function runCase(one: BenchCase, entries: readonly Entry[], options: RunOp
 }
 
 async function measureOnce(
-  { measure }: BenchCase,
+  { measure, spoils = false }: BenchCase,
   entry: Entry,
   warmUp: boolean,
   round: string,
@@ -69,6 +71,7 @@ async function measureOnce(
   const figures = await subject.measure(measure, { warmUp });
   say(`  ${round}  ${subjectLabel(entry.spec)}: ${describe(figures)}`);
   entry.settings = subject.settings();
+  if (spoils) await pool.close(subjectId(entry.spec));
   if (warmUp) return;
   for (const [figure, value] of Object.entries(figures)) {
     entry.samples[figure] = [...(entry.samples[figure] ?? []), value];
@@ -76,8 +79,9 @@ async function measureOnce(
 }
 
 /** A subject that failed may be in any state: it is closed, and left alone in this case. */
-async function attempt(entry: Entry, work: () => Promise<void>, { pool, say }: RunOptions): Promise<void> {
-  if (entry.unavailable !== null || entry.failure !== null) return;
+async function attempt(entry: Entry, work: () => Promise<void>, options: RunOptions): Promise<void> {
+  const { pool, say } = options;
+  if (entry.unavailable !== null || entry.failure !== null || options.aborted()) return;
   try {
     await work();
   } catch (thrown) {

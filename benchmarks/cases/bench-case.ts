@@ -19,6 +19,8 @@ export type Measure =
   | { readonly kind: "hops"; readonly tokens: number }
   /** Bytes of weights in memory against the plan. */
   | { readonly kind: "weights" }
+  /** A node is killed in the middle of an answer: when the ring knows, and when the answer goes on. */
+  | { readonly kind: "node-killed"; readonly tokens: number }
   /** Decode of text that repeats its prompt, or of other text. */
   | { readonly kind: "continuation"; readonly text: "repeating" | "other"; readonly tokens: number };
 
@@ -28,6 +30,8 @@ export type RingSpec = {
   readonly link?: Link;
   /** All nodes on all processors, with the threads of `npm start`. */
   readonly shareCores?: boolean;
+  /** Of the nodes, how many the ring can do without. */
+  readonly spare?: number;
   /** Prompt-lookup drafts; absent: the node's default. */
   readonly speculation?: boolean;
 };
@@ -48,6 +52,8 @@ export interface BenchCase {
   readonly subjects: readonly SubjectSpec[];
   /** What the ratio to the first subject is taken of; absent: nothing is compared. */
   readonly compared?: FigureName;
+  /** Measuring spoils the subject: it is started anew for every round. */
+  readonly spoils?: boolean;
   /** How `--quick` runs it; absent: it does not. */
   readonly quick?: Partial<Pick<BenchCase, "measure" | "subjects">>;
 }
@@ -62,7 +68,7 @@ export function subjectId(spec: SubjectSpec): string {
     case "node-llama-cpp":
       return "node-llama-cpp";
     case "ring":
-      return `ring-${spec.nodes}${linkSuffix(spec.link)}${spec.shareCores ? "-shared" : ""}${speculationSuffix(spec)}`;
+      return `ring-${spec.nodes}${linkSuffix(spec.link)}${ringSuffix(spec)}`;
   }
 }
 
@@ -94,15 +100,16 @@ function megabits(bytesPerSecond: number): number {
   return (bytesPerSecond * 8) / 1e6;
 }
 
-function speculationSuffix({ speculation }: RingSpec): string {
-  if (speculation === undefined) return "";
-  return speculation ? "-speculating" : "-plain";
+function ringSuffix({ shareCores, spare, speculation }: RingSpec): string {
+  const parts = [shareCores ? "-shared" : "", spare === undefined ? "" : `-spare-${spare}`];
+  if (speculation !== undefined) parts.push(speculation ? "-speculating" : "-plain");
+  return parts.join("");
 }
 
-function ringWords({ shareCores, speculation }: RingSpec): string {
-  const sharing = shareCores ? ", cores shared" : "";
-  if (speculation === undefined) return sharing;
-  return `${sharing}${speculation ? ", speculating" : ", without speculation"}`;
+function ringWords({ shareCores, spare, speculation }: RingSpec): string {
+  const parts = [shareCores ? ", cores shared" : "", spare === undefined ? "" : `, ${spare} to spare`];
+  if (speculation !== undefined) parts.push(speculation ? ", speculating" : ", without speculation");
+  return parts.join("");
 }
 
 function plural(count: number, noun: string): string {

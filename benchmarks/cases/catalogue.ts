@@ -125,6 +125,13 @@ export const CASES: readonly BenchCase[] = [
     }),
   ),
   {
+    id: "node-killed",
+    title: "A node is killed in the middle of an answer",
+    measure: { kind: "node-killed", tokens: DECODED },
+    subjects: [{ kind: "ring", nodes: 3, spare: 1 }],
+    spoils: true,
+  },
+  {
     id: "shared-cores",
     title: "Two nodes on the same cores, as npm start has them",
     measure: { kind: "decode", streams: 1, tokens: DECODED },
@@ -151,6 +158,7 @@ export function contextOf({ measure }: BenchCase): number {
     case "decode":
     case "inter-token":
     case "hops":
+    case "node-killed":
       return measure.tokens + PROMPT_ROOM;
     case "shared-prefix":
       return measure.prefix + measure.rest + 1;

@@ -26,6 +26,7 @@ const clusterSchema = z.object({
   ),
   rings: z.array(
     z.object({
+      state: z.string(),
       hops: z.object({ samples: z.int(), p50_ms: z.number(), p99_ms: z.number() }).nullable(),
       stages: z.array(z.object({ memory, planned_weights: z.number() })),
     }),
@@ -60,7 +61,8 @@ export class RingClient {
     return answerSchema.parse(await response.json()).timings;
   }
 
-  async stream(body: object): Promise<Streamed> {
+  /** @param onText called for each piece of text */
+  async stream(body: object, onText: () => void = () => {}): Promise<Streamed> {
     const begun = performance.now();
     const response = await this.#post("/v1/completions", { ...body, stream: true });
     if (response.body === null) throw new Error("the ring sent no stream");
@@ -68,7 +70,9 @@ export class RingClient {
     const events = response.body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream());
     for await (const { data, event } of events) {
       if (event === "error" || data.startsWith('{"error"')) throw new Error(`the stream failed: ${data}`);
-      if (hasText(data)) times.push(performance.now());
+      if (!hasText(data)) continue;
+      times.push(performance.now());
+      onText();
     }
     const [first] = times;
     if (first === undefined) throw new Error("the stream had no text");

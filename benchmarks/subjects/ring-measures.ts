@@ -3,6 +3,7 @@ import type { Measure } from "../cases/bench-case.js";
 import type { Figures } from "../figures.js";
 import { continuationPrompt } from "../prompts.js";
 import { ascending, quantile } from "../statistics.js";
+import { killNode } from "./killed-node.js";
 import type { StageWork } from "./ring-client.js";
 import type { RingUnderTest } from "./ring-under-test.js";
 
@@ -28,6 +29,8 @@ export function measureRing(ring: RingUnderTest, measure: Measure): Promise<Figu
       return pipeline(ring, measure.tokens);
     case "hops":
       return hops(ring, measure.tokens);
+    case "node-killed":
+      return killNode(ring, { ...PLAIN, prompt: ring.prompts.take(SHORT_PROMPT), max_tokens: measure.tokens });
     case "weights":
       return weights(ring);
     case "continuation":

@@ -63,6 +63,11 @@ export class RingUnderTest implements Subject {
     return Promise.all(this.#processes.nodes.map(({ pid }) => residentPagesOf(this.#modelPath, pid)));
   }
 
+  /** Ends the last node as a power cut would. */
+  async killLast(): Promise<void> {
+    await this.#processes.nodes.at(-1)?.kill();
+  }
+
   close(): Promise<void> {
     return this.#processes.close();
   }

@@ -49,7 +49,8 @@ export class NodeProcess {
       ...serveArguments(options),
     ];
     const child = spawn(command, args, {
-      stdio: ["ignore", "pipe", "pipe"],
+      // The channel is for its end alone: a node whose starter is gone, however it went, stops.
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
       env: { ...process.env, EXO_NATIVE_HOME: options.home ?? ownHome ?? "", EXO_NATIVE_LOG_FORMAT: "json" },
     });
     const log: string[] = [];

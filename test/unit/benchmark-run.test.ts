@@ -30,6 +30,7 @@ class Bench {
       repeats: more.repeats ?? 2,
       warmUp: true,
       cores: 2,
+      aborted: () => false,
       stop: more.stop ?? (() => null),
       say: () => {},
     });
@@ -85,6 +86,13 @@ describe("a run of the benchmark", () => {
       "close ring-2",
       "close ring-3",
     ]);
+  });
+
+  test("a subject that measuring spoils is started anew for every round", async () => {
+    const bench = new Bench(() => 1);
+    await bench.run([{ ...caseOf("a", ring(2)), spoils: true }]);
+    const round = (name: string) => ["open ring-2", name, "close ring-2"];
+    assert.deepEqual(bench.log, [...round("warm up ring-2"), ...round("measure ring-2"), ...round("measure ring-2")]);
   });
 
   test("a subject that fails is closed and reported; the others and the next case go on", async () => {
