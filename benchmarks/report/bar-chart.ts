@@ -1,5 +1,5 @@
 import type { Spread } from "../statistics.js";
-import { line, rect, svg, text } from "./svg.js";
+import { line, rect, shortNumber, svg, text } from "./svg.js";
 
 export interface Bar {
   readonly label: string;
@@ -49,6 +49,6 @@ function drawBar({ label, value, note, color }: Bar, y: number, scale: number): 
     text(LABELS - 10, middle + 4, label, { anchor: "end" }),
     rect(LABELS, middle - BAR / 2, Math.max(1, end - LABELS), BAR, color),
     ...whisker,
-    text(Math.max(end, high) + 8, middle + 4, `${value.median.toPrecision(3)}  ${note}`.trimEnd()),
+    text(Math.max(end, high) + 8, middle + 4, `${shortNumber(value.median)}  ${note}`.trimEnd()),
   ];
 }

@@ -1,4 +1,4 @@
-import { circle, line, polyline, svg, text } from "./svg.js";
+import { circle, line, polyline, shortNumber, svg, text } from "./svg.js";
 
 export interface Series {
   readonly label: string;
@@ -24,7 +24,7 @@ const GRID_LINES = 4;
 export function drawLineChart({ title, xLabel, unit, series }: LineChart): string {
   const points = series.flatMap((one) => one.points);
   const xs = [...new Set(points.map(({ x }) => x))].sort((a, b) => a - b);
-  const most = Math.max(0, ...points.map(({ y }) => y)) || 1;
+  const most = roundAbove(Math.max(0, ...points.map(({ y }) => y)) || 1);
   const [first = 1, last = 1] = [xs[0], xs.at(-1)];
   const doublings = Math.max(Math.log2(last / first), 1);
   const at = (x: number, y: number): readonly [number, number] => [
@@ -41,10 +41,17 @@ export function drawLineChart({ title, xLabel, unit, series }: LineChart): strin
   ]);
 }
 
+/** The next number that a quarter of is a round one, too. */
+function roundAbove(value: number): number {
+  const power = 10 ** Math.floor(Math.log10(value));
+  const step = [1, 2, 4, 6, 8, 10].find((candidate) => candidate * power >= value) ?? 10;
+  return step * power;
+}
+
 function grid(most: number, bottom: number): string[] {
   return Array.from({ length: GRID_LINES + 1 }, (_, index) => {
     const y = bottom - (index / GRID_LINES) * (PLOT.bottom - PLOT.top);
-    const value = ((most * index) / GRID_LINES).toPrecision(3);
+    const value = shortNumber((most * index) / GRID_LINES);
     return [
       line(PLOT.left, y, PLOT.right, y, GRID),
       text(PLOT.left - 8, y + 4, index === 0 ? "0" : value, { anchor: "end", fill: SOFT, size: 11 }),
