@@ -15,7 +15,7 @@ const UBATCHES = [128, 512];
 const UBATCHES_QUICK = [128];
 /** Milliseconds that one measurement may take. */
 const TIMEOUT = 300_000;
-const TIMEOUT_QUICK = 60_000;
+const TIMEOUT_QUICK = 100_000;
 /** Seconds after which `--quick` begins no further case: the longest of them takes about 25. */
 const QUICK_SECONDS = 90;
 /** Contexts are rounded up to this many tokens. */
