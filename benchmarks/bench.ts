@@ -33,7 +33,7 @@ export async function bench(
   say: (line: string) => void,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const { cases, quick, repeats } = options;
+  const { cases, quick, timed, repeats } = options;
   const begun = performance.now();
   const startedAt = new Date().toISOString();
   const host = machine();
@@ -49,7 +49,7 @@ export async function bench(
       warmUp: !quick,
       cores: context.cores,
       aborted: () => signal.aborted,
-      stop: () => (signal.aborted ? STOPPED : outOfTime(quick)),
+      stop: () => (signal.aborted ? STOPPED : outOfTime(timed)),
       say,
     });
     const { id, bytes, info } = model;
@@ -83,8 +83,8 @@ function contextFor(model: ResolvedModel, { cases, quick }: BenchOptions): Subje
 }
 
 /** Counted from the start of the process, so that building the peers is part of it. */
-function outOfTime(quick: boolean): string | null {
-  return quick && performance.now() / 1000 > QUICK_SECONDS
+function outOfTime(timed: boolean): string | null {
+  return timed && performance.now() / 1000 > QUICK_SECONDS
     ? `Out of time: --quick begins no case after ${QUICK_SECONDS} s.`
     : null;
 }

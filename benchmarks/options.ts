@@ -9,6 +9,8 @@ export interface BenchOptions {
   readonly cases: readonly BenchCase[];
   readonly repeats: number;
   readonly quick: boolean;
+  /** Begin no further case when time is over: `--quick`, unless its cases were asked for by name. */
+  readonly timed: boolean;
   readonly outDirectory: string;
   /** Build llama.cpp's own tools when they are missing. */
   readonly buildPeers: boolean;
@@ -61,6 +63,7 @@ export function parseRequest(args: readonly string[]): Request {
       cases: chooseCases(values),
       repeats: wholeNumber("--repeats", values.repeats, quick ? 1 : DEFAULT_REPEATS),
       quick,
+      timed: quick && values.only === undefined,
       outDirectory: values.out ?? join(packageRoot(), "benchmarks", "results"),
       buildPeers: !values["no-build"],
     },

@@ -42,6 +42,10 @@ describe("options of the benchmark", () => {
     );
     assert.deepEqual(idsOf(options("--quick", "--only", "pipeline")), ["pipeline"]);
     assert.equal(options("--quick").repeats, 1);
+    assert.deepEqual(
+      [options("--quick").timed, options("--quick", "--only", "hops").timed, options().timed],
+      [true, false, false],
+    );
     assert.equal(options("--quick", "--repeats", "3").repeats, 3);
   });
 

@@ -9,7 +9,14 @@ const rows = (count: number) =>
   encodeRows(Array.from({ length: count }, (_, position) => ({ sequence: 0, position, token: 1, output: false })));
 
 function stageThatTakes(computeSeconds: number, copies: number) {
-  const result: DecodeResult = { activations: null, samples: [], logits: null, copies, computeSeconds, queueSeconds: 0 };
+  const result: DecodeResult = {
+    activations: null,
+    samples: [],
+    logits: null,
+    copies,
+    computeSeconds,
+    queueSeconds: 0,
+  };
   return { decode: async () => result, close: async () => {} };
 }
 
