@@ -1,7 +1,7 @@
-import { availableParallelism } from "node:os";
 import type { ResolvedModel } from "../src/model/resolved-model.js";
 import { contextOf, slotsOf } from "./cases/catalogue.js";
 import { machine, versions } from "./host/machine.js";
+import { findPinning } from "./host/pinning.js";
 import type { BenchOptions } from "./options.js";
 import type { Outcome } from "./outcome.js";
 import { peersDirectory } from "./peers/tools.js";
@@ -47,7 +47,7 @@ export async function bench(
       pool,
       repeats,
       warmUp: !quick,
-      cores: context.cores,
+      cores: context.pinning.cores.length,
       aborted: () => signal.aborted,
       stop: () => (signal.aborted ? STOPPED : outOfTime(timed)),
       say,
@@ -77,7 +77,7 @@ function contextFor(model: ResolvedModel, { cases, quick }: BenchOptions): Subje
     slots: Math.max(...cases.map(slotsOf)),
     peersDirectory: peersDirectory(),
     ubatches: quick ? UBATCHES_QUICK : UBATCHES,
-    cores: availableParallelism(),
+    pinning: findPinning(),
     timeout: quick ? TIMEOUT_QUICK : TIMEOUT,
   };
 }

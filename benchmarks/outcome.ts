@@ -32,7 +32,9 @@ export const outcomeSchema = z.object({
   seconds: z.number(),
   machine: z.object({
     processor: z.string(),
+    /** Physical ones that the run could use, and what the system calls processors. */
     cores: z.int(),
+    processors: z.int(),
     memoryBytes: z.number(),
     system: z.string(),
     pinned: z.boolean(),

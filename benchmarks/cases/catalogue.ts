@@ -91,7 +91,7 @@ export const CASES: readonly BenchCase[] = [
     id: "busy-ttft",
     title: "Time to the first token of a short prompt while 2048 tokens are computed",
     measure: { kind: "busy-ttft", short: 32, long: 2048 },
-    subjects: [1, 2].map(ring),
+    subjects: [ring(2)],
   },
   {
     id: "delay-8",

@@ -7,12 +7,14 @@ import { findPinning } from "./pinning.js";
 /** What a reader must know of the machine to compare results. */
 export function machine(): Outcome["machine"] {
   const processors = cpus();
+  const { possible, cores } = findPinning();
   return {
     processor: processors[0]?.model.trim() ?? "unknown",
-    cores: processors.length,
+    cores: cores.length,
+    processors: processors.length,
     memoryBytes: totalmem(),
     system: `${type()} ${release()}`,
-    pinned: findPinning(processors.length).possible,
+    pinned: possible,
     loadAverage: loadavg()[0] ?? 0,
   };
 }

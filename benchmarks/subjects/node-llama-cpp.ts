@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import type { Measure } from "../cases/bench-case.js";
 import type { Figures } from "../figures.js";
-import { coresOf, type Pinning, pinned } from "../host/pinning.js";
+import { coreOf, pinned } from "../host/pinning.js";
 import { storyText } from "../prompts.js";
 import { cannotMeasure, type Subject, type SubjectContext } from "./subject.js";
 
@@ -40,9 +40,9 @@ export class NodeLlamaCpp implements Subject {
     this.#text = text;
   }
 
-  static async start(context: SubjectContext, pinning: Pinning): Promise<NodeLlamaCpp> {
+  static async start(context: SubjectContext): Promise<NodeLlamaCpp> {
     const script = fileURLToPath(new URL("./node-llama-cpp-process.js", import.meta.url));
-    const command = [...pinned(pinning, coresOf(0, context.cores)), process.execPath, script];
+    const command = [...pinned(context.pinning, coreOf(0, context.pinning)), process.execPath, script];
     const [program = "", ...args] = command;
     const child = spawn(program, args, { stdio: ["ignore", "ignore", "ignore", "ipc"] });
     return new NodeLlamaCpp(child, context, await storyText());

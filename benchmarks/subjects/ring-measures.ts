@@ -84,14 +84,16 @@ async function sharedPrefix(ring: RingUnderTest, prefix: number, rest: number): 
 async function busyTtft(ring: RingUnderTest, short: number, long: number): Promise<Figures> {
   const ask = async (): Promise<number> =>
     (await ring.client.stream({ ...PLAIN, prompt: ring.prompts.take(short), max_tokens: 2 })).firstAfter;
-  const ttft_alone = await ask();
+  const askLong = () => ring.client.complete({ ...PLAIN, prompt: ring.prompts.take(long), max_tokens: 1 });
   const before = await ring.work();
-  const longOne = ring.client.complete({ ...PLAIN, prompt: ring.prompts.take(long), max_tokens: 1 });
+  await askLong();
+  const micro_batch = slowestMicroBatch(before, await ring.work());
+  const ttft_alone = await ask();
+  const longOne = askLong();
   // Let the long prompt get under way. Several of its micro-batches are still to come then, on any machine.
   await delay(ttft_alone);
   const ttft_busy = await ask();
   await longOne;
-  const micro_batch = slowestMicroBatch(before, await ring.work());
   return { ttft_alone, ttft_busy, micro_batch, micro_batches_later: (ttft_busy - ttft_alone) / micro_batch };
 }
 

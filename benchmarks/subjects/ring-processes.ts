@@ -1,6 +1,6 @@
 import { NodeProcess } from "../../test/support/node-process.js";
 import type { RingSpec } from "../cases/bench-case.js";
-import { allCores, coresOf, type Pinning, pinned } from "../host/pinning.js";
+import { coreOf, pinned } from "../host/pinning.js";
 import { DelayProxy } from "../network/delay-proxy.js";
 import type { Link } from "../network/link-queue.js";
 import { type SubjectContext, Unavailable } from "./subject.js";
@@ -21,10 +21,9 @@ export interface RingProcesses {
 export async function startRingProcesses(
   spec: RingSpec,
   context: SubjectContext,
-  pinning: Pinning,
   extraArgs: readonly string[],
 ): Promise<RingProcesses> {
-  const starter = new RingStarter(spec, context, pinning);
+  const starter = new RingStarter(spec, context);
   try {
     return await starter.start(extraArgs);
   } catch (thrown) {
@@ -36,15 +35,13 @@ export async function startRingProcesses(
 class RingStarter implements RingProcesses {
   readonly #spec: RingSpec;
   readonly #context: SubjectContext;
-  readonly #pinning: Pinning;
   readonly #workers: NodeProcess[] = [];
   readonly #proxies: DelayProxy[] = [];
   #head: NodeProcess | null = null;
 
-  constructor(spec: RingSpec, context: SubjectContext, pinning: Pinning) {
+  constructor(spec: RingSpec, context: SubjectContext) {
     this.#spec = spec;
     this.#context = context;
-    this.#pinning = pinning;
   }
 
   get nodes(): readonly NodeProcess[] {
@@ -74,13 +71,13 @@ class RingStarter implements RingProcesses {
 
   /** @returns the node, and the address at which its peers reach it */
   async #startNode(index: number, name: string, args: readonly string[]) {
-    const { cores } = this.#context;
+    const { pinning } = this.#context;
     const { link, shareCores } = this.#spec;
     const address = link === undefined ? null : await this.#openLink(link);
-    const threads = shareCores ? Math.max(1, Math.floor(cores / 2)) : 1;
+    const threads = shareCores ? Math.max(1, Math.floor(pinning.cores.length / 2)) : 1;
     const node = await NodeProcess.start({
       name,
-      before: pinned(this.#pinning, shareCores ? allCores(cores) : coresOf(index, cores)),
+      before: pinned(pinning, shareCores ? pinning.cores : coreOf(index, pinning)),
       args: [
         ...args,
         "--threads",

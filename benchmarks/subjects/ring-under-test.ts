@@ -1,6 +1,5 @@
 import type { Measure, RingSpec } from "../cases/bench-case.js";
 import type { Figures } from "../figures.js";
-import type { Pinning } from "../host/pinning.js";
 import { Prompts } from "../prompts.js";
 import { residentPagesOf } from "./resident-pages.js";
 import { type ClusterDocument, RingClient, type StageWork } from "./ring-client.js";
@@ -29,8 +28,8 @@ export class RingUnderTest implements Subject {
     this.#modelPath = modelPath;
   }
 
-  static async start(spec: RingSpec, context: SubjectContext, pinning: Pinning): Promise<RingUnderTest> {
-    const processes = await startRingProcesses(spec, context, pinning, speculationArguments(spec.speculation));
+  static async start(spec: RingSpec, context: SubjectContext): Promise<RingUnderTest> {
+    const processes = await startRingProcesses(spec, context, speculationArguments(spec.speculation));
     try {
       const clients = processes.nodes.map((node) => new RingClient(node.http, context.timeout));
       const prompts = await Prompts.load((text) => clientOf(clients).tokenize(text));

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { connect, createServer } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
-import { coresOf, type Pinning, pinned } from "../host/pinning.js";
+import { coreOf, pinned } from "../host/pinning.js";
 import { DelayProxy } from "../network/delay-proxy.js";
 import type { Link } from "../network/link-queue.js";
 import { peerTool } from "../peers/tools.js";
@@ -23,14 +23,13 @@ export class RpcServers {
   static async start(
     count: number,
     link: Link | undefined,
-    { peersDirectory, cores }: SubjectContext,
-    pinning: Pinning,
+    { peersDirectory, pinning }: SubjectContext,
   ): Promise<RpcServers> {
     const servers = new RpcServers();
     const tool = peerTool(peersDirectory, "ggml-rpc-server");
     try {
       for (let index = 0; index < count; index += 1) {
-        await servers.#add([...pinned(pinning, coresOf(index, cores)), tool], link);
+        await servers.#add([...pinned(pinning, coreOf(index, pinning)), tool], link);
       }
       return servers;
     } catch (thrown) {

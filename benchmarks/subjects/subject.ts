@@ -1,5 +1,6 @@
 import type { Measure } from "../cases/bench-case.js";
 import type { Figures } from "../figures.js";
+import type { Pinning } from "../host/pinning.js";
 
 /** One way to run the model, ready to be measured. */
 export interface Subject {
@@ -20,7 +21,7 @@ export interface SubjectContext {
   readonly peersDirectory: string;
   /** Sizes of a peer's compute pass that are tried in the warm-up round; the best is used. */
   readonly ubatches: readonly number[];
-  readonly cores: number;
+  readonly pinning: Pinning;
   /** Milliseconds that one measurement may take. */
   readonly timeout: number;
 }

@@ -30,6 +30,7 @@ export function outcomeOf(...cases: CaseOutcome[]): Outcome {
     machine: {
       processor: "A Processor",
       cores: 2,
+      processors: 4,
       memoryBytes: 8 * 1024 ** 3,
       system: "Linux 6",
       pinned: true,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { coreOf, oneOfEachCore, parseProcessorList, pinned } from "../../benchmarks/host/pinning.js";
 import { continuationPrompt, Prompts, storyText } from "../../benchmarks/prompts.js";
 import { parseResidentPages } from "../../benchmarks/subjects/resident-pages.js";
 
@@ -38,5 +39,36 @@ describe("what the benchmark asks its subjects", () => {
     assert.ok(story.includes(other) && repeating.startsWith(other));
     const opening = repeating.slice(repeating.lastIndexOf("\n\n") + 2);
     assert.ok(opening.length > 20 && other.startsWith(opening));
+  });
+});
+
+describe("where nodes are kept", () => {
+  test("each has a physical core of its own, and too many share in turn", () => {
+    const siblings = (processor: number) => [processor % 4, (processor % 4) + 4];
+    const cores = oneOfEachCore([1, 2, 3, 5, 6], siblings);
+    assert.deepEqual(cores, [1, 2, 3]);
+    const pinning = { possible: true, cores };
+    assert.deepEqual(
+      [0, 1, 2, 3].map((index) => coreOf(index, pinning)),
+      [[1], [2], [3], [1]],
+    );
+    assert.deepEqual(pinned(pinning, cores), ["taskset", "--cpu-list", "1,2,3"]);
+  });
+
+  test("where the system does not tell of siblings, every processor counts", () => {
+    assert.deepEqual(
+      oneOfEachCore([0, 1, 2], () => []),
+      [0, 1, 2],
+    );
+  });
+
+  test("without taskset nothing is pinned", () => {
+    assert.deepEqual(pinned({ possible: false, cores: [0] }, [0]), []);
+  });
+
+  test("Linux's lists of processors are read", () => {
+    assert.deepEqual(parseProcessorList("0-3,8,10-11\n"), [0, 1, 2, 3, 8, 10, 11]);
+    assert.deepEqual(parseProcessorList("7"), [7]);
+    assert.deepEqual(parseProcessorList(""), []);
   });
 });
