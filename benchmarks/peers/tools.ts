@@ -21,15 +21,26 @@ export function peerTool(directory: string, tool: PeerTool): string {
   return path;
 }
 
+export interface PeerRun {
+  readonly peersDirectory: string;
+  /** Words before the command, of `taskset` say. */
+  readonly before: readonly string[];
+  /** Milliseconds. */
+  readonly timeout: number;
+  /** Ends the tool. */
+  readonly signal: AbortSignal;
+}
+
 /** Output of a tool that measures and ends. Rejects with what it said when it fails. */
-export async function runPeer(command: readonly string[], timeout: number): Promise<string> {
-  const [program = "", ...args] = command;
-  const options = { maxBuffer: 16 * 1024 * 1024, timeout, killSignal: "SIGKILL" } as const;
+export async function runPeer(tool: PeerTool, args: readonly string[], run: PeerRun): Promise<string> {
+  const { peersDirectory: directory, before, timeout, signal } = run;
+  const [program = "", ...words] = [...before, peerTool(directory, tool), ...args];
+  const options = { maxBuffer: 16 * 1024 * 1024, timeout, signal, killSignal: "SIGKILL" } as const;
   try {
-    return (await promisify(execFile)(program, args, options)).stdout;
+    return (await promisify(execFile)(program, words, options)).stdout;
   } catch (thrown) {
     const said: unknown = thrown instanceof Error ? Reflect.get(thrown, "stderr") : "";
     const lines = String(said).trim().split("\n").slice(-5).join("\n");
-    throw new Error(`${program} failed or took more than ${timeout / 1000} s: ${lines}`, { cause: thrown });
+    throw new Error(`${tool} failed, or took more than ${timeout / 1000} s: ${lines}`, { cause: thrown });
   }
 }

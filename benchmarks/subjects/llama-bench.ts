@@ -1,18 +1,13 @@
 import { z } from "zod";
-import { peerTool, runPeer } from "../peers/tools.js";
+import { type PeerRun, runPeer } from "../peers/tools.js";
 
 /** How llama.cpp's own tools are to run. */
-export interface LlamaBenchSettings {
-  readonly peersDirectory: string;
+export interface LlamaBenchSettings extends PeerRun {
   readonly modelPath: string;
   readonly threads: number;
   readonly ubatch: number;
-  /** Words before the command, of `taskset` say. */
-  readonly before: readonly string[];
   /** `host:port` of RPC servers that hold the layers; none: this process does. */
   readonly rpc: readonly string[];
-  /** Milliseconds. */
-  readonly timeout: number;
 }
 
 const benchRow = z.object({ n_prompt: z.int(), n_gen: z.int(), avg_ts: z.number() });
@@ -40,15 +35,13 @@ export async function benchDecode(settings: LlamaBenchSettings, tokens: number):
 
 /** Tokens per second of all streams together, the time for their short prompts included. */
 export async function benchStreams(settings: LlamaBenchSettings, streams: number, tokens: number): Promise<number> {
-  const { before, peersDirectory, ubatch } = settings;
-  const stdout = await runPeer(
-    [
-      ...[...before, peerTool(peersDirectory, "llama-batched-bench"), ...common(settings), "-fa", "on"],
-      ...["-c", String(streams * (tokens + SHORT_PROMPT + ROOM)), "-b", String(ubatch), "--output-format", "jsonl"],
-      ...["-npp", String(SHORT_PROMPT), "-ntg", String(tokens), "-npl", String(streams)],
-    ],
-    settings.timeout,
-  );
+  const { ubatch } = settings;
+  const args = [
+    ...[...common(settings), "-fa", "on", "-b", String(ubatch), "--output-format", "jsonl"],
+    ...["-c", String(streams * (tokens + SHORT_PROMPT + ROOM))],
+    ...["-npp", String(SHORT_PROMPT), "-ntg", String(tokens), "-npl", String(streams)],
+  ];
+  const stdout = await runPeer("llama-batched-bench", args, settings);
   const line = stdout.split("\n").find((text) => text.startsWith("{"));
   if (line === undefined) throw new Error("llama-batched-bench gave no result");
   const { pl, tg, t } = batchedRow.parse(JSON.parse(line));
@@ -56,9 +49,8 @@ export async function benchStreams(settings: LlamaBenchSettings, streams: number
 }
 
 async function llamaBench(settings: LlamaBenchSettings, args: readonly string[]) {
-  const tool = peerTool(settings.peersDirectory, "llama-bench");
   const fixed = ["-fa", "1", "-r", "1", "-o", "json"];
-  const stdout = await runPeer([...settings.before, tool, ...common(settings), ...fixed, ...args], settings.timeout);
+  const stdout = await runPeer("llama-bench", [...common(settings), ...fixed, ...args], settings);
   return z.array(benchRow).parse(JSON.parse(stdout));
 }
 

@@ -3,13 +3,14 @@ import type { Figures } from "../figures.js";
 import { benchDecode, benchPrefill, benchStreams, type LlamaBenchSettings } from "./llama-bench.js";
 import { cannotMeasure, type Subject, type SubjectContext } from "./subject.js";
 
-type Settings = Omit<LlamaBenchSettings, "ubatch">;
+type Settings = Omit<LlamaBenchSettings, "ubatch" | "signal">;
 
 /** llama.cpp's own tools, alone or over RPC servers, with the pass size that suits them best. */
 export class LlamaCpp implements Subject {
   readonly #settings: Settings;
   readonly #ubatches: readonly number[];
   readonly #release: () => Promise<void>;
+  readonly #closed = new AbortController();
   /** Best pass size by tokens of the prompt. */
   readonly #best = new Map<number, number>();
 
@@ -38,6 +39,7 @@ export class LlamaCpp implements Subject {
   }
 
   close(): Promise<void> {
+    this.#closed.abort();
     return this.#release();
   }
 
@@ -61,7 +63,7 @@ export class LlamaCpp implements Subject {
   }
 
   #with(ubatch: number): LlamaBenchSettings {
-    return { ...this.#settings, ubatch };
+    return { ...this.#settings, ubatch, signal: this.#closed.signal };
   }
 
   #defaultSize(): number {
