@@ -41,13 +41,29 @@ function cell(outcome: Outcome, id: string, subject: string, figure: string): st
   return `${speed} (×${ratioOf(samples, samplesOf(outcome, id, "one", figure)).median.toFixed(2)})`;
 }
 
+/** Reads what a run wrote. Throws a sentence. */
+async function readOutcome(file: string): Promise<Outcome> {
+  try {
+    return outcomeSchema.parse(JSON.parse(await readFile(file, "utf8")));
+  } catch (thrown) {
+    throw new Error(`${file} is not the JSON of a run of this benchmark; give a file of benchmarks/results.`, {
+      cause: thrown,
+    });
+  }
+}
+
+async function printTables(files: readonly string[]): Promise<void> {
+  for (const file of files) process.stdout.write(`${readmeTable(await readOutcome(file))}\n\n`);
+}
+
 if (process.argv[1] === import.meta.filename) {
   const files = process.argv.slice(2);
   if (files.length === 0) {
     process.stderr.write("usage: npm run bench:table -- benchmarks/results/FILE.json\n");
     process.exitCode = 2;
   }
-  for (const file of files) {
-    process.stdout.write(`${readmeTable(outcomeSchema.parse(JSON.parse(await readFile(file, "utf8"))))}\n\n`);
-  }
+  await printTables(files).catch((thrown: unknown) => {
+    process.stderr.write(`error: ${thrown instanceof Error ? thrown.message : String(thrown)}\n`);
+    process.exitCode = 1;
+  });
 }

@@ -1,5 +1,5 @@
-import type { HostPort } from "../config/address.js";
 import type { StageWorkRecord } from "../cluster/node-record.js";
+import type { HostPort } from "../config/address.js";
 import { ExoError } from "../core/errors.js";
 import type { Stage } from "../native/stage.js";
 import { largestFrameBytes } from "../transport/frame.js";
