@@ -1,21 +1,40 @@
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { $ } from "zx";
+import { $, which } from "zx";
 import { ExoError } from "../../src/core/errors.js";
 import { PROJECT_ROOT } from "../../vendor/layout.js";
 import { prepareLlama } from "../../vendor/prepare.js";
+import { peersDirectory } from "./tools.js";
 
-/** Builds llama.cpp's own benchmark against the untouched prebuilt libraries; returns the directory of executables. */
+/**
+ * Builds llama.cpp's own tools and its RPC backend against the untouched prebuilt libraries, so that they compute with the
+ * same CPU kernels as our nodes. Compiles only what is not up to date, at low priority. Returns their directory.
+ */
 export async function buildPeers(): Promise<string> {
   const llama = await prepareLlama();
   if (llama.prebuilt === null) {
     throw new ExoError("unsupported", "The peers are built against prebuilt llama.cpp libraries; there are none here.");
   }
-  const build = join(PROJECT_ROOT, "build", "peers");
+  const build = peersDirectory();
   const definitions = Object.entries(llama.cmakeDefinitions).map(([name, value]) => `-D${name}=${value}`);
-  const quiet = $({ quiet: true });
-  await quiet`cmake -S ${join(PROJECT_ROOT, "benchmarks", "peers")} -B ${build} ${definitions}`;
-  await quiet`cmake --build ${build} --parallel 2`;
+  await run(["cmake", "-S", join(PROJECT_ROOT, "benchmarks", "peers"), "-B", build, ...definitions]);
+  await run(["cmake", "--build", build, "--parallel", String(availableParallelism())]);
   return build;
 }
 
-if (process.argv[1] === import.meta.filename) process.stdout.write(`${await buildPeers()}\n`);
+async function run(command: readonly string[]): Promise<void> {
+  const polite = (await which("nice", { nothrow: true })) === null ? [] : ["nice", "-n", "10"];
+  const output = await $({ quiet: true, nothrow: true })`${[...polite, ...command]}`;
+  if (output.exitCode === 0) return;
+  const lines = output.stdall.split("\n").filter((line) => /error|fatal|not found/i.test(line));
+  throw new ExoError("internal", `llama.cpp's tools could not be built:\n${lines.slice(0, 10).join("\n")}`);
+}
+
+if (process.argv[1] === import.meta.filename) {
+  try {
+    process.stdout.write(`${await buildPeers()}\n`);
+  } catch (thrown) {
+    process.stderr.write(`error: ${ExoError.from(thrown).message}\n`);
+    process.exitCode = 1;
+  }
+}

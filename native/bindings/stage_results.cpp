@@ -91,6 +91,7 @@ Napi::Value to_js(Napi::Env env, DecodeResult & decoded) {
     result.Set("activations", decoded.activations ? to_js_bytes(env, std::move(decoded.activations)) : env.Null());
     result.Set("samples", samples);
     result.Set("logits", decoded.logits.empty() ? env.Null() : to_typed_array(env, decoded.logits));
+    result.Set("copies", decoded.copies);
     result.Set("compute_microseconds", static_cast<double>(decoded.compute_microseconds));
     result.Set("queue_microseconds", static_cast<double>(decoded.queue_microseconds));
     return result;

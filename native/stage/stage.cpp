@@ -181,6 +181,7 @@ DecodeResult Stage::compute(const DecodeRequest & request) {
         apply_kv_operations(request);
         if (request.rows.empty()) return result;
         run_batch(request);
+        if (input_copied_) ++result.copies;
         if (model_->params().has_output) {
             collect_samples(request, result);
             if (request.want_logits) collect_logits(request, result);
@@ -206,11 +207,13 @@ void Stage::apply_kv_operations(const DecodeRequest & request) {
 
 // The rows' hidden states as llama.cpp takes them: in place where that is possible.
 const float * Stage::input_rows(const DecodeRequest & request) {
+    input_copied_ = false;
     if (model_->params().has_embedding()) return nullptr;
     const bool aligned = reinterpret_cast<uintptr_t>(request.activations) % alignof(float) == 0;
     if (request.activation_type == ActivationType::f32 && aligned) {
         return reinterpret_cast<const float *>(request.activations);
     }
+    input_copied_      = true;
     const size_t width = model_->limits().input_size;
     input_.resize(request.rows.size() * width);
     decode_activations(request.activation_type, request.activations, request.rows.size(), width, input_.data());
@@ -239,6 +242,7 @@ void Stage::collect_activations(const DecodeRequest & request, DecodeResult & re
     std::memset(buffer.data(), 0, request.result_head_room);
     encode_activations(request.result_type, states, outputs_, width, buffer.data() + request.result_head_room);
     result.activations = std::move(buffer);
+    ++result.copies;
 }
 
 void Stage::collect_samples(const DecodeRequest & request, DecodeResult & result) {

@@ -24,6 +24,8 @@ struct DecodeResult {
     PooledBuffer        activations;
     std::vector<Sample> samples;
     std::vector<float>  logits;
+    // Times that this addon copied the micro-batch's hidden states, on arrival and for the next stage.
+    int                 copies               = 0;
     int64_t             compute_microseconds = 0;
     int64_t             queue_microseconds   = 0;
 };
@@ -88,8 +90,9 @@ class Stage {
     // only the stage's thread
     DecodeBatch        batch_;
     std::vector<float> input_;
-    size_t             outputs_ = 0;  // rows that the last decode gives results for
-    bool               broken_  = false;
+    bool               input_copied_ = false;  // the last decode could not read its hidden states in place
+    size_t             outputs_      = 0;      // rows that the last decode gives results for
+    bool               broken_       = false;
 
     std::thread thread_;
 };

@@ -1,5 +1,5 @@
 import type { Member } from "../cluster/membership.js";
-import type { NodeRecord, RingRecord } from "../cluster/node-record.js";
+import type { NodeRecord, RingRecord, StageWorkRecord } from "../cluster/node-record.js";
 import { formatHostPort } from "../config/address.js";
 import type { DiscoveredPeer } from "../discovery/discovery.js";
 import type { ClusterNode, ClusterRing, ClusterSnapshot } from "./cluster-snapshot.js";
@@ -105,6 +105,7 @@ function toNode(record: NodeRecord, address: string, state: ClusterNode["state"]
       layer_end: stage.layerEnd,
       has_output: stage.hasOutput,
       memory: toMemory(stage.memory),
+      work: toWork(stage.work),
     })),
   };
 }
@@ -140,6 +141,7 @@ function toRing(ring: RingRecord): ClusterRing {
     busy_slots: ring.busySlots,
     waiting_requests: ring.waitingRequests,
     plan: ring.planReasons,
+    hops: ring.hops && { samples: ring.hops.samples, p50_ms: ring.hops.p50, p99_ms: ring.hops.p99 },
     stages: stages.map((stage) => ({
       node_id: stage.nodeId,
       node_name: stage.nodeName,
@@ -151,6 +153,17 @@ function toRing(ring: RingRecord): ClusterRing {
       memory: toMemory(stage.memory),
       planned_weights: stage.plannedWeights,
     })),
+  };
+}
+
+function toWork(work: StageWorkRecord) {
+  return {
+    micro_batches: work.microBatches,
+    rows: work.rows,
+    copies: work.copies,
+    compute_seconds: work.computeSeconds,
+    frames_sent: work.framesSent,
+    bytes_sent: work.bytesSent,
   };
 }
 

@@ -2,7 +2,7 @@ import type { HostPort } from "../config/address.js";
 import type { ExoError } from "../core/errors.js";
 import type { SamplingOptions } from "../core/inference.js";
 import type { LoadHooks, StageInfo } from "../native/stage.js";
-import type { StageMemoryRecord } from "./node-record.js";
+import type { HopTimesRecord, StageMemoryRecord, StageWorkRecord } from "./node-record.js";
 import type { RingSettings } from "./ring-settings.js";
 
 /** What the head of a ring is asked to load; `runtime/` does it. */
@@ -23,11 +23,19 @@ export interface HeadRequest {
   readonly sampling: SamplingOptions;
 }
 
+/** How busy a head is, and what it did since it was loaded. */
+export interface HeadLoad {
+  readonly busySlots: number;
+  readonly waiting: number;
+  readonly work: StageWorkRecord;
+  readonly hops: HopTimesRecord | null;
+}
+
 /** A loaded head as the cluster sees it. */
 export interface LoadedHead {
   readonly info: StageInfo;
   memory(): StageMemoryRecord;
-  load(): { readonly busySlots: number; readonly waiting: number };
+  load(): HeadLoad;
   /** Sends an empty micro-batch round the ring: opens every edge and shows that it closes. */
   check(): Promise<void>;
   onBroken(listener: (error: ExoError) => void): void;

@@ -7,6 +7,21 @@ const text = z.string().max(4096);
 
 const memory = z.object({ weights: bytes, kvCache: bytes, compute: bytes, output: bytes });
 
+/** What a stage did since it was loaded; differences between two records tell what lies between them. */
+const work = z.object({
+  microBatches: count,
+  rows: count,
+  /** Times that the addon copied hidden states, on arrival or for the next stage. */
+  copies: count,
+  computeSeconds: z.number().nonnegative(),
+  /** To the next stage; bytes as messages, without gRPC's and HTTP/2's own. */
+  framesSent: count,
+  bytesSent: bytes,
+});
+
+/** Milliseconds per hop beyond computing, over the last ways round. */
+const hopTimes = z.object({ samples: count, p50: z.number().nonnegative(), p99: z.number().nonnegative() });
+
 const device = z.object({
   name: text,
   description: text,
@@ -25,6 +40,7 @@ const heldStage = z.object({
   layerEnd: count,
   hasOutput: z.boolean(),
   memory,
+  work,
 });
 
 const ringStage = z.object({
@@ -58,6 +74,10 @@ const ring = z.object({
   slots: count,
   busySlots: count,
   waitingRequests: count,
+  /** Of the head's own stage. */
+  work,
+  /** `null` for a ring of one node, and before anything was computed. */
+  hops: hopTimes.nullable(),
   stages: z.array(ringStage).max(1024),
   /** Why it was placed so. */
   planReasons: z.array(text).max(1024),
@@ -100,7 +120,19 @@ export type RingRecord = z.infer<typeof ring>;
 export type RingStageRecord = z.infer<typeof ringStage>;
 export type StageMemoryRecord = z.infer<typeof memory>;
 
+export type StageWorkRecord = z.infer<typeof work>;
+export type HopTimesRecord = z.infer<typeof hopTimes>;
+
 export const NO_MEMORY: StageMemoryRecord = { weights: 0, kvCache: 0, compute: 0, output: 0 };
+
+export const NO_WORK: StageWorkRecord = {
+  microBatches: 0,
+  rows: 0,
+  copies: 0,
+  computeSeconds: 0,
+  framesSent: 0,
+  bytesSent: 0,
+};
 
 /** Reads what a peer says of itself. Throws `peer_incompatible` naming the field that is wrong. */
 export function parseNodeRecord(value: unknown): NodeRecord {

@@ -6,7 +6,7 @@ import type { ResolvedModel, ResolveOptions } from "../model/resolved-model.js";
 import type { Plan } from "../planning/plan.js";
 import type { LoadedHead, OpenHead } from "./head-port.js";
 import type { Membership } from "./membership.js";
-import type { NodeRecord, RingRecord, RingStageRecord } from "./node-record.js";
+import { NO_WORK, type NodeRecord, type RingRecord, type RingStageRecord } from "./node-record.js";
 import { type LoadedRing, loadRing } from "./ring-loader.js";
 import { cardOf, emptyRingRecord, plannedStageRecord } from "./ring-record.js";
 import type { RingSettings } from "./ring-settings.js";
@@ -64,7 +64,13 @@ export class PlacedModel<Head extends LoadedHead> {
 
   record(): RingRecord {
     const load = this.head?.load();
-    return { ...this.#record, busySlots: load?.busySlots ?? 0, waitingRequests: load?.waiting ?? 0 };
+    return {
+      ...this.#record,
+      busySlots: load?.busySlots ?? 0,
+      waitingRequests: load?.waiting ?? 0,
+      work: load?.work ?? NO_WORK,
+      hops: load?.hops ?? null,
+    };
   }
 
   start(): void {

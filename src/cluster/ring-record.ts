@@ -1,5 +1,5 @@
 import type { ResolvedModel } from "../model/resolved-model.js";
-import { NO_MEMORY, type RingRecord, type RingStageRecord } from "./node-record.js";
+import { NO_MEMORY, NO_WORK, type RingRecord, type RingStageRecord } from "./node-record.js";
 
 /** Whether a ring answers to this name. */
 export function answersTo(ring: Pick<RingRecord, "model" | "spec">, model: string): boolean {
@@ -20,6 +20,8 @@ export function emptyRingRecord(ringId: string, spec: string): RingRecord {
     slots: 0,
     busySlots: 0,
     waitingRequests: 0,
+    work: NO_WORK,
+    hops: null,
     stages: [],
     planReasons: [],
     card: {

@@ -189,6 +189,8 @@ export interface NativeDecodeResult {
   readonly samples: readonly NativeSample[];
   /** `[flagged rows][vocabulary_size]` f32, or `null`. */
   readonly logits: Float32Array | null;
+  /** Times that the addon copied the hidden states: 0 or 1 on arrival, 1 where they are handed on. */
+  readonly copies: number;
   /** Time on the stage's thread. */
   readonly compute_microseconds: number;
   /** Time in the stage's queue. */

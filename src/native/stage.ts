@@ -130,6 +130,8 @@ export interface DecodeResult {
   readonly samples: readonly (Sample | ExoError)[];
   /** `[flagged rows][vocabularySize]`, or null when not asked for. */
   readonly logits: Float32Array | null;
+  /** Times that the hidden states were copied on arrival (0 if they could be read in place) and to be handed on. */
+  readonly copies: number;
   readonly computeSeconds: number;
   readonly queueSeconds: number;
 }
@@ -214,6 +216,7 @@ function toDecodeResult(native: NativeDecodeResult, requests: readonly SampleReq
     activations: native.activations,
     samples: native.samples.map((sample, index) => toSample(sample, (requests[index]?.logprobs ?? 0) > 0)),
     logits: native.logits,
+    copies: native.copies,
     computeSeconds: native.compute_microseconds / 1e6,
     queueSeconds: native.queue_microseconds / 1e6,
   };

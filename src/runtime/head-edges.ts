@@ -2,6 +2,7 @@ import type { HostPort } from "../config/address.js";
 import { ExoError } from "../core/errors.js";
 import { type FrameLimits, largestFrameBytes, type OutgoingFrame } from "../transport/frame.js";
 import type { HopRegistrationHandle } from "../transport/hop-server.js";
+import type { SentFrames } from "./metered-stage.js";
 import { type HopPorts, lostStage, OutgoingEdge } from "./outgoing-edge.js";
 import { HOP_WINDOW } from "./stage-settings.js";
 
@@ -51,6 +52,10 @@ export class HeadEdges {
 
   send(frame: OutgoingFrame): Promise<void> {
     return this.#outgoing.send(frame);
+  }
+
+  sent(): SentFrames {
+    return this.#outgoing.sent();
   }
 
   async close(): Promise<void> {

@@ -1,9 +1,11 @@
+import type { StageWorkRecord } from "../cluster/node-record.js";
 import type { HostPort } from "../config/address.js";
 import { ExoError } from "../core/errors.js";
 import type { Stage } from "../native/stage.js";
 import { largestFrameBytes } from "../transport/frame.js";
 import type { HopRegistrationHandle } from "../transport/hop-server.js";
 import type { LoadStageRequest } from "../transport/node-service.js";
+import { MeteredStage } from "./metered-stage.js";
 import { type HopPorts, OutgoingEdge } from "./outgoing-edge.js";
 import { StageRunner } from "./stage-runner.js";
 import { frameLimits, HOP_WINDOW } from "./stage-settings.js";
@@ -26,6 +28,7 @@ export class HeldStage {
   readonly request: LoadStageRequest;
   readonly #incoming: HopRegistrationHandle;
   readonly #outgoing: OutgoingEdge;
+  readonly #metered: MeteredStage;
   readonly #unused: NodeJS.Timeout;
 
   constructor(options: HeldStageOptions) {
@@ -34,6 +37,7 @@ export class HeldStage {
     const ring = { ...request, slots: request.maxSequences };
     const limits = frameLimits(ring, stage.info.inputSize);
     this.stage = stage;
+    this.#metered = new MeteredStage(stage);
     this.request = request;
     this.#outgoing = new OutgoingEdge({
       ringId,
@@ -45,7 +49,7 @@ export class HeldStage {
       onLost: onOrphaned,
     });
     const runner = new StageRunner({
-      stage,
+      stage: this.#metered,
       epoch,
       stageIndex,
       isLast: stageIndex === stageCount - 1,
@@ -74,6 +78,10 @@ export class HeldStage {
       () => onOrphaned(new ExoError("stage_lost", "No frame reached this stage since it was loaded.")),
       FIRST_FRAME_DEADLINE_MS,
     ).unref();
+  }
+
+  work(): StageWorkRecord {
+    return this.#metered.work(this.#outgoing.sent());
   }
 
   /** Idempotent. */

@@ -8,10 +8,10 @@ import type { Pipeline, PipelineResult } from "./pipeline.js";
 export class LocalPipeline implements Pipeline {
   readonly stageCount = 1;
   readonly broken: ExoError | null = null;
-  readonly #stage: Stage;
+  readonly #stage: Pick<Stage, "decode" | "close">;
   readonly #clock: Clock;
 
-  constructor(stage: Stage, clock: Clock) {
+  constructor(stage: Pick<Stage, "decode" | "close">, clock: Clock) {
     this.#stage = stage;
     this.#clock = clock;
   }

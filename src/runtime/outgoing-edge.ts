@@ -6,6 +6,7 @@ import type { TransportCredentials } from "../transport/credentials.js";
 import type { OutgoingFrame } from "../transport/frame.js";
 import { type HopClient, openHop } from "../transport/hop-client.js";
 import type { HopServer } from "../transport/hop-server.js";
+import type { SentFrames } from "./metered-stage.js";
 import { HOP_WINDOW } from "./stage-settings.js";
 
 /** What a stage needs of its node to have edges. */
@@ -36,6 +37,8 @@ const OPEN_DEADLINE_MS = 15_000;
 export class OutgoingEdge {
   readonly #options: OutgoingEdgeOptions;
   #client: Promise<HopClient> | null = null;
+  #framesSent = 0;
+  #bytesSent = 0;
   #closed = false;
 
   constructor(options: OutgoingEdgeOptions) {
@@ -46,6 +49,13 @@ export class OutgoingEdge {
     if (this.#closed) throw new ExoError("stage_lost", "The edge to the next stage is closed.");
     this.#client ??= this.#open();
     await (await this.#client).send(frame);
+    this.#framesSent += 1;
+    this.#bytesSent += frame.message.byteLength;
+  }
+
+  /** Since the edge was made. */
+  sent(): SentFrames {
+    return { framesSent: this.#framesSent, bytesSent: this.#bytesSent };
   }
 
   /** Idempotent. */

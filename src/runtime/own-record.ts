@@ -35,11 +35,13 @@ function headStage(ring: RingRecord): HeldStageRecord[] {
       layerEnd,
       hasOutput,
       memory,
+      work: ring.work,
     },
   ];
 }
 
-function toStageRecord({ stage, request }: HeldStage): HeldStageRecord {
+function toStageRecord(held: HeldStage): HeldStageRecord {
+  const { stage, request } = held;
   const { weights, kvCache, compute, output } = stage.memory();
   const { place: at, model, layerBegin, layerEnd, hasOutput } = request;
   return {
@@ -51,5 +53,6 @@ function toStageRecord({ stage, request }: HeldStage): HeldStageRecord {
     layerEnd,
     hasOutput,
     memory: { weights, kvCache, compute, output },
+    work: held.work(),
   };
 }

@@ -1,5 +1,5 @@
-import type { HeadRequest, LoadedHead } from "../cluster/head-port.js";
-import type { StageMemoryRecord } from "../cluster/node-record.js";
+import type { HeadLoad, HeadRequest, LoadedHead } from "../cluster/head-port.js";
+import type { HopTimesRecord, StageMemoryRecord, StageWorkRecord } from "../cluster/node-record.js";
 import type { HostPort } from "../config/address.js";
 import { ExoError } from "../core/errors.js";
 import type { Clock, Logger } from "../core/ports.js";
@@ -8,6 +8,7 @@ import type { ContextFull } from "./context-shift.js";
 import { Engine } from "./engine.js";
 import { HeadEdges } from "./head-edges.js";
 import { LocalPipeline } from "./local-pipeline.js";
+import { MeteredStage, type SentFrames } from "./metered-stage.js";
 import { RingBatchBuilder } from "./micro-batch.js";
 import type { HopPorts } from "./outgoing-edge.js";
 import type { Pipeline } from "./pipeline.js";
@@ -37,23 +38,30 @@ interface HeadStages {
   readonly output: Stage;
 }
 
+/** The way round, and what is known of it. */
+interface MeteredPipeline {
+  readonly pipeline: Pipeline;
+  work(): StageWorkRecord;
+  hops(): HopTimesRecord | null;
+}
+
 /** A loaded head: stages, edges, scheduler. */
 export class RingHead implements LoadedHead {
   readonly engine: Engine;
   readonly info: StageInfo;
   readonly #stages: readonly Stage[];
-  readonly #pipeline: Pipeline;
+  readonly #metered: MeteredPipeline;
   readonly #tiedEmbeddingBytes: number;
 
-  private constructor(options: RingHeadOptions, ports: RingHeadPorts, stages: HeadStages, pipeline: Pipeline) {
+  private constructor(options: RingHeadOptions, ports: RingHeadPorts, stages: HeadStages, metered: MeteredPipeline) {
     const { front, output } = stages;
     this.info = front.info;
     this.#stages = front === output ? [front] : [front, output];
-    this.#pipeline = pipeline;
+    this.#metered = metered;
     this.#tiedEmbeddingBytes = options.tiedEmbeddingBytes;
     this.engine = new Engine({
       outputStage: output,
-      pipeline,
+      pipeline: metered.pipeline,
       slotCount: options.ring.slots,
       // The context is the same on every stage: what was asked for, though llama.cpp may round its caches up.
       contextSize: options.ring.contextSize,
@@ -75,7 +83,7 @@ export class RingHead implements LoadedHead {
       checkContextFull(options.contextFull, stages.front.info);
       const pipeline =
         options.nextHop === null
-          ? new LocalPipeline(stages.output, ports.clock)
+          ? localPipeline(stages.output, ports.clock)
           : ringPipeline(options, options.nextHop, ports, stages);
       return new RingHead(options, ports, stages, pipeline);
     } catch (thrown) {
@@ -86,7 +94,7 @@ export class RingHead implements LoadedHead {
 
   /** Sends an empty micro-batch round the ring: opens every edge and shows that it closes. */
   async check(): Promise<void> {
-    await this.#pipeline.run(new RingBatchBuilder(0).build(), () => {});
+    await this.#metered.pipeline.run(new RingBatchBuilder(0).build(), () => {});
   }
 
   /** Bytes of both of the head's stages; a tied embedding that both map from the file is in memory once. */
@@ -106,12 +114,12 @@ export class RingHead implements LoadedHead {
     };
   }
 
-  load(): { readonly busySlots: number; readonly waiting: number } {
-    return this.engine.stats();
+  load(): HeadLoad {
+    return { ...this.engine.stats(), work: this.#metered.work(), hops: this.#metered.hops() };
   }
 
   onBroken(listener: (error: ExoError) => void): void {
-    this.#pipeline.onBroken(listener);
+    this.#metered.pipeline.onBroken(listener);
   }
 
   /** Ends every request with `reason`, closes edges and stages. Idempotent. */
@@ -177,12 +185,19 @@ async function loadOutput(options: RingHeadOptions, { signal }: LoadHooks): Prom
   );
 }
 
+function localPipeline(stage: Stage, clock: Clock): MeteredPipeline {
+  const metered = new MeteredStage(stage);
+  return { pipeline: new LocalPipeline(metered, clock), work: () => metered.work(), hops: () => null };
+}
+
 function ringPipeline(
   options: RingHeadOptions,
   nextHop: HostPort,
   ports: RingHeadPorts,
   stages: HeadStages,
-): RingPipeline {
+): MeteredPipeline {
+  const front = new MeteredStage(stages.front);
+  const output = new MeteredStage(stages.output);
   const outgoing = frameLimits(options.ring, stages.front.info.outputSize);
   const incoming = frameLimits(options.ring, stages.output.info.inputSize);
   const edges = new HeadEdges({
@@ -197,7 +212,8 @@ function ringPipeline(
     onLost: (error) => pipeline.break(error),
   });
   const pipeline: RingPipeline = new RingPipeline({
-    ...stages,
+    front,
+    output,
     epoch: options.epoch,
     stageCount: options.stageCount,
     limits: incoming,
@@ -209,5 +225,20 @@ function ringPipeline(
     clock: ports.clock,
     logger: ports.logger,
   });
-  return pipeline;
+  return {
+    pipeline,
+    work: () => headWork(front, output, edges.sent()),
+    hops: () => pipeline.hops.summary(),
+  };
+}
+
+/** The output head belongs to the head's work, but a micro-batch that comes back to it is not another one. */
+function headWork(front: MeteredStage, output: MeteredStage, sent: SentFrames): StageWorkRecord {
+  const first = front.work(sent);
+  const last = output.work();
+  return {
+    ...first,
+    copies: first.copies + last.copies,
+    computeSeconds: first.computeSeconds + last.computeSeconds,
+  };
 }

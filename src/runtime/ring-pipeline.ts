@@ -6,6 +6,7 @@ import type { DecodeResult, Stage } from "../native/stage.js";
 import { type BatchFrame, type FrameLimits, frameHeadRoom, type OutgoingFrame } from "../transport/frame.js";
 import { decodeFrame } from "../transport/frame-decode.js";
 import { encodeFrame, encodeFrameWithoutRows } from "../transport/frame-encode.js";
+import { HopTimes } from "./hop-times.js";
 import type { RingBatch } from "./micro-batch.js";
 import type { Pipeline, PipelineResult } from "./pipeline.js";
 import { SendQueue } from "./send-queue.js";
@@ -41,6 +42,7 @@ interface Awaited {
 /** The head's side of a ring: first layers here, a way round the other stages, then the output head here. */
 export class RingPipeline implements Pipeline {
   readonly stageCount: number;
+  readonly hops: HopTimes;
   readonly #options: RingPipelineOptions;
   readonly #queue: SendQueue;
   readonly #awaited = new Map<number, Awaited>();
@@ -52,6 +54,7 @@ export class RingPipeline implements Pipeline {
     this.#options = options;
     this.#queue = new SendQueue(options.send);
     this.stageCount = options.stageCount;
+    this.hops = new HopTimes(options.stageCount);
   }
 
   get broken(): ExoError | null {
@@ -79,14 +82,13 @@ export class RingPipeline implements Pipeline {
     );
     const frame = await back;
     const { samples, computeSeconds, queueSeconds } = await this.#computeOutput(batch, frame);
-    return {
-      samples,
-      timings: {
-        total: (this.#options.clock.monotonic() - begun) / 1000,
-        compute: computeSeconds + frame.computeMicroseconds / 1e6,
-        queue: queueSeconds + frame.queueMicroseconds / 1e6,
-      },
+    const timings = {
+      total: (this.#options.clock.monotonic() - begun) / 1000,
+      compute: computeSeconds + frame.computeMicroseconds / 1e6,
+      queue: queueSeconds + frame.queueMicroseconds / 1e6,
     };
+    this.hops.record(timings);
+    return { samples, timings };
   }
 
   /** A frame that came back to the head. Rejects, which closes the edge, only if it is malformed. */

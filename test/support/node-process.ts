@@ -19,8 +19,8 @@ export interface NodeProcessOptions {
   readonly args?: readonly string[];
   /** `EXO_NATIVE_HOME`; default: a directory of its own that goes with the process. */
   readonly home?: string;
-  /** Keep the process on this processor (Linux). Default: wherever. */
-  readonly cpu?: number;
+  /** Words before the command, of `taskset` say. */
+  readonly before?: readonly string[];
 }
 
 /** One `exo-native serve` in a process of its own, on free ports of the loopback interface. */
@@ -43,9 +43,14 @@ export class NodeProcess {
 
   static async start(options: NodeProcessOptions): Promise<NodeProcess> {
     const ownHome = options.home === undefined ? await mkdtemp(join(tmpdir(), "exo-native-test-")) : null;
-    const [command = process.execPath, ...args] = [...pinning(options), process.execPath, ...serveArguments(options)];
+    const [command = process.execPath, ...args] = [
+      ...(options.before ?? []),
+      process.execPath,
+      ...serveArguments(options),
+    ];
     const child = spawn(command, args, {
-      stdio: ["ignore", "pipe", "pipe"],
+      // The channel is for its end alone: a node whose starter is gone, however it went, stops.
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
       env: { ...process.env, EXO_NATIVE_HOME: options.home ?? ownHome ?? "", EXO_NATIVE_LOG_FORMAT: "json" },
     });
     const log: string[] = [];
@@ -113,10 +118,6 @@ export class NodeProcess {
     if (this.#home !== null) await rm(this.#home, { recursive: true, force: true });
     return this.#child.exitCode;
   }
-}
-
-function pinning({ cpu }: NodeProcessOptions): string[] {
-  return cpu === undefined ? [] : ["taskset", "--cpu-list", String(cpu)];
 }
 
 type Started = z.infer<typeof startedSchema>;

@@ -1,0 +1,72 @@
+import type { Measure } from "../cases/bench-case.js";
+import type { Figures } from "../figures.js";
+import { benchDecode, benchPrefill, benchStreams, type LlamaBenchSettings } from "./llama-bench.js";
+import { cannotMeasure, type Subject, type SubjectContext } from "./subject.js";
+
+type Settings = Omit<LlamaBenchSettings, "ubatch" | "signal">;
+
+/** llama.cpp's own tools, alone or over RPC servers, with the pass size that suits them best. */
+export class LlamaCpp implements Subject {
+  readonly #settings: Settings;
+  readonly #ubatches: readonly number[];
+  readonly #release: () => Promise<void>;
+  readonly #closed = new AbortController();
+  /** Best pass size by tokens of the prompt. */
+  readonly #best = new Map<number, number>();
+
+  /** @param release called once, by `close` */
+  constructor(settings: Settings, { ubatches }: SubjectContext, release: () => Promise<void> = async () => {}) {
+    this.#settings = settings;
+    this.#ubatches = ubatches;
+    this.#release = release;
+  }
+
+  async measure(measure: Measure, { warmUp }: { readonly warmUp: boolean }): Promise<Figures> {
+    switch (measure.kind) {
+      case "prefill":
+        return { prefill: warmUp ? await this.#tryAll(measure.tokens) : await this.#prefill(measure.tokens) };
+      case "decode":
+        return { decode: await this.#decode(measure.streams, measure.tokens) };
+      default:
+        throw cannotMeasure("llama.cpp", measure);
+    }
+  }
+
+  settings(): Readonly<Record<string, string>> {
+    return Object.fromEntries(
+      [...this.#best].map(([tokens, ubatch]) => [`ubatch for ${tokens} tokens`, String(ubatch)]),
+    );
+  }
+
+  close(): Promise<void> {
+    this.#closed.abort();
+    return this.#release();
+  }
+
+  #prefill(tokens: number): Promise<number> {
+    return benchPrefill(this.#with(this.#best.get(tokens) ?? this.#defaultSize()), tokens);
+  }
+
+  async #tryAll(tokens: number): Promise<number> {
+    let best = 0;
+    for (const ubatch of this.#ubatches) {
+      const speed = await benchPrefill(this.#with(ubatch), tokens);
+      if (speed > best) this.#best.set(tokens, ubatch);
+      best = Math.max(best, speed);
+    }
+    return best;
+  }
+
+  #decode(streams: number, tokens: number): Promise<number> {
+    const settings = this.#with(this.#defaultSize());
+    return streams === 1 ? benchDecode(settings, tokens) : benchStreams(settings, streams, tokens);
+  }
+
+  #with(ubatch: number): LlamaBenchSettings {
+    return { ...this.#settings, ubatch, signal: this.#closed.signal };
+  }
+
+  #defaultSize(): number {
+    return this.#ubatches[0] ?? 512;
+  }
+}

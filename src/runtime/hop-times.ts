@@ -1,0 +1,31 @@
+import type { HopTimesRecord } from "../cluster/node-record.js";
+import type { PipelineTimings } from "./pipeline.js";
+
+const WINDOW = 256;
+
+/**
+ * What the hops of a ring cost lately: the time of a way round in which no stage computed and nothing waited behind other
+ * micro-batches, divided by the number of hops. Encoding, the network, decoding, and event loops that were busy.
+ */
+export class HopTimes {
+  readonly #hopCount: number;
+  /** Milliseconds per hop. */
+  readonly #lately = new Float64Array(WINDOW);
+  #count = 0;
+
+  constructor(hopCount: number) {
+    this.#hopCount = hopCount;
+  }
+
+  record({ total, compute, queue }: PipelineTimings): void {
+    this.#lately[this.#count % WINDOW] = (Math.max(0, total - compute - queue) * 1000) / this.#hopCount;
+    this.#count += 1;
+  }
+
+  /** `null` before the first way round. */
+  summary(): HopTimesRecord | null {
+    const sorted = this.#lately.slice(0, Math.min(this.#count, WINDOW)).sort();
+    const at = (q: number): number => sorted[Math.floor((sorted.length - 1) * q)] ?? 0;
+    return sorted.length === 0 ? null : { samples: sorted.length, p50: at(0.5), p99: at(0.99) };
+  }
+}
