@@ -25,6 +25,7 @@ import { ownRecord } from "./runtime/own-record.js";
 import { PeerService } from "./runtime/peer-service.js";
 import { RingHead } from "./runtime/ring-head.js";
 import { Router } from "./runtime/router.js";
+import { resolveSpeculation, type SpeculationSettings } from "./runtime/speculation/settings.js";
 import { StageHost } from "./runtime/stage-host.js";
 import type { ComputeSettings } from "./runtime/stage-settings.js";
 import type { Caller } from "./transport/caller.js";
@@ -207,7 +208,7 @@ class RunningNode implements ExoNode {
           contextSize: this.#config.ctx,
           layers: this.#config.layers,
         }),
-      openHead: (request, hooks) =>
+      openHead: async (request, hooks) =>
         RingHead.open(
           {
             ...request,
@@ -215,6 +216,7 @@ class RunningNode implements ExoNode {
             queueLimit: this.#config.queue,
             contextFull: this.#config.contextFull,
             requestTimeout: this.#config.requestTimeout,
+            speculation: await this.#speculation(hooks.signal),
             roundTripDeadlineMs: ROUND_TRIP_DEADLINE_MS,
           },
           this.#hopPorts(),
@@ -229,6 +231,11 @@ class RunningNode implements ExoNode {
     this.#placed = placed;
     this.#rings.add(placed);
     placed.start();
+  }
+
+  #speculation(signal?: AbortSignal): Promise<SpeculationSettings> {
+    const { speculation, draftTokens, draftModel } = this.#config;
+    return resolveSpeculation({ mode: speculation, draftTokens, draftModel }, this.#models, signal);
   }
 
   #ringSettings() {

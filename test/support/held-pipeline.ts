@@ -36,6 +36,8 @@ export interface Running {
   /** The head's part is done. */
   handOver(): void;
   finish(tokens: readonly number[]): Promise<void>;
+  /** For each sample the tokens chosen, more than one where a draft was right. */
+  finishRuns(runs: readonly (readonly number[])[]): Promise<void>;
   fail(error: ExoError): Promise<void>;
 }
 
@@ -56,7 +58,8 @@ export class HeldPipeline implements Pipeline {
     const operations = operationsOf(batch);
     for (const operation of operations) this.#apply(operation);
     const pasts = rows.flatMap((row) => this.#add(row));
-    assert.equal(pasts.length, batch.samples.length, "the rows with output are those to be sampled");
+    const sampled = batch.samples.reduce((sum, { drafted = 0 }) => sum + 1 + drafted, 0);
+    assert.equal(pasts.length, sampled, "the rows with output are those to be sampled");
     return new Promise((resolve, reject) => {
       const settle = async (act: () => void): Promise<void> => {
         this.running.splice(this.running.indexOf(running), 1);
@@ -70,7 +73,9 @@ export class HeldPipeline implements Pipeline {
         removed: operations.filter(({ op }) => op === "remove").map(({ sequence, from }) => ({ sequence, from })),
         pasts,
         handOver: onHandedOver,
-        finish: (tokens) => settle(() => resolve({ samples: tokens.map(sampleOf), timings: timings(rows.length) })),
+        finish: (tokens) => running.finishRuns(tokens.map((token) => [token])),
+        finishRuns: (runs) =>
+          settle(() => resolve({ samples: runs.map((run) => run.map(sampleOf)), timings: timings(rows.length) })),
         fail: (error) => settle(() => reject(error)),
       };
       this.running.push(running);
@@ -153,6 +158,10 @@ export class RecordedJob implements GenerationJob {
   readonly sampler = sampler;
   readonly logprobs = 0;
   reusePrefix = true;
+  speculation = true;
+  /** Drafted tokens. */
+  accepted = 0;
+  rejected = 0;
   keepTokens = 0;
   timeLimitMs: number | null = null;
   readerIsBehind = false;
@@ -204,6 +213,11 @@ export class RecordedJob implements GenerationJob {
     this.delivered = this.tokens.length;
   }
 
+  onDrafted(accepted: number, rejected: number): void {
+    this.accepted += accepted;
+    this.rejected += rejected;
+  }
+
   onEnd(outcome: JobOutcome): void {
     this.outcomes.push(outcome);
   }
@@ -230,6 +244,7 @@ export function heldScheduler(options: HeldOptions = {}) {
     queueLimit: options.queue ?? 2,
     canTrim: options.canTrim ?? true,
     contextFull: "stop",
+    speculator: null,
     clock: { monotonic: () => ++now, wall: () => 0 },
     logger: silentLogger,
     ...options.more,

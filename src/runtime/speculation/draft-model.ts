@@ -1,7 +1,7 @@
 import { ExoError } from "../../core/errors.js";
 import type { Clock, Logger } from "../../core/ports.js";
 import type { Sampler } from "../../native/sampler.js";
-import type { Stage } from "../../native/stage.js";
+import type { Stage, StageMemory } from "../../native/stage.js";
 import { RingBatchBuilder } from "../micro-batch.js";
 import type { Drafter, ModelDraft } from "./model-draft.js";
 
@@ -104,6 +104,10 @@ export class DraftModel implements Drafter {
 
   onSettled(listener: () => void): void {
     this.#settled = listener;
+  }
+
+  memory(): StageMemory {
+    return this.#options.stage.memory();
   }
 
   async close(): Promise<void> {
