@@ -21,6 +21,8 @@ const LENGTHS = [1, 2, 3, 5, 7, 11, 15, 23, 31, 47, 63];
 
 /** A gain that is worth it. */
 const LEAST_GAIN = 1.05;
+/** Nobody is to pay for what is drafted for another: each request keeps this part of its speed without drafts. */
+const LEAST_SPEED = 0.97;
 
 /**
  * How many tokens to draft for each of the requests of a micro-batch, in their order: what gives the most tokens per
@@ -35,34 +37,27 @@ export function chooseDraftLengths(
   secondsToDraft: (length: number) => number = () => 0,
 ): readonly number[] {
   const none = chances.map(() => 0);
-  const plain = rate(chances, none, round, 0);
-  if (plain === null) return none;
-  let best = { lengths: none, rate: plain * LEAST_GAIN };
+  const plain = secondsOf(chances, none, round);
+  if (plain === null || plain <= 0) return none;
+  let best = { lengths: none, rate: (chances.length / plain) * LEAST_GAIN };
   for (const length of LENGTHS) {
     if (length > limits.perRequest) break;
     const lengths = chances.map(({ survival }) => Math.min(length, survival.length));
-    if (lengths.reduce((sum, each) => sum + each, 0) > limits.inAll) break;
-    const expected = rate(chances, lengths, round, secondsToDraft(length));
-    if (expected !== null && expected > best.rate) best = { lengths, rate: expected };
+    if (sum(lengths) > limits.inAll) break;
+    const computing = secondsOf(chances, lengths, round);
+    if (computing === null) continue;
+    const seconds = computing + secondsToDraft(length);
+    const tokens = chances.map(({ survival }, index) => 1 + sum(survival.slice(0, lengths[index])));
+    const rate = sum(tokens) / seconds;
+    if (rate > best.rate && Math.min(...tokens) / seconds >= LEAST_SPEED / plain) best = { lengths, rate };
   }
   return best.lengths;
 }
 
-/** Tokens that a round is expected to give. */
-export function expectedTokens(chances: readonly DraftChance[], lengths: readonly number[]): number {
-  return chances.reduce((sum, { survival }, index) => {
-    const drafted = survival.slice(0, lengths[index] ?? 0);
-    return sum + 1 + drafted.reduce((total, probability) => total + probability, 0);
-  }, 0);
+function secondsOf(chances: readonly DraftChance[], lengths: readonly number[], round: RoundSeconds): number | null {
+  return round(computePasses(chances.map(({ sequence }, index) => ({ sequence, rows: 1 + (lengths[index] ?? 0) }))));
 }
 
-function rate(
-  chances: readonly DraftChance[],
-  lengths: readonly number[],
-  round: RoundSeconds,
-  before: number,
-): number | null {
-  const rows = chances.map(({ sequence }, index) => ({ sequence, rows: 1 + (lengths[index] ?? 0) }));
-  const seconds = round(computePasses(rows));
-  return seconds === null || seconds <= 0 ? null : expectedTokens(chances, lengths) / (before + seconds);
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
 }

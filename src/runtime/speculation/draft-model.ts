@@ -12,6 +12,8 @@ export interface DraftModelOptions {
   readonly batchSize: number;
   /** The target's: larger ids mean nothing to it. */
   readonly vocabularySize: number;
+  /** Less sure of a token than this, the model drafts no further. */
+  readonly leastProbability: number;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -28,8 +30,6 @@ interface Active {
   readonly onDone: (draft: ModelDraft, seconds: number) => void;
 }
 
-/** Less sure of a token than this, the model drafts no further. */
-const LEAST_PROBABILITY = 0.3;
 const WEIGHT_OF_NEW = 0.2;
 const NOTHING: ModelDraft = { tokens: [], probabilities: [] };
 
@@ -175,7 +175,8 @@ export class DraftModel implements Drafter {
   }
 
   #take(active: Active, token: number, probability: number): void {
-    const sure = probability >= LEAST_PROBABILITY && token < this.#options.vocabularySize;
+    const { leastProbability, vocabularySize } = this.#options;
+    const sure = probability >= leastProbability && token < vocabularySize;
     if (sure) {
       active.drafted.push(token);
       active.probabilities.push(probability);

@@ -17,6 +17,9 @@ export interface OpenDraftModelOptions {
   readonly logger: Logger;
 }
 
+/** Below it most drafted tokens are wrong. */
+const LEAST_PROBABILITY = 0.3;
+
 /** Loads a draft model whole, beside the head. Rejects when it cannot draft for the target; nothing stays behind. */
 export async function openDraftModel(options: OpenDraftModelOptions, { signal }: LoadHooks): Promise<DraftModel> {
   const { file, target, ring, compute, clock, logger } = options;
@@ -40,7 +43,14 @@ export async function openDraftModel(options: OpenDraftModelOptions, { signal }:
     }
     await checkSameVocabulary(target, stage);
     const { vocabularySize } = target.info;
-    return await DraftModel.open({ stage, batchSize: ring.batchSize, vocabularySize, clock, logger });
+    return await DraftModel.open({
+      stage,
+      batchSize: ring.batchSize,
+      vocabularySize,
+      leastProbability: LEAST_PROBABILITY,
+      clock,
+      logger,
+    });
   } catch (thrown) {
     await stage.close();
     throw thrown;
