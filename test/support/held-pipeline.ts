@@ -51,7 +51,11 @@ export class HeldPipeline implements Pipeline {
   readonly #held = new Map<number, number[]>();
   #onBroken: (error: ExoError) => void = () => {};
 
-  constructor(readonly stageCount: number) {}
+  /** @param seconds what a micro-batch of so many rows takes */
+  constructor(
+    readonly stageCount: number,
+    readonly seconds: (rows: number) => number = (rows) => rows,
+  ) {}
 
   run(batch: RingBatch, onHandedOver: () => void): Promise<PipelineResult> {
     const rows = decodeRows(batch.rows);
@@ -75,11 +79,32 @@ export class HeldPipeline implements Pipeline {
         handOver: onHandedOver,
         finish: (tokens) => running.finishRuns(tokens.map((token) => [token])),
         finishRuns: (runs) =>
-          settle(() => resolve({ samples: runs.map((run) => run.map(sampleOf)), timings: timings(rows.length) })),
+          settle(() => resolve({ samples: runs.map((run) => run.map(sampleOf)), timings: this.#timings(rows.length) })),
         fail: (error) => settle(() => reject(error)),
       };
       this.running.push(running);
     });
+  }
+
+  /**
+   * Ends the oldest micro-batch as a model would that follows a past with `next`: rows with drafts are sampled for as
+   * long as the drafts are right. `next` gets the index of the sample, too.
+   */
+  async answer(next: (past: readonly number[], sample: number) => number): Promise<void> {
+    const running = this.first();
+    let row = 0;
+    const runs = running.batch.samples.map(({ drafted = 0 }, sample) => {
+      const pasts = running.pasts.slice(row, row + 1 + drafted);
+      row += 1 + drafted;
+      const run: number[] = [];
+      for (const [index, past] of pasts.entries()) {
+        const token = next(past, sample);
+        run.push(token);
+        if (token === END_OF_GENERATION || pasts[index + 1]?.at(-1) !== token) break;
+      }
+      return run;
+    });
+    await running.finishRuns(runs);
   }
 
   first(): Running {
@@ -97,6 +122,11 @@ export class HeldPipeline implements Pipeline {
   }
 
   async close(): Promise<void> {}
+
+  #timings(rows: number): PipelineResult["timings"] {
+    const seconds = this.seconds(rows);
+    return { total: seconds, compute: seconds, queue: 0 };
+  }
 
   #tokens(sequence: number): number[] {
     const tokens = this.#held.get(sequence) ?? [];
@@ -125,11 +155,6 @@ export class HeldPipeline implements Pipeline {
     tokens.push(token);
     return output ? [[...tokens]] : [];
   }
-}
-
-/** As of a stage whose time grows with the rows. */
-function timings(rows: number): PipelineResult["timings"] {
-  return { total: rows, compute: rows, queue: 0 };
 }
 
 const NAMES = new Map<number, HeldOperation["op"]>([
@@ -230,11 +255,12 @@ export interface HeldOptions {
   readonly queue?: number;
   readonly canTrim?: boolean;
   readonly context?: number;
+  readonly seconds?: (rows: number) => number;
   readonly more?: Partial<SchedulerOptions>;
 }
 
 export function heldScheduler(options: HeldOptions = {}) {
-  const pipeline = new HeldPipeline(options.stages ?? 1);
+  const pipeline = new HeldPipeline(options.stages ?? 1, options.seconds);
   let now = 0;
   const scheduler = new Scheduler({
     pipeline,

@@ -108,11 +108,13 @@ export class Speculator {
     });
   }
 
-  /** The tokens to draft for each request of a group, in their order. */
+  /** The tokens to draft for each request of a group, in their order; none before it is known how long it takes without. */
   draft(group: readonly DraftCandidate[], load: RingLoad, rowsLeft: number): readonly (readonly number[])[] {
     const { perRequest, perMicroBatch } = this.#options;
     const guesses = group.map((candidate) => this.#guess(candidate));
-    if (this.#budget.balance < 0 || this.#roundsSincePlain >= PLAIN_EVERY) return guesses.map(() => []);
+    const plain = computePasses(group.map(({ sequence }) => ({ sequence, rows: 1 })));
+    const known = this.#roundsSincePlain < PLAIN_EVERY && plain.every((rows) => this.#times.knows(rows));
+    if (!known || this.#budget.balance < 0) return guesses.map(() => []);
     const chances = group.map(({ sequence }, index) => ({ sequence, survival: guesses[index]?.survival ?? [] }));
     const inAll = Math.min(perMicroBatch, rowsLeft - group.length);
     const lengths = chooseDraftLengths(chances, this.#roundOf(load), { perRequest, inAll });
