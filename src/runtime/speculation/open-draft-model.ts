@@ -28,7 +28,7 @@ export async function openDraftModel(options: OpenDraftModelOptions, { signal }:
       ...stageOptions(ring, compute),
       modelPath: file.path,
       layerBegin: 0,
-      layerEnd: file.layerCount,
+      layerEnd: file.info.layerCount,
       hasOutput: true,
     },
     signal === undefined ? {} : { signal },

@@ -1,9 +1,11 @@
 import type { SpeculationMode } from "../../config/config.js";
 import { ExoError } from "../../core/errors.js";
+import type { GgufInfo } from "../../model/gguf-info.js";
 import type { ResolvedModel, ResolveOptions } from "../../model/resolved-model.js";
 
+/** As in `Settings`. */
 export interface SpeculationOptions {
-  readonly mode: SpeculationMode;
+  readonly speculation: SpeculationMode;
   /** Tokens drafted at a time for one request, at most. */
   readonly draftTokens: number;
   /** Model spec, or `null`: none. */
@@ -21,7 +23,7 @@ export interface SpeculationSettings {
 export interface DraftModelFile {
   readonly id: string;
   readonly path: string;
-  readonly layerCount: number;
+  readonly info: GgufInfo;
 }
 
 export const NO_SPECULATION: SpeculationSettings = { ngrams: false, draftTokens: 0, draftModel: null };
@@ -31,7 +33,7 @@ const LEAST_OUTPUTS = 32;
 
 /** Fetches the draft model, if there is to be one. */
 export async function resolveSpeculation(
-  { mode, draftTokens, draftModel }: SpeculationOptions,
+  { speculation: mode, draftTokens, draftModel }: SpeculationOptions,
   models: { resolve(spec: string, options: ResolveOptions): Promise<ResolvedModel> },
   signal: AbortSignal | undefined,
 ): Promise<SpeculationSettings> {
@@ -44,7 +46,7 @@ export async function resolveSpeculation(
   const ngrams = mode !== "draft";
   if (mode === "ngram" || draftModel === null) return { ngrams, draftTokens, draftModel: null };
   const { id, path, info } = await models.resolve(draftModel, signal === undefined ? {} : { signal });
-  return { ngrams, draftTokens, draftModel: { id, path, layerCount: info.layerCount } };
+  return { ngrams, draftTokens, draftModel: { id, path, info } };
 }
 
 /** Rows of one micro-batch that the stage with the output head must be able to give logits of. */
