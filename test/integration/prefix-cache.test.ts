@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { assertSameAnswer, type Completion, complete } from "../support/completions.js";
+import { z } from "zod";
+import { assertSameAnswer, type Completion, complete, post } from "../support/completions.js";
 import { sharedModel, tinyModel } from "../support/models.js";
 import { type NodeProcess, startRing } from "../support/node-process.js";
+import { writeTinyModel } from "../support/tiny-gguf.js";
 
 /** f16 weights: a token computed in a batch of another size differs in the last bits, which is a bound of its own. */
 const model = sharedModel("stories260K-f16.gguf") ?? tinyModel();
@@ -88,3 +90,55 @@ for (const nodes of [1, 2]) {
     });
   });
 }
+
+const chatSchema = z.object({
+  choices: z.array(z.object({ message: z.object({ content: z.string() }) })).length(1),
+  usage: z.object({ prompt_tokens: z.int(), prompt_tokens_details: z.object({ cached_tokens: z.int() }) }),
+});
+
+describe("chats over a ring of two", () => {
+  const TEMPLATE =
+    "{%- for message in messages %}{{- '[' + message.role + ']' + message.content + '\\n' }}{%- endfor %}" +
+    "{%- if add_generation_prompt %}{{- '[assistant]' }}{%- endif %}";
+  const model = writeTinyModel({ chatTemplate: TEMPLATE });
+  let ring: NodeProcess[] = [];
+  before(async () => {
+    ring = await startRing(2, model.path, ["--ctx", "1024", "--slots", "3"]);
+  });
+  after(async () => {
+    await Promise.all(ring.map((node) => node.stop()));
+    model.remove();
+  });
+
+  /** Says something more in a chat, and adds it and the answer; each time at another node. */
+  async function say(chat: { role: string; content: string }[], content: string) {
+    chat.push({ role: "user", content });
+    const node = ring[chat.length % ring.length];
+    assert.ok(node !== undefined);
+    // Only characters of one token each, which are the same tokens when the template writes them again.
+    const body = { messages: chat, max_tokens: 12, temperature: 0, grammar: "root ::= [a-z]+" };
+    const { choices, usage } = chatSchema.parse(await (await post(node, "/v1/chat/completions", body)).json());
+    chat.push({ role: "assistant", content: choices[0]?.message.content ?? "" });
+    return { promptTokens: usage.prompt_tokens, cachedTokens: usage.prompt_tokens_details.cached_tokens };
+  }
+
+  test("every turn of two chats in turn finds the one before, and the second chat the system prompt", async () => {
+    const system = {
+      role: "system",
+      content: "You are as brief as can be, and you answer in small letters. ".repeat(3),
+    };
+    const [one, other] = [[system], [system]];
+    let [lastOne, lastOther] = [await say(one, "Hello!"), await say(other, "What is this?")];
+    assert.equal(lastOne.cachedTokens, 0);
+    assert.ok(lastOther.cachedTokens > system.content.length, `${lastOther.cachedTokens} tokens`);
+    for (const question of ["And then?", "Why is that so?", "Go on."]) {
+      const [nextOne, nextOther] = [await say(one, question), await say(other, `${question} Tell me.`)];
+      assert.ok(nextOne.cachedTokens >= lastOne.promptTokens, `${nextOne.cachedTokens} of ${nextOne.promptTokens}`);
+      assert.ok(
+        nextOther.cachedTokens >= lastOther.promptTokens,
+        `${nextOther.cachedTokens} of ${nextOther.promptTokens}`,
+      );
+      [lastOne, lastOther] = [nextOne, nextOther];
+    }
+  });
+});
