@@ -32,7 +32,7 @@ export type RingSpec = {
   readonly shareCores?: boolean;
   /** Of the nodes, how many the ring can do without. */
   readonly spare?: number;
-  /** Prompt-lookup drafts; absent: the node's default. */
+  /** Drafts of tokens, where the release can; absent: none. */
   readonly speculation?: boolean;
 };
 
