@@ -50,6 +50,8 @@ export class ScheduledRun {
       contextSize: settings.contextSize,
       microBatchSize: settings.ubatch,
       queueLimit: Number.MAX_SAFE_INTEGER,
+      contextFull: "stop" as const,
+      speculator: null,
       canTrim: true,
       clock: this.#time.clock,
       logger: silentLogger,
@@ -77,6 +79,7 @@ class SimulatedJob implements GenerationJob {
   readonly logprobs = 0;
   readonly signal = new AbortController().signal;
   readonly reusePrefix = false;
+  readonly speculation = false;
   readonly keepTokens = 0;
   readonly timeLimitMs = null;
   readonly readerIsBehind = false;
@@ -102,6 +105,8 @@ class SimulatedJob implements GenerationJob {
   whenReaderCaughtUp(): void {}
 
   onStarted(): void {}
+
+  onDrafted(): void {}
 
   onToken(): boolean {
     if (this.#first === 0) this.#first = this.#time.now;

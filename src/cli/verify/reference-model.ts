@@ -31,7 +31,7 @@ export class ReferenceModel {
   ): Promise<ReferenceModel> {
     const found = listDevices();
     const devices = chooseDevices(config.device, found);
-    refuseTooLarge(model, config, contextSize, usedDevices({ devices }, found));
+    refuseTooLarge(model, config, contextSize, usedDevices(devices, found));
     const stage = await Stage.load(
       {
         modelPath: model.path,
@@ -45,7 +45,7 @@ export class ReferenceModel {
         threads: config.threads ?? availableParallelism(),
         devices,
         kvTypeK: config.kv,
-        kvTypeV: config.kv,
+        kvTypeV: config.kvV ?? config.kv,
         flashAttention: config.flashAttention,
       },
       { signal },
@@ -111,6 +111,7 @@ function refuseTooLarge(model: ResolvedModel, config: Config, contextSize: numbe
       contextSize,
       slots: 1,
       kvType: config.kv,
+      kvTypeV: config.kvV ?? config.kv,
       ubatch: config.ubatch,
       flashAttention: config.flashAttention !== "off",
     }),
