@@ -28,7 +28,7 @@ std::function<void(float)> progress_for(Environment & environment, uint64_t numb
 
 SampleRequest read_sample_request(const Napi::Value & value, const std::string & path) {
     const Fields fields(value, path);
-    return { fields.uint32("row"), sampler_of(fields.value("sampler"), fields.path_of("sampler")),
+    return { fields.uint32("row"), fields.uint32("drafted"), sampler_of(fields.value("sampler"), fields.path_of("sampler")),
              fields.int32("logprobs") };
 }
 

@@ -24,6 +24,12 @@ Napi::Object to_js(Napi::Env env, const Sample & sample) {
     return result;
 }
 
+Napi::Array to_js(Napi::Env env, const std::vector<Sample> & run) {
+    auto result = Napi::Array::New(env, run.size());
+    for (uint32_t index = 0; index < run.size(); ++index) result.Set(index, to_js(env, run[index]));
+    return result;
+}
+
 }  // namespace
 
 Napi::Value to_js(Napi::Env env, const StageInfo & info) {

@@ -28,6 +28,25 @@ void check_activations(const RawBatch & batch, size_t rows, const BatchLimits & 
     }
 }
 
+// Sampling goes from row to row, so each must follow the one before it in its sequence.
+void check_sampled_rows(const SampleRequest & sample, const std::vector<Row> & rows) {
+    for (size_t offset = 0; offset <= sample.drafted; ++offset) {
+        const size_t row = sample.row + offset;
+        if (row >= rows.size() || !rows[row].output) {
+            throw StageError(ErrorCode::invalid_argument,
+                             format("Row %zu is to be sampled, but is not one of the micro-batch's rows with output.",
+                                    row));
+        }
+        const Row & first = rows[sample.row];
+        if (rows[row].sequence != first.sequence ||
+            int64_t(rows[row].position) != int64_t(first.position) + int64_t(offset)) {
+            throw StageError(ErrorCode::invalid_argument,
+                             format("Row %zu holds a drafted token, but does not follow row %zu in its sequence.", row,
+                                    sample.row));
+        }
+    }
+}
+
 void check_samples(const Stage & stage, const RawBatch & batch, const std::vector<Row> & rows,
                    const BatchLimits & limits) {
     if ((!batch.samples.empty() || batch.want_logits) && !limits.has_output) {
@@ -35,11 +54,7 @@ void check_samples(const Stage & stage, const RawBatch & batch, const std::vecto
                          "Samples or logits were asked of a stage without the output head.");
     }
     for (const auto & sample : batch.samples) {
-        if (sample.row >= rows.size() || !rows[sample.row].output) {
-            throw StageError(ErrorCode::invalid_argument,
-                             format("Row %zu is to be sampled, but is not one of the micro-batch's rows with output.",
-                                    sample.row));
-        }
+        check_sampled_rows(sample, rows);
         if (!sample.sampler->belongs_to(&stage)) {
             throw StageError(ErrorCode::invalid_argument, "A sampler belongs to another stage.");
         }

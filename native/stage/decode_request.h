@@ -14,8 +14,10 @@ namespace exo {
 
 class Stage;
 
+// NativeSampleRequest of src/native/bindings.ts.
 struct SampleRequest {
     size_t                   row;
+    size_t                   drafted;  // rows after `row` that hold drafted tokens
     std::shared_ptr<Sampler> sampler;
     int32_t                  logprobs;
 };

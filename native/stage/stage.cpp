@@ -182,7 +182,7 @@ DecodeResult Stage::compute(const DecodeRequest & request) {
         if (request.rows.empty()) return result;
         run_batch(request);
         if (model_->params().has_output) {
-            collect_samples(request, result);
+            for (const auto & wanted : request.samples) result.samples.push_back(sample_run(wanted, request.rows));
             if (request.want_logits) collect_logits(request, result);
         } else {
             collect_activations(request, result);
@@ -240,14 +240,22 @@ void Stage::collect_activations(const DecodeRequest & request, DecodeResult & re
     result.activations = std::move(buffer);
 }
 
-void Stage::collect_samples(const DecodeRequest & request, DecodeResult & result) {
-    auto * context = model_->context();
-    for (const auto & wanted : request.samples) {
-        const auto row = static_cast<int32_t>(wanted.row);
-        if (llama_get_logits_ith(context, row) == nullptr) {
+// Samples row after row as long as each choice is the token that was drafted for the next row. What lies behind the
+// first other choice was computed for nothing, and the sampler never sees it.
+std::vector<Sample> Stage::sample_run(const SampleRequest & wanted, const std::vector<Row> & rows) {
+    auto *              context = model_->context();
+    std::vector<Sample> run;
+    for (size_t row = wanted.row;; ++row) {
+        const auto index = static_cast<int32_t>(row);
+        if (llama_get_logits_ith(context, index) == nullptr) {
             throw StageError(ErrorCode::unsupported, "This model gives no logits, so nothing can be sampled.");
         }
-        result.samples.push_back(wanted.sampler->sample(context, row, wanted.logprobs));
+        run.push_back(wanted.sampler->sample(context, index, wanted.logprobs));
+        const auto & chosen = run.back();
+        if (row == wanted.row + wanted.drafted || !chosen.error.empty() || chosen.is_end_of_generation ||
+            chosen.token != rows[row + 1].token) {
+            return run;
+        }
     }
 }
 

@@ -21,11 +21,11 @@ namespace exo {
 
 // NativeDecodeResult of src/native/bindings.ts.
 struct DecodeResult {
-    PooledBuffer        activations;
-    std::vector<Sample> samples;
-    std::vector<float>  logits;
-    int64_t             compute_microseconds = 0;
-    int64_t             queue_microseconds   = 0;
+    PooledBuffer                     activations;
+    std::vector<std::vector<Sample>> samples;
+    std::vector<float>               logits;
+    int64_t                          compute_microseconds = 0;
+    int64_t                          queue_microseconds   = 0;
 };
 
 // A layer range with its KV cache, its own thread and a bounded queue in front of it. Only that thread touches
@@ -70,8 +70,9 @@ class Stage {
     void          run_batch(const DecodeRequest & request);
     const float * input_rows(const DecodeRequest & request);
     void          collect_activations(const DecodeRequest & request, DecodeResult & result);
-    void          collect_samples(const DecodeRequest & request, DecodeResult & result);
     void          collect_logits(const DecodeRequest & request, DecodeResult & result);
+
+    std::vector<Sample> sample_run(const SampleRequest & wanted, const std::vector<Row> & rows);
 
     Counted<&Counters::stages> counted_;
     JobQueue<Job>              queue_{ queue_capacity };

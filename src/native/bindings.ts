@@ -148,8 +148,14 @@ export interface NativeBatch {
   readonly want_logits: boolean;
 }
 
+/**
+ * Rows `row + 1` … `row + drafted`, the next positions of the same sequence and flagged too, hold drafted tokens. Rows
+ * are sampled in turn for as long as each choice is the token drafted for the next row; the sampler sees no others.
+ */
 export interface NativeSampleRequest {
   readonly row: number;
+  /** 0: only `row`. */
+  readonly drafted: number;
   readonly sampler: SamplerHandle;
   /** 0: none. n: the log-probability of the chosen token and of the n - 1 best ones. */
   readonly logprobs: number;
@@ -173,7 +179,8 @@ export interface NativeDecodeResult {
    * 64-byte-aligned address and returns to the pool when collected. `null` where the stage has an output head.
    */
   readonly activations: Uint8Array | null;
-  readonly samples: readonly NativeSample[];
+  /** For each request what it chose, 1 to `drafted + 1` samples; one with an error can only be the last. */
+  readonly samples: readonly (readonly NativeSample[])[];
   /** `[flagged rows][vocabulary_size]` f32, or `null`. */
   readonly logits: Float32Array | null;
   /** Time on the stage's thread. */

@@ -4,6 +4,7 @@ import type {
   NativeBatch,
   NativeDecodeResult,
   NativeSample,
+  NativeSampleRequest,
   NativeStageInfo,
   NativeStageMemory,
   StageHandle,
@@ -73,6 +74,11 @@ export interface LoadHooks {
 export interface SampleRequest {
   /** Index of a row flagged `output`. */
   readonly row: number;
+  /**
+   * So many rows after it, flagged too, hold drafted tokens at the next positions of its sequence. They are sampled in turn
+   * for as long as each choice is the token drafted for the next row. Default 0.
+   */
+  readonly drafted?: number;
   readonly sampler: Sampler;
   /** 0: none. n: the log-probability of the chosen token and of the n - 1 best ones (as `InferenceRequest.logprobs`). */
   readonly logprobs: number;
@@ -118,14 +124,20 @@ export interface Sample {
   readonly top: readonly TokenProbability[];
 }
 
+/**
+ * What one request chose, in order: the token after its row, then, as long as that was the drafted one, the token after
+ * the next row. Never empty; an `ExoError`, for a row that could not be sampled, can only be last.
+ */
+export type SampleRun = readonly (Sample | ExoError)[];
+
 export interface DecodeResult {
   /**
    * `resultHeadRoom` free bytes, then the hidden states, in one view that starts at a 64-byte-aligned address. Null at a
    * stage with the output head, and when there were no rows to return. Let go of it soon: it returns to a pool.
    */
   readonly activations: Uint8Array | null;
-  /** One for each request, in order. An `ExoError` means that this one could not be sampled; the others stand. */
-  readonly samples: readonly (Sample | ExoError)[];
+  /** One for each request, in order. */
+  readonly samples: readonly SampleRun[];
   /** `[flagged rows][vocabularySize]`, or null when not asked for. */
   readonly logits: Float32Array | null;
   readonly computeSeconds: number;
@@ -202,15 +214,22 @@ function toNativeBatch(batch: MicroBatch): NativeBatch {
     result_type: batch.resultType ?? "f32",
     result_head_room: batch.resultHeadRoom ?? 0,
     result_outputs_only: batch.resultOutputsOnly ?? false,
-    samples: (batch.samples ?? []).map(({ row, sampler, logprobs }) => ({ row, sampler: sampler.handle, logprobs })),
+    samples: (batch.samples ?? []).map(toNativeSampleRequest),
     want_logits: batch.wantLogits ?? false,
   };
+}
+
+function toNativeSampleRequest({ row, drafted = 0, sampler, logprobs }: SampleRequest): NativeSampleRequest {
+  return { row, drafted, sampler: sampler.handle, logprobs };
 }
 
 function toDecodeResult(native: NativeDecodeResult, requests: readonly SampleRequest[]): DecodeResult {
   return {
     activations: native.activations,
-    samples: native.samples.map((sample, index) => toSample(sample, (requests[index]?.logprobs ?? 0) > 0)),
+    samples: native.samples.map((run, index) => {
+      const withLogprob = (requests[index]?.logprobs ?? 0) > 0;
+      return run.map((sample) => toSample(sample, withLogprob));
+    }),
     logits: native.logits,
     computeSeconds: native.compute_microseconds / 1e6,
     queueSeconds: native.queue_microseconds / 1e6,

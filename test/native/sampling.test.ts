@@ -3,7 +3,7 @@ import { after, before, describe, test } from "node:test";
 import { ExoError } from "../../src/core/errors.js";
 import { encodeRows } from "../../src/native/micro-batch.js";
 import type { Sampler, SamplerOptions } from "../../src/native/sampler.js";
-import type { Sample, Stage } from "../../src/native/stage.js";
+import type { Sample, SampleRun, Stage } from "../../src/native/stage.js";
 import { argmax, loadRange, rowsOf, someTokens } from "../support/stages.js";
 import { TINY_EOS, writeTinyModel } from "../support/tiny-gguf.js";
 
@@ -19,8 +19,11 @@ after(async () => {
   tiny.remove();
 });
 
-function sampleOf(value: Sample | ExoError | undefined): Sample {
+/** The only sample of a request without a draft. */
+function sampleOf(run: SampleRun | undefined): Sample {
+  const [value, ...more] = run ?? [];
   assert.ok(value !== undefined && !(value instanceof ExoError), String(value));
+  assert.equal(more.length, 0);
   return value;
 }
 
