@@ -3,9 +3,10 @@ import { ClusterState } from "./api/cluster-state.js";
 import { type Api, createApi } from "./api/server.js";
 import { loadNodeId } from "./cluster/identity.js";
 import { Membership } from "./cluster/membership.js";
-import type { NodeRecord, RingRecord } from "./cluster/node-record.js";
+import type { NodeRecord } from "./cluster/node-record.js";
 import { place } from "./cluster/place.js";
 import { PlacedModel } from "./cluster/placed-model.js";
+import { type PlacementProgress, toProgress } from "./cluster/placement-progress.js";
 import { formatHostPort, type HostPort } from "./config/address.js";
 import type { Config } from "./config/config.js";
 import { ExoError } from "./core/errors.js";
@@ -25,6 +26,7 @@ import { ownRecord } from "./runtime/own-record.js";
 import { PeerService } from "./runtime/peer-service.js";
 import { RingHead } from "./runtime/ring-head.js";
 import { Router } from "./runtime/router.js";
+import { NO_SPECULATION, resolveSpeculation } from "./runtime/speculation/settings.js";
 import { StageHost } from "./runtime/stage-host.js";
 import type { ComputeSettings } from "./runtime/stage-settings.js";
 import type { Caller } from "./transport/caller.js";
@@ -39,23 +41,6 @@ import { TransportServer } from "./transport/transport-server.js";
 export interface NodeOptions {
   readonly config: Config;
   readonly logger: Logger;
-}
-
-/** What happens to the model that the node was started with, for progress bars. */
-export interface PlacementProgress {
-  readonly model: string;
-  readonly state: "waiting" | "loading" | "ready" | "failed";
-  /** Why it waits or failed, or `null`. */
-  readonly reason: string | null;
-  readonly stages: readonly {
-    readonly nodeName: string;
-    readonly layerBegin: number;
-    readonly layerEnd: number;
-    /** `waiting`, `fetch`, `load` or `loaded`. */
-    readonly phase: string;
-    /** 0…1 within its phase. */
-    readonly progress: number;
-  }[];
 }
 
 /** One running node: everything that `exo-native serve` starts. */
@@ -191,6 +176,7 @@ class RunningNode implements ExoNode {
 
   #place(spec: string): void {
     const { minNodes } = this.#config;
+    let speculation = NO_SPECULATION;
     const placed = new PlacedModel<RingHead>({
       ringId: shortId(),
       spec,
@@ -198,7 +184,12 @@ class RunningNode implements ExoNode {
       neededNodes: (this.#config.layers ?? []).map((assignment) => assignment.node),
       self: { id: this.id, name: this.name },
       membership: this.#membership,
-      models: this.#models,
+      models: {
+        resolve: async (wanted, options) => {
+          speculation = await resolveSpeculation(this.#config, this.#models, options.signal);
+          return this.#models.resolve(wanted, options);
+        },
+      },
       place: (model) =>
         place({
           model,
@@ -206,6 +197,7 @@ class RunningNode implements ExoNode {
           ring: this.#ringSettings(),
           contextSize: this.#config.ctx,
           layers: this.#config.layers,
+          besideHead: speculation.draftModel?.info ?? null,
         }),
       openHead: (request, hooks) =>
         RingHead.open(
@@ -215,6 +207,7 @@ class RunningNode implements ExoNode {
             queueLimit: this.#config.queue,
             contextFull: this.#config.contextFull,
             requestTimeout: this.#config.requestTimeout,
+            speculation,
             roundTripDeadlineMs: ROUND_TRIP_DEADLINE_MS,
           },
           this.#hopPorts(),
@@ -349,8 +342,4 @@ class RunningNode implements ExoNode {
   #ringService(): Service {
     return { name: "rings", start: async () => {}, stop: () => this.#rings.stop() };
   }
-}
-
-function toProgress({ model, state, reason, stages }: RingRecord): PlacementProgress {
-  return { model, state, reason, stages };
 }

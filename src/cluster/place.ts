@@ -1,8 +1,10 @@
 import type { LayerAssignment } from "../config/layer-assignment.js";
 import { ExoError } from "../core/errors.js";
+import type { GgufInfo } from "../model/gguf-info.js";
+import { type ModelPart, stageMemory, totalBytes } from "../model/memory-estimate.js";
 import type { ResolvedModel } from "../model/resolved-model.js";
 import { placeModel } from "../planning/placement.js";
-import type { Topology } from "../planning/topology.js";
+import { type Topology, usableMemory } from "../planning/topology.js";
 import type { HeldStage, NodeRecord } from "./node-record.js";
 import type { Placement } from "./placed-model.js";
 import type { RingSettings } from "./ring-settings.js";
@@ -15,6 +17,8 @@ export interface PlaceOptions {
   /** Tokens per slot, or `null`: as many as the model was trained for, up to a limit, and as fit. */
   readonly contextSize: number | null;
   readonly layers: readonly LayerAssignment[] | null;
+  /** A model that the head holds whole beside its stage, or `null`. */
+  readonly besideHead: GgufInfo | null;
 }
 
 /** More context than this is only given to those who ask for it: its cache is taken from the machine at once. */
@@ -36,7 +40,7 @@ export function place(options: PlaceOptions): Placement {
   }
 }
 
-function placeWith({ model, nodes, ring, layers }: PlaceOptions, contextSize: number): Placement {
+function placeWith({ model, nodes, ring, layers, besideHead }: PlaceOptions, contextSize: number): Placement {
   const [head] = nodes;
   if (head === undefined) throw new ExoError("internal", "A placement needs at least the node that asks for it.");
   const needs = {
@@ -46,7 +50,8 @@ function placeWith({ model, nodes, ring, layers }: PlaceOptions, contextSize: nu
     ubatch: ring.microBatchSize,
     flashAttention: ring.flashAttention !== "off",
   };
-  const topology = topologyOf(nodes);
+  const taken = besideHead === null ? 0 : totalBytes(stageMemory(besideHead, wholeModel(besideHead), needs));
+  const topology = withLess(topologyOf(nodes), head.id, taken);
   const plan = placeModel({ model: model.id, info: model.info, topology, needs, head: head.id, layers });
   if (plan.head !== head.id) {
     const other = nodes.find((node) => node.id === plan.head)?.name ?? plan.head;
@@ -57,6 +62,20 @@ function placeWith({ model, nodes, ring, layers }: PlaceOptions, contextSize: nu
     );
   }
   return { plan, ring: { ...ring, contextSize } };
+}
+
+function wholeModel({ layerCount }: GgufInfo): ModelPart {
+  return { begin: 0, end: layerCount, hasEmbedding: true, hasOutput: true };
+}
+
+/** The same, with so many bytes of one node spoken for. */
+function withLess({ nodes }: Topology, nodeId: string, bytes: number): Topology {
+  if (bytes === 0) return { nodes };
+  return {
+    nodes: nodes.map((node) =>
+      node.id === nodeId ? { ...node, memoryCap: Math.max(0, usableMemory(node) - bytes) } : node,
+    ),
+  };
 }
 
 function topologyOf(nodes: readonly NodeRecord[]): Topology {

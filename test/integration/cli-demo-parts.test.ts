@@ -6,7 +6,7 @@ import { ChildNode } from "../../src/cli/demo/child-node.js";
 import { choosePorts } from "../../src/cli/demo/free-ports.js";
 import { waitForRing } from "../../src/cli/demo/ring-watch.js";
 import { NodeClient } from "../../src/cli/node-client/node-client.js";
-import type { PlacementProgress } from "../../src/node.js";
+import type { PlacementProgress } from "../../src/cluster/placement-progress.js";
 import { StubNode } from "./cli-stub-node.js";
 
 describe("parts of the demo", () => {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { PlacementProgress } from "../../cluster/placement-progress.js";
 import { ExoError } from "../../core/errors.js";
-import type { PlacementProgress } from "../../node.js";
 import type { ClusterDocument, RingDocument } from "../node-client/cluster-document.js";
 import type { NodeClient } from "../node-client/node-client.js";
 

@@ -1,4 +1,4 @@
-import type { PlacementProgress } from "../../node.js";
+import type { PlacementProgress } from "../../cluster/placement-progress.js";
 import type { Paint } from "./paint.js";
 import { drawBar } from "./progress-bar.js";
 import { ProgressRate } from "./progress-rate.js";
