@@ -20,6 +20,9 @@ export type FlashAttentionMode = (typeof FLASH_ATTENTION_MODES)[number];
 export const CONTEXT_FULL_MODES = ["stop", "shift"] as const;
 export type ContextFullMode = (typeof CONTEXT_FULL_MODES)[number];
 
+export const SPECULATION_MODES = ["off", "ngram", "draft", "auto"] as const;
+export type SpeculationMode = (typeof SPECULATION_MODES)[number];
+
 export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
@@ -53,6 +56,12 @@ export interface Settings {
   readonly requestTimeout: number | null;
   /** What happens to an answer when the context is full. */
   readonly contextFull: ContextFullMode;
+  /** What drafts tokens that are then computed together: the text so far, a small model, or either. */
+  readonly speculation: SpeculationMode;
+  /** Spec of the small model. */
+  readonly draftModel: string | null;
+  /** Tokens drafted at a time for one request, at most. */
+  readonly draftTokens: number;
   /** Rows in one compute pass, and the size of a prefill chunk. */
   readonly ubatch: number;
   readonly kv: KvType;

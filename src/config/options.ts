@@ -10,6 +10,7 @@ import {
   LOG_FORMATS,
   LOG_LEVELS,
   type Settings,
+  SPECULATION_MODES,
   STRATEGIES,
   WIRE_TYPES,
 } from "./config.js";
@@ -155,6 +156,30 @@ export const OPTIONS: { readonly [Key in keyof Settings]: Option<Settings[Key]> 
     expects: oneOf(CONTEXT_FULL_MODES),
     schema: z.enum(CONTEXT_FULL_MODES),
     default: "stop",
+  },
+  speculation: {
+    flag: "speculation",
+    argument: "mode",
+    description: `what drafts tokens, to compute several at once where that pays: ${SPECULATION_MODES.join(", ")}`,
+    expects: oneOf(SPECULATION_MODES),
+    schema: z.enum(SPECULATION_MODES),
+    default: "auto",
+  },
+  draftModel: {
+    flag: "draft-model",
+    argument: "model",
+    description: "small model with the same vocabulary that drafts tokens on the head",
+    expects: "the name of a model",
+    schema: nonEmpty,
+    default: null,
+  },
+  draftTokens: {
+    flag: "draft-tokens",
+    argument: "n",
+    description: "most tokens drafted at a time for one request",
+    expects: "a whole number from 1 to 63",
+    schema: wholeNumber(1, 63),
+    default: 31,
   },
   ubatch: {
     flag: "ubatch",

@@ -64,6 +64,11 @@ export interface InferenceRequest {
    */
   readonly cachePrompt?: boolean;
   /**
+   * `false`: no tokens are drafted. What a draft is computed with can differ in the last bits, too, with some kernels.
+   * Default `true`.
+   */
+  readonly speculation?: boolean;
+  /**
    * Seconds from the arrival at the head, the wait for a slot included. When they are over, an answer that has begun
    * finishes with `length`, and one that has not fails with `deadline_exceeded`. Absent: the server's limit, if any.
    */
@@ -98,6 +103,9 @@ export interface Usage {
   readonly completionTokens: number;
   /** How many of the prompt's tokens were found in a KV cache. */
   readonly cachedTokens: number;
+  /** Of the tokens drafted, those that became part of the answer, and those computed for nothing. */
+  readonly acceptedDraftTokens: number;
+  readonly rejectedDraftTokens: number;
 }
 
 /** Seconds and rates as measured by the head. */

@@ -167,10 +167,11 @@ export class Admission {
       builder.addKvOperation({ op: "copy", sequence: source.sequence, destination: sequence, from: 0, to });
       slot.cached.become(source.cached, reused);
       this.touch(source);
-    } else if (reused < slot.cached.length || reused === 0) {
+    } else if (reused < slot.cached.length || reused === 0 || slot.stale) {
       builder.addKvOperation({ op: "remove", sequence, from: reused, to: null });
       slot.cached.truncate(reused);
     }
+    slot.stale = false;
     return reused;
   }
 }

@@ -26,6 +26,7 @@ export interface AnswerOptions {
   readonly maxTokens: number;
   readonly signal: AbortSignal;
   readonly reusePrefix: boolean;
+  readonly speculation: boolean;
   readonly timeLimitMs: number | null;
   readonly events: AsyncQueue<InferenceEvent>;
   readonly clock: Clock;
@@ -43,6 +44,7 @@ export class Answer implements GenerationJob {
   readonly logprobs: number;
   readonly signal: AbortSignal;
   readonly reusePrefix: boolean;
+  readonly speculation: boolean;
   readonly keepTokens: number;
   readonly timeLimitMs: number | null;
   readonly #events: AsyncQueue<InferenceEvent>;
@@ -55,6 +57,7 @@ export class Answer implements GenerationJob {
   #completionTokens = 0;
   /** Not yet given to the reader. */
   readonly #deltas: DeltaEvent[] = [];
+  #draftedTokens = { accepted: 0, rejected: 0 };
 
   constructor(options: AnswerOptions) {
     const { prompt } = options;
@@ -64,6 +67,7 @@ export class Answer implements GenerationJob {
     this.logprobs = options.logprobs;
     this.signal = options.signal;
     this.reusePrefix = options.reusePrefix;
+    this.speculation = options.speculation;
     this.keepTokens = prompt.keepTokens;
     this.timeLimitMs = options.timeLimitMs;
     this.#events = options.events;
@@ -104,6 +108,13 @@ export class Answer implements GenerationJob {
     for (const delta of this.#deltas.splice(0)) this.#events.push(delta);
   }
 
+  onDrafted(accepted: number, rejected: number): void {
+    this.#draftedTokens = {
+      accepted: this.#draftedTokens.accepted + accepted,
+      rejected: this.#draftedTokens.rejected + rejected,
+    };
+  }
+
   onEnd(outcome: JobOutcome): void {
     this.sampler.close();
     this.deliver();
@@ -131,6 +142,8 @@ export class Answer implements GenerationJob {
         promptTokens: this.promptTokens.length,
         completionTokens: this.#completionTokens,
         cachedTokens: this.#cachedTokens,
+        acceptedDraftTokens: this.#draftedTokens.accepted,
+        rejectedDraftTokens: this.#draftedTokens.rejected,
       },
       timings: {
         queueSeconds: (this.#startedAt - this.#queuedAt) / 1000,

@@ -7,6 +7,7 @@ import { Answer, type PreparedPrompt } from "./answer.js";
 import type { ContextFull } from "./context-shift.js";
 import type { Pipeline } from "./pipeline.js";
 import { Scheduler, type SchedulerStats } from "./scheduler.js";
+import type { Speculator } from "./speculation/speculator.js";
 import { systemTokens } from "./system-prefix.js";
 
 export interface EngineOptions {
@@ -22,6 +23,8 @@ export interface EngineOptions {
   /** Of the stages that hold layers: part of a sequence can be forgotten. */
   readonly canTrim: boolean;
   readonly contextFull: ContextFull;
+  /** As `SchedulerOptions.speculator`. */
+  readonly speculator: Speculator | null;
   /** Seconds that a request may take, its wait included; `null`: as long as it needs. */
   readonly requestTimeout: number | null;
   readonly clock: Clock;
@@ -187,6 +190,7 @@ export class Engine {
           maxTokens: Math.min(request.maxTokens ?? Math.max(room, contextSize), most),
           signal,
           reusePrefix: request.cachePrompt ?? true,
+          speculation: request.speculation ?? true,
           timeLimitMs: this.#timeLimitMs(request),
           events,
           clock: this.#options.clock,

@@ -6,20 +6,25 @@ import { type RingBatch, RingBatchBuilder } from "./micro-batch.js";
 import type { PipelineTimings } from "./pipeline.js";
 import { PrefillPolicy } from "./prefill-policy.js";
 import type { GenerationJob, Slot } from "./slot.js";
+import type { Sampled, SlotDrafts } from "./slot-drafts.js";
+import type { RingLoad } from "./speculation/speculator.js";
 
-/** The slots whose rows a micro-batch holds, and for each of its samples the slot that asked for it. */
+/** The slots whose rows a micro-batch holds, and who asked for each of its samples. */
 export interface Flight {
   readonly batch: RingBatch;
   readonly slots: readonly Slot[];
-  readonly sampled: readonly Slot[];
-  /** Rows that carry a request's next token, and rows of prompts. */
+  readonly sampled: readonly Sampled[];
+  /** Rows that carry a request's next tokens, and rows of prompts. */
   readonly decodeRows: number;
   readonly promptRows: number;
+  /** When it was sent. */
+  readonly load: RingLoad;
 }
 
 export interface FlightPlannerOptions {
   readonly slots: readonly Slot[];
   readonly admission: Admission;
+  readonly drafts: SlotDrafts;
   readonly stageCount: number;
   readonly contextSize: number;
   /** Rows in one micro-batch at most. */
@@ -62,35 +67,73 @@ export class FlightPlanner {
     this.#atFirstStage.delete(flight);
   }
 
-  /** @param timings `null` when it failed */
-  landed(flight: Flight, timings: PipelineTimings | null): void {
-    const { decodeRows, promptRows, batch } = flight;
+  /**
+   * @param timings `null` when it failed
+   * @param tokens that its slots got
+   */
+  landed(flight: Flight, timings: PipelineTimings | null, tokens: number): void {
+    const { decodeRows, promptRows } = flight;
     this.#atFirstStage.delete(flight);
     if (decodeRows > 0) this.#groupsUnderWay -= 1;
     if (promptRows > 0) this.#promptsUnderWay -= 1;
-    if (timings === null) return;
-    if (promptRows > 0) this.#prefill.record(batch.rowCount, timings.compute);
-    else this.#groups.record(batch.rowCount, timings.compute, timings.total - timings.compute - timings.queue);
+    if (timings !== null) this.#learn(flight, timings, tokens);
+    for (const { slot } of flight.sampled) this.#options.drafts.prepare(slot, this.#load());
   }
 
   /** The next micro-batch, of what can go now; `null` when nothing can. */
   next(): Flight | null {
     const builder = new RingBatchBuilder(this.#options.microBatchSize);
     const slots = new Set<Slot>();
-    const sampled: Slot[] = [];
+    const sampled: Sampled[] = [];
+    const load = this.#load();
     const mayPrefill =
       this.#promptsUnderWay <= this.#options.stageCount && this.#atFirstStage.size < MOST_AT_FIRST_STAGE;
     if (mayPrefill) for (const slot of this.#options.admission.admit(builder)) slots.add(slot);
     const prompts = mayPrefill ? this.#slots.filter((slot) => slot.outcome === null && slot.promptLeft > 0) : [];
     if (!this.#promptsAreDue || prompts.length === 0) {
-      for (const slot of this.#nextGroup()) this.#addDecodeRow(builder, slot, slots, sampled);
+      const group = this.#nextGroup().slice(0, builder.rowsLeft);
+      // While somebody waits for a prompt to be computed, drafts would keep them waiting for what may be wrong.
+      const drafts = this.#promptsWait() ? [] : this.#options.drafts.draftsFor(group, load, builder.rowsLeft);
+      for (const [index, slot] of group.entries()) {
+        this.#addNextToken(builder, slot, drafts[index] ?? [], slots, sampled);
+      }
     }
     const decodeRows = this.#options.microBatchSize - builder.rowsLeft;
     this.#promptsAreDue = prompts.length > 0 && builder.rowsLeft === 0;
     this.#addPrompts(builder, prompts, slots, sampled);
     if (builder.isEmpty) return null;
     const batch = builder.build();
-    return { batch, slots: [...slots], sampled, decodeRows, promptRows: batch.rowCount - decodeRows };
+    return { batch, slots: [...slots], sampled, decodeRows, promptRows: batch.rowCount - decodeRows, load };
+  }
+
+  #learn({ promptRows, batch, slots, sampled, load }: Flight, timings: PipelineTimings, tokens: number): void {
+    const { drafts } = this.#options;
+    if (promptRows > 0) {
+      this.#prefill.record(batch.rowCount, timings.compute);
+      if (slots.length === 1) drafts.promptLanded(batch.rowCount, timings);
+    } else if (sampled.length > 0) {
+      const overhead = timings.total - timings.compute - timings.queue;
+      if (batch.rowCount === sampled.length) this.#groups.record(batch.rowCount, timings.compute, overhead);
+      drafts.landed({ sampled, tokens, timings, load });
+    }
+  }
+
+  #load(): RingLoad {
+    const running = this.#running().length;
+    return { running, groups: Math.max(1, Math.ceil(running / this.#groupSize(running))) };
+  }
+
+  #running(): readonly Slot[] {
+    return this.#slots.filter((slot) => slot.decoding && !slot.paused);
+  }
+
+  #groupSize(running: number): number {
+    return Math.min(this.#groups.choose(running), this.#options.microBatchSize);
+  }
+
+  #promptsWait(): boolean {
+    const mayBegin = this.#options.admission.waiting > 0 && this.#slots.some((slot) => slot.idle);
+    return mayBegin || this.#slots.some((slot) => slot.promptLeft > 0);
   }
 
   /**
@@ -99,24 +142,34 @@ export class FlightPlanner {
    * order of their sequences, because llama.cpp computes in one pass only rows whose sequences follow without a gap.
    */
   #nextGroup(): Slot[] {
-    const running = this.#slots.filter((slot) => slot.decoding && !slot.paused);
-    const size = Math.min(this.#groups.choose(running.length), this.#options.microBatchSize);
+    const running = this.#running();
+    const size = this.#groupSize(running.length);
     if (this.#groupsUnderWay >= Math.ceil(running.length / size)) return [];
+    const isReady = (slot: Slot): boolean => this.#options.drafts.isReady(slot);
     const oldest = greatest(running.filter(isReady), (slot) => -slot.readySince);
     if (oldest === null) return [];
     const first = Math.floor(running.indexOf(oldest) / size) * size;
     return running.slice(first, first + size).filter(isReady);
   }
 
-  #addDecodeRow(builder: RingBatchBuilder, slot: Slot, slots: Set<Slot>, sampled: Slot[]): void {
-    const { job, nextToken } = slot;
-    if (job === null || nextToken === null || slot.outcome !== null || builder.rowsLeft === 0) return;
-    if (slot.cached.length >= this.#options.contextSize) shiftContext(builder, slot, job.keepTokens);
-    builder.addRow(slot.sequence, slot.cached.length, nextToken, sampleOf(job));
-    slot.cached.push(nextToken);
+  #addNextToken(
+    builder: RingBatchBuilder,
+    slot: Slot,
+    draft: readonly number[],
+    slots: Set<Slot>,
+    sampled: Sampled[],
+  ): void {
+    const { job, nextToken, sequence, cached } = slot;
+    if (job === null || nextToken === null || slot.outcome !== null) return;
+    if (slot.stale) builder.addKvOperation({ op: "remove", sequence, from: cached.length, to: null });
+    if (cached.length >= this.#options.contextSize) shiftContext(builder, slot, job.keepTokens);
+    builder.addRow(sequence, cached.length, nextToken, sampleOf(job));
+    cached.push(nextToken);
+    if (draft.length > 0) builder.addDraft(sequence, cached.length, draft);
     slot.nextToken = null;
+    slot.stale = draft.length > 0;
     slots.add(slot);
-    sampled.push(slot);
+    sampled.push({ slot, job, draft });
   }
 
   /**
@@ -124,7 +177,7 @@ export class FlightPlanner {
    * that came first, so that it is not passed over for ever. What room is left goes to the others, unless that would make
    * a short one wait for rows of a long one.
    */
-  #addPrompts(builder: RingBatchBuilder, prompts: readonly Slot[], slots: Set<Slot>, sampled: Slot[]): void {
+  #addPrompts(builder: RingBatchBuilder, prompts: readonly Slot[], slots: Set<Slot>, sampled: Sampled[]): void {
     if (builder.rowsLeft === 0) return;
     const byLength = prompts.toSorted((a, b) => a.promptLeft - b.promptLeft || a.order - b.order);
     const oldest = greatest(prompts, (slot) => -slot.order);
@@ -140,7 +193,7 @@ export class FlightPlanner {
   }
 
   /** Adds at most `room` rows of a prompt; returns how many. */
-  #addPromptRows(builder: RingBatchBuilder, slot: Slot, room: number, slots: Set<Slot>, sampled: Slot[]): number {
+  #addPromptRows(builder: RingBatchBuilder, slot: Slot, room: number, slots: Set<Slot>, sampled: Sampled[]): number {
     const job = slot.job;
     if (job === null || room <= 0) return 0;
     const begin = slot.cached.length;
@@ -149,16 +202,12 @@ export class FlightPlanner {
       const position = begin + offset;
       const last = position === job.promptTokens.length - 1;
       builder.addRow(slot.sequence, position, token, last ? sampleOf(job) : null);
-      if (last) sampled.push(slot);
+      if (last) sampled.push({ slot, job, draft: [] });
       slot.cached.push(token);
     }
     slots.add(slot);
     return rows.length;
   }
-}
-
-function isReady(slot: Slot): boolean {
-  return slot.nextToken !== null;
 }
 
 function sampleOf(job: GenerationJob): Omit<SampleRequest, "row"> {

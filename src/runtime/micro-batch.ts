@@ -40,6 +40,16 @@ export class RingBatchBuilder {
     this.#rows.push({ sequence, position, token, output: sample !== null });
   }
 
+  /** Adds drafted tokens behind a row that was just added with a sample: they are sampled too, as far as they are right. */
+  addDraft(sequence: number, position: number, tokens: readonly number[]): void {
+    const sample = this.#samples.pop();
+    if (sample === undefined) return;
+    this.#samples.push({ ...sample, drafted: tokens.length });
+    for (const [offset, token] of tokens.entries()) {
+      this.#rows.push({ sequence, position: position + offset, token, output: true });
+    }
+  }
+
   addKvOperation(operation: KvOperation): void {
     this.#kvOperations.push(operation);
   }

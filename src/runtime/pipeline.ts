@@ -1,5 +1,5 @@
 import type { ExoError } from "../core/errors.js";
-import type { Sample } from "../native/stage.js";
+import type { SampleRun } from "../native/stage.js";
 import type { RingBatch } from "./micro-batch.js";
 
 /** Where the time of one micro-batch went, in seconds. */
@@ -14,7 +14,7 @@ export interface PipelineTimings {
 
 export interface PipelineResult {
   /** One for each entry of `RingBatch.samples`, in its order. */
-  readonly samples: readonly (Sample | ExoError)[];
+  readonly samples: readonly SampleRun[];
   readonly timings: PipelineTimings;
 }
 

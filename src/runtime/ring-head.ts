@@ -12,6 +12,10 @@ import { RingBatchBuilder } from "./micro-batch.js";
 import type { HopPorts } from "./outgoing-edge.js";
 import type { Pipeline } from "./pipeline.js";
 import { RingPipeline } from "./ring-pipeline.js";
+import type { DraftModel } from "./speculation/draft-model.js";
+import { openDraftModel } from "./speculation/open-draft-model.js";
+import { outputRows, type SpeculationSettings } from "./speculation/settings.js";
+import { Speculator } from "./speculation/speculator.js";
 import { type ComputeSettings, frameLimits, stageOptions } from "./stage-settings.js";
 
 export interface RingHeadOptions extends HeadRequest {
@@ -21,6 +25,7 @@ export interface RingHeadOptions extends HeadRequest {
   readonly contextFull: ContextFull;
   /** As `EngineOptions.requestTimeout`. */
   readonly requestTimeout: number | null;
+  readonly speculation: SpeculationSettings;
   readonly roundTripDeadlineMs: number;
 }
 
@@ -29,7 +34,12 @@ export interface RingHeadPorts extends HopPorts {
   readonly logger: Logger;
 }
 
-/** Where a token's way round begins and where it ends. */
+/** Where a token's way round begins and where it ends, and what drafts for it. */
+interface HeadParts extends HeadStages {
+  readonly draftModel: DraftModel | null;
+  readonly pipeline: Pipeline;
+}
+
 interface HeadStages {
   /** Embedding and the head's layers. */
   readonly front: Stage;
@@ -43,13 +53,15 @@ export class RingHead implements LoadedHead {
   readonly info: StageInfo;
   readonly #stages: readonly Stage[];
   readonly #pipeline: Pipeline;
+  readonly #draftModel: DraftModel | null;
   readonly #tiedEmbeddingBytes: number;
 
-  private constructor(options: RingHeadOptions, ports: RingHeadPorts, stages: HeadStages, pipeline: Pipeline) {
-    const { front, output } = stages;
+  private constructor(options: RingHeadOptions, ports: RingHeadPorts, parts: HeadParts) {
+    const { front, output, draftModel, pipeline } = parts;
     this.info = front.info;
     this.#stages = front === output ? [front] : [front, output];
     this.#pipeline = pipeline;
+    this.#draftModel = draftModel;
     this.#tiedEmbeddingBytes = options.tiedEmbeddingBytes;
     this.engine = new Engine({
       outputStage: output,
@@ -61,6 +73,7 @@ export class RingHead implements LoadedHead {
       queueLimit: options.queueLimit,
       contextFull: options.contextFull,
       requestTimeout: options.requestTimeout,
+      speculator: speculatorOf(options, draftModel),
       sampling: options.sampling,
       canTrim: front.info.canTrim,
       clock: ports.clock,
@@ -71,14 +84,17 @@ export class RingHead implements LoadedHead {
   /** Loads the head's part of the model. Rejects as `Stage.load` does; nothing stays behind. */
   static async open(options: RingHeadOptions, ports: RingHeadPorts, hooks: LoadHooks): Promise<RingHead> {
     const stages = options.nextHop === null ? await loadWhole(options, hooks) : await loadEnds(options, hooks);
+    let draftModel: DraftModel | null = null;
     try {
       checkContextFull(options.contextFull, stages.front.info);
+      draftModel = await draftModelFor(options, stages, ports, hooks);
       const pipeline =
         options.nextHop === null
           ? new LocalPipeline(stages.output, ports.clock)
           : ringPipeline(options, options.nextHop, ports, stages);
-      return new RingHead(options, ports, stages, pipeline);
+      return new RingHead(options, ports, { ...stages, draftModel, pipeline });
     } catch (thrown) {
+      await draftModel?.close();
       await Promise.all([stages.front.close(), stages.output.close()]);
       throw thrown;
     }
@@ -89,10 +105,12 @@ export class RingHead implements LoadedHead {
     await this.#pipeline.run(new RingBatchBuilder(0).build(), () => {});
   }
 
-  /** Bytes of both of the head's stages; a tied embedding that both map from the file is in memory once. */
+  /** Bytes of both of the head's stages and of the draft model; a tied embedding that both map from the file is in memory once. */
   memory(): StageMemoryRecord {
     const all = this.#stages.map((stage) => stage.memory());
-    const sum = (kind: keyof StageMemoryRecord): number => all.reduce((total, memory) => total + memory[kind], 0);
+    const drafting = this.#draftModel === null ? [] : [this.#draftModel.memory()];
+    const sum = (kind: keyof StageMemoryRecord): number =>
+      [...all, ...drafting].reduce((total, memory) => total + memory[kind], 0);
     const [front, output] = all;
     const shared =
       front === undefined || output === undefined
@@ -117,7 +135,31 @@ export class RingHead implements LoadedHead {
   /** Ends every request with `reason`, closes edges and stages. Idempotent. */
   async close(reason: ExoError): Promise<void> {
     await this.engine.close(reason);
+    await this.#draftModel?.close();
   }
+}
+
+function speculatorOf({ speculation, stageCount, ring }: RingHeadOptions, model: DraftModel | null): Speculator | null {
+  const { ngrams, draftTokens } = speculation;
+  if (draftTokens === 0 || !(ngrams || model !== null)) return null;
+  const perMicroBatch = outputRows(ring.slots, ring.batchSize, speculation) - ring.slots;
+  return new Speculator({ stageCount, ngrams, model, perRequest: draftTokens, perMicroBatch });
+}
+
+async function draftModelFor(
+  { speculation, ring, compute }: RingHeadOptions,
+  { front, output }: HeadStages,
+  { clock, logger }: RingHeadPorts,
+  hooks: LoadHooks,
+): Promise<DraftModel | null> {
+  const { draftModel: file } = speculation;
+  if (file === null) return null;
+  if (front.info.canTrim) return openDraftModel({ file, target: output, ring, compute, clock, logger }, hooks);
+  logger.warn(
+    { architecture: front.info.architecture },
+    "no drafts: models of this architecture keep a recurrent state, of which rejected tokens cannot be taken back",
+  );
+  return null;
 }
 
 function checkContextFull(contextFull: ContextFull, { architecture, canShift, canTrim }: StageInfo): void {
@@ -138,6 +180,7 @@ async function loadWhole(options: RingHeadOptions, hooks: LoadHooks): Promise<He
       layerBegin: 0,
       layerEnd: options.layerCount,
       hasOutput: true,
+      maxOutputs: outputRows(options.ring.slots, options.ring.batchSize, options.speculation),
     },
     hooks,
   );
@@ -172,6 +215,7 @@ async function loadOutput(options: RingHeadOptions, { signal }: LoadHooks): Prom
       layerBegin: options.layerCount,
       layerEnd: options.layerCount,
       hasOutput: true,
+      maxOutputs: outputRows(options.ring.slots, options.ring.batchSize, options.speculation),
     },
     signal === undefined ? {} : { signal },
   );

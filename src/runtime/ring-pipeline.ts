@@ -2,7 +2,7 @@ import { ExoError } from "../core/errors.js";
 import type { Clock, Logger } from "../core/ports.js";
 import type { ActivationType } from "../native/activation.js";
 import { KV_OPERATION_NUMBERS } from "../native/bindings.js";
-import type { DecodeResult, Stage } from "../native/stage.js";
+import type { DecodeResult, SampleRequest, Stage } from "../native/stage.js";
 import { type BatchFrame, type FrameLimits, frameHeadRoom, type OutgoingFrame } from "../transport/frame.js";
 import { decodeFrame } from "../transport/frame-decode.js";
 import { encodeFrame, encodeFrameWithoutRows } from "../transport/frame-encode.js";
@@ -170,10 +170,12 @@ export class RingPipeline implements Pipeline {
     batch: RingBatch,
     frame: BatchFrame,
   ): Promise<Pick<DecodeResult, "samples" | "computeSeconds" | "queueSeconds">> {
-    if (frame.rowCount !== batch.samples.length) {
+    const samples = samplesOfReturnedRows(batch.samples);
+    const expected = samples.reduce((rows, { drafted }) => rows + 1 + drafted, 0);
+    if (frame.rowCount !== expected) {
       throw new ExoError(
         "bad_frame",
-        `The last stage returned ${frame.rowCount} rows where ${batch.samples.length} were asked for.`,
+        `The last stage returned ${frame.rowCount} rows where ${expected} were asked for.`,
       );
     }
     if (frame.rowCount === 0) return { samples: [], computeSeconds: 0, queueSeconds: 0 };
@@ -181,8 +183,18 @@ export class RingPipeline implements Pipeline {
       rows: frame.rows,
       activations: frame.activations,
       activationType: frame.activationType,
-      // Only the rows that were asked for come back, in their order.
-      samples: batch.samples.map((sample, row) => ({ ...sample, row })),
+      samples,
     });
   }
+}
+
+/** Only the rows that were asked for come back, in their order. */
+function samplesOfReturnedRows(samples: readonly SampleRequest[]): (SampleRequest & { readonly drafted: number })[] {
+  let row = 0;
+  return samples.map((sample) => {
+    const drafted = sample.drafted ?? 0;
+    const returned = { ...sample, row, drafted };
+    row += 1 + drafted;
+    return returned;
+  });
 }

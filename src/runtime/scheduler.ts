@@ -1,6 +1,6 @@
 import { ExoError } from "../core/errors.js";
 import type { Clock, Logger } from "../core/ports.js";
-import type { Sample } from "../native/stage.js";
+import type { Sample, SampleRun } from "../native/stage.js";
 import { Admission } from "./admission.js";
 import type { ContextFull } from "./context-shift.js";
 import { type Flight, FlightPlanner } from "./flight-planner.js";
@@ -8,6 +8,8 @@ import { JobWatch } from "./job-watch.js";
 import type { Pipeline, PipelineResult } from "./pipeline.js";
 import { PrefixIndex } from "./prefix-index.js";
 import { type GenerationJob, type JobOutcome, Slot } from "./slot.js";
+import { type Sampled, SlotDrafts } from "./slot-drafts.js";
+import type { Speculator } from "./speculation/speculator.js";
 
 export interface SchedulerOptions {
   readonly pipeline: Pipeline;
@@ -23,6 +25,8 @@ export interface SchedulerOptions {
   readonly canTrim: boolean;
   /** `shift` needs stages that can trim and shift. */
   readonly contextFull: ContextFull;
+  /** Drafts tokens where sequences can be trimmed; `null`: nothing is drafted. */
+  readonly speculator: Speculator | null;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -48,6 +52,7 @@ export class Scheduler {
   readonly #admission: Admission;
   readonly #planner: FlightPlanner;
   readonly #watches = new Map<GenerationJob, JobWatch>();
+  readonly #speculator: Speculator | null;
   #underWay = 0;
   #closed: ExoError | null = null;
   /** Jobs whose last token their readers may not know of yet. */
@@ -63,7 +68,16 @@ export class Scheduler {
     );
     this.#admission = new Admission({ ...options, slots: this.#slots, prefixes });
     const { stageCount } = options.pipeline;
-    this.#planner = new FlightPlanner({ ...options, stageCount, slots: this.#slots, admission: this.#admission });
+    this.#speculator = options.canTrim ? options.speculator : null;
+    this.#speculator?.onReady(() => this.#pump());
+    const drafts = new SlotDrafts(this.#speculator, options.contextSize);
+    this.#planner = new FlightPlanner({
+      ...options,
+      stageCount,
+      slots: this.#slots,
+      admission: this.#admission,
+      drafts,
+    });
     options.pipeline.onBroken((error) => this.#shutDown(error));
   }
 
@@ -165,18 +179,34 @@ export class Scheduler {
 
   #land(flight: Flight, result: PipelineResult): void {
     this.#deliver();
-    this.#planner.landed(flight, result.timings);
     for (const slot of flight.slots) slot.underWay -= 1;
-    flight.sampled.forEach((slot, index) => {
-      const sample = result.samples[index];
-      if (sample !== undefined && slot.outcome === null) this.#accept(slot, sample);
+    let tokens = 0;
+    flight.sampled.forEach((sampled, index) => {
+      tokens += this.#acceptRun(sampled, result.samples[index] ?? []);
     });
+    this.#planner.landed(flight, result.timings, tokens);
     for (const slot of flight.slots) this.#releaseIfDone(slot);
+  }
+
+  /** Takes what was sampled after a slot's row, and after the drafted ones that were right; returns how many tokens. */
+  #acceptRun({ slot, job, draft }: Sampled, run: SampleRun): number {
+    let taken = 0;
+    for (const sample of run) {
+      if (slot.outcome !== null) break;
+      const confirmed = draft[taken - 1];
+      if (confirmed !== undefined) slot.cached.push(confirmed);
+      this.#accept(slot, sample);
+      taken += 1;
+    }
+    const accepted = Math.max(0, taken - 1);
+    slot.stale = accepted < draft.length;
+    if (draft.length > 0) job.onDrafted(accepted, draft.length - accepted);
+    return taken;
   }
 
   #crash(flight: Flight, error: ExoError): void {
     this.#options.logger.warn({ code: error.code, error: error.message }, "a micro-batch failed");
-    this.#planner.landed(flight, null);
+    this.#planner.landed(flight, null, 0);
     for (const slot of flight.slots) {
       slot.underWay -= 1;
       // What the stages hold of this sequence is unknown now: forget it all before the slot is used again.
@@ -196,6 +226,7 @@ export class Scheduler {
     slot.generated += 1;
     slot.nextToken = sample.token;
     slot.readySince = this.#options.clock.monotonic();
+    this.#speculator?.accepted(job, sample.token);
     const goOn = job.onToken(sample);
     if (slot.generated === 1) job.deliver();
     else this.#undelivered.add(job);
@@ -203,7 +234,7 @@ export class Scheduler {
       slot.outcome = { kind: "finished", reason: "stop" };
     } else if (slot.generated >= job.maxTokens || (this.#isFull(slot) && this.#options.contextFull === "stop")) {
       slot.outcome = { kind: "finished", reason: "length" };
-    } else if (job.readerIsBehind) {
+    } else if (job.readerIsBehind && !slot.paused) {
       this.#pause(slot, job);
     }
   }
@@ -227,6 +258,7 @@ export class Scheduler {
     const { job, outcome } = slot;
     if (job === null || outcome === null || slot.underWay > 0) return;
     this.#undelivered.delete(job);
+    this.#speculator?.ended(job, slot.sequence);
     slot.job = null;
     slot.outcome = null;
     slot.nextToken = null;

@@ -16,6 +16,8 @@ export interface GenerationJob {
   readonly signal: AbortSignal;
   /** Tokens of the prompt that a KV cache holds need not be computed again. */
   readonly reusePrefix: boolean;
+  /** Tokens may be drafted, and computed together with the one before them. */
+  readonly speculation: boolean;
   /** Tokens at the start of the prompt that stay when the context is full and the oldest of the others make way. */
   readonly keepTokens: number;
   /** From submission to the last token, in milliseconds; `null`: no limit. */
@@ -30,6 +32,8 @@ export interface GenerationJob {
   onToken(sample: Sample): boolean;
   /** A good time to tell the reader what came of the tokens so far; called at the latest with the next token. */
   deliver(): void;
+  /** So many drafted tokens were right, and so many were computed for nothing. */
+  onDrafted(accepted: number, rejected: number): void;
   /** Called exactly once, last, when no stage works on this job any more. */
   onEnd(outcome: JobOutcome): void;
 }
@@ -47,6 +51,8 @@ export class Slot {
   readonly sequence: number;
   /** Tokens whose KV entries are on every stage or on their way there, in frame order. */
   readonly cached: CachedTokens;
+  /** Behind `cached` the stages hold drafted tokens that were wrong; they go before the next row is computed. */
+  stale = false;
   job: GenerationJob | null = null;
   /** The token that the last sample chose and that is not yet computed; `null` while prefilling or waiting. */
   nextToken: number | null = null;

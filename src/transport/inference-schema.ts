@@ -45,6 +45,7 @@ export const inferenceRequestSchema: z.ZodType<InferenceRequest> = z.object({
   logprobs: count,
   ignoreEos: z.boolean().exactOptional(),
   cachePrompt: z.boolean().exactOptional(),
+  speculation: z.boolean().exactOptional(),
   timeoutSeconds: z.number().positive().exactOptional(),
 });
 
@@ -72,7 +73,13 @@ export const inferenceEventSchema: z.ZodType<InferenceEvent> = z.discriminatedUn
   z.object({
     type: z.literal("finished"),
     reason: z.enum(["stop", "length", "tool_calls"]),
-    usage: z.object({ promptTokens: count, completionTokens: count, cachedTokens: count }),
+    usage: z.object({
+      promptTokens: count,
+      completionTokens: count,
+      cachedTokens: count,
+      acceptedDraftTokens: count,
+      rejectedDraftTokens: count,
+    }),
     timings: z.object({ queueSeconds: z.number(), prefillSeconds: z.number(), decodeSeconds: z.number() }),
   }),
 ]);

@@ -49,7 +49,7 @@ export function finished(reason: "stop" | "length" | "tool_calls", completionTok
   return {
     type: "finished",
     reason,
-    usage: { promptTokens: 7, completionTokens, cachedTokens: 3 },
+    usage: { promptTokens: 7, completionTokens, cachedTokens: 3, acceptedDraftTokens: 2, rejectedDraftTokens: 1 },
     timings: { queueSeconds: 0.01, prefillSeconds: 0.2, decodeSeconds: 0.5 },
   };
 }

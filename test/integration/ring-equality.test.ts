@@ -30,7 +30,13 @@ async function post(node: NodeProcess, path: string, body: unknown): Promise<unk
 
 async function greedyText(node: NodeProcess, prompt: readonly number[]): Promise<string> {
   const answer = completionSchema.parse(
-    await post(node, "/v1/completions", { prompt, max_tokens: TOKENS, temperature: 0, cache_prompt: false }),
+    await post(node, "/v1/completions", {
+      prompt,
+      max_tokens: TOKENS,
+      temperature: 0,
+      cache_prompt: false,
+      speculation: false,
+    }),
   );
   return answer.choices[0]?.text ?? "";
 }

@@ -22,6 +22,10 @@ const completionSchema = z.object({
     prompt_tokens: z.int(),
     completion_tokens: z.int(),
     prompt_tokens_details: z.object({ cached_tokens: z.int() }),
+    completion_tokens_details: z.object({
+      accepted_prediction_tokens: z.int(),
+      rejected_prediction_tokens: z.int(),
+    }),
   }),
 });
 
@@ -35,6 +39,8 @@ export interface Completion {
   readonly promptTokens: number;
   readonly completionTokens: number;
   readonly cachedTokens: number;
+  readonly acceptedDraftTokens: number;
+  readonly rejectedDraftTokens: number;
 }
 
 export function post(node: NodeProcess, path: string, body: unknown, signal?: AbortSignal): Promise<Response> {
@@ -61,6 +67,8 @@ export async function complete(node: NodeProcess, body: object, signal?: AbortSi
     promptTokens: usage.prompt_tokens,
     completionTokens: usage.completion_tokens,
     cachedTokens: usage.prompt_tokens_details.cached_tokens,
+    acceptedDraftTokens: usage.completion_tokens_details.accepted_prediction_tokens,
+    rejectedDraftTokens: usage.completion_tokens_details.rejected_prediction_tokens,
   };
 }
 

@@ -36,6 +36,8 @@ export interface Running {
   /** The head's part is done. */
   handOver(): void;
   finish(tokens: readonly number[]): Promise<void>;
+  /** For each sample the tokens chosen, more than one where a draft was right. */
+  finishRuns(runs: readonly (readonly number[])[]): Promise<void>;
   fail(error: ExoError): Promise<void>;
 }
 
@@ -49,14 +51,19 @@ export class HeldPipeline implements Pipeline {
   readonly #held = new Map<number, number[]>();
   #onBroken: (error: ExoError) => void = () => {};
 
-  constructor(readonly stageCount: number) {}
+  /** @param seconds what a micro-batch of so many rows takes */
+  constructor(
+    readonly stageCount: number,
+    readonly seconds: (rows: number) => number = (rows) => rows,
+  ) {}
 
   run(batch: RingBatch, onHandedOver: () => void): Promise<PipelineResult> {
     const rows = decodeRows(batch.rows);
     const operations = operationsOf(batch);
     for (const operation of operations) this.#apply(operation);
     const pasts = rows.flatMap((row) => this.#add(row));
-    assert.equal(pasts.length, batch.samples.length, "the rows with output are those to be sampled");
+    const sampled = batch.samples.reduce((sum, { drafted = 0 }) => sum + 1 + drafted, 0);
+    assert.equal(pasts.length, sampled, "the rows with output are those to be sampled");
     return new Promise((resolve, reject) => {
       const settle = async (act: () => void): Promise<void> => {
         this.running.splice(this.running.indexOf(running), 1);
@@ -70,11 +77,34 @@ export class HeldPipeline implements Pipeline {
         removed: operations.filter(({ op }) => op === "remove").map(({ sequence, from }) => ({ sequence, from })),
         pasts,
         handOver: onHandedOver,
-        finish: (tokens) => settle(() => resolve({ samples: tokens.map(sampleOf), timings: timings(rows.length) })),
+        finish: (tokens) => running.finishRuns(tokens.map((token) => [token])),
+        finishRuns: (runs) =>
+          settle(() => resolve({ samples: runs.map((run) => run.map(sampleOf)), timings: this.#timings(rows.length) })),
         fail: (error) => settle(() => reject(error)),
       };
       this.running.push(running);
     });
+  }
+
+  /**
+   * Ends the oldest micro-batch as a model would that follows a past with `next`: rows with drafts are sampled for as
+   * long as the drafts are right. `next` gets the index of the sample, too.
+   */
+  async answer(next: (past: readonly number[], sample: number) => number): Promise<void> {
+    const running = this.first();
+    let row = 0;
+    const runs = running.batch.samples.map(({ drafted = 0 }, sample) => {
+      const pasts = running.pasts.slice(row, row + 1 + drafted);
+      row += 1 + drafted;
+      const run: number[] = [];
+      for (const [index, past] of pasts.entries()) {
+        const token = next(past, sample);
+        run.push(token);
+        if (token === END_OF_GENERATION || pasts[index + 1]?.at(-1) !== token) break;
+      }
+      return run;
+    });
+    await running.finishRuns(runs);
   }
 
   first(): Running {
@@ -92,6 +122,11 @@ export class HeldPipeline implements Pipeline {
   }
 
   async close(): Promise<void> {}
+
+  #timings(rows: number): PipelineResult["timings"] {
+    const seconds = this.seconds(rows);
+    return { total: seconds, compute: seconds, queue: 0 };
+  }
 
   #tokens(sequence: number): number[] {
     const tokens = this.#held.get(sequence) ?? [];
@@ -122,11 +157,6 @@ export class HeldPipeline implements Pipeline {
   }
 }
 
-/** As of a stage whose time grows with the rows. */
-function timings(rows: number): PipelineResult["timings"] {
-  return { total: rows, compute: rows, queue: 0 };
-}
-
 const NAMES = new Map<number, HeldOperation["op"]>([
   [KV_OPERATION.remove, "remove"],
   [KV_OPERATION.copy, "copy"],
@@ -153,6 +183,10 @@ export class RecordedJob implements GenerationJob {
   readonly sampler = sampler;
   readonly logprobs = 0;
   reusePrefix = true;
+  speculation = true;
+  /** Drafted tokens. */
+  accepted = 0;
+  rejected = 0;
   keepTokens = 0;
   timeLimitMs: number | null = null;
   readerIsBehind = false;
@@ -204,6 +238,11 @@ export class RecordedJob implements GenerationJob {
     this.delivered = this.tokens.length;
   }
 
+  onDrafted(accepted: number, rejected: number): void {
+    this.accepted += accepted;
+    this.rejected += rejected;
+  }
+
   onEnd(outcome: JobOutcome): void {
     this.outcomes.push(outcome);
   }
@@ -216,11 +255,12 @@ export interface HeldOptions {
   readonly queue?: number;
   readonly canTrim?: boolean;
   readonly context?: number;
+  readonly seconds?: (rows: number) => number;
   readonly more?: Partial<SchedulerOptions>;
 }
 
 export function heldScheduler(options: HeldOptions = {}) {
-  const pipeline = new HeldPipeline(options.stages ?? 1);
+  const pipeline = new HeldPipeline(options.stages ?? 1, options.seconds);
   let now = 0;
   const scheduler = new Scheduler({
     pipeline,
@@ -230,6 +270,7 @@ export function heldScheduler(options: HeldOptions = {}) {
     queueLimit: options.queue ?? 2,
     canTrim: options.canTrim ?? true,
     contextFull: "stop",
+    speculator: null,
     clock: { monotonic: () => ++now, wall: () => 0 },
     logger: silentLogger,
     ...options.more,

@@ -34,7 +34,13 @@ export interface Answer {
 }
 
 const NO_TIMINGS: Timings = { queueSeconds: 0, prefillSeconds: 0, decodeSeconds: 0 };
-const NO_USAGE: Usage = { promptTokens: 0, completionTokens: 0, cachedTokens: 0 };
+const NO_USAGE: Usage = {
+  promptTokens: 0,
+  completionTokens: 0,
+  cachedTokens: 0,
+  acceptedDraftTokens: 0,
+  rejectedDraftTokens: 0,
+};
 
 class AnswerBuilder {
   readonly #text: string[] = [];

@@ -11,6 +11,10 @@ export function usageJson(usages: readonly Usage[], choicesPerInput: number) {
     completion_tokens: completionTokens,
     total_tokens: promptTokens + completionTokens,
     prompt_tokens_details: { cached_tokens: sum(prompts.map((usage) => usage.cachedTokens)) },
+    completion_tokens_details: {
+      accepted_prediction_tokens: sum(usages.map((usage) => usage.acceptedDraftTokens)),
+      rejected_prediction_tokens: sum(usages.map((usage) => usage.rejectedDraftTokens)),
+    },
   };
 }
 

@@ -49,6 +49,7 @@ export function parseChat(body: unknown): ParsedRequest {
     logprobs: chatLogprobs(parsed),
     ignoreEos: parsed.ignore_eos ?? false,
     cachePrompt: parsed.cache_prompt ?? true,
+    speculation: parsed.speculation ?? true,
     timeoutSeconds: parsed.timeout ?? null,
     stream: parsed.stream ?? false,
     includeUsage: parsed.stream_options?.include_usage ?? false,

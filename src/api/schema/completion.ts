@@ -40,6 +40,7 @@ export function parseCompletion(body: unknown): ParsedCompletion {
     logprobs: wantsLogprobs ? (parsed.logprobs ?? 0) + 1 : 0,
     ignoreEos: parsed.ignore_eos ?? false,
     cachePrompt: parsed.cache_prompt ?? true,
+    speculation: parsed.speculation ?? true,
     timeoutSeconds: parsed.timeout ?? null,
     stream: parsed.stream ?? false,
     includeUsage: parsed.stream_options?.include_usage ?? false,

@@ -13,6 +13,7 @@ export interface ParsedRequest {
   readonly logprobs: number;
   readonly ignoreEos: boolean;
   readonly cachePrompt: boolean;
+  readonly speculation: boolean;
   readonly timeoutSeconds: number | null;
   readonly stream: boolean;
   readonly includeUsage: boolean;
@@ -34,6 +35,7 @@ export function toInferenceRequests(parsed: ParsedRequest, id: string, model: st
         ...(parsed.maxTokens === null ? {} : { maxTokens: parsed.maxTokens }),
         ...(parsed.ignoreEos ? { ignoreEos: true } : {}),
         ...(parsed.cachePrompt ? {} : { cachePrompt: false }),
+        ...(parsed.speculation ? {} : { speculation: false }),
         ...(parsed.timeoutSeconds === null ? {} : { timeoutSeconds: parsed.timeoutSeconds }),
       };
     }),

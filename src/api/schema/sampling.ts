@@ -37,6 +37,7 @@ export const samplingFields = {
   logit_bias: table(tokenId, z.number().min(-100).max(100)).nullish(),
   ignore_eos: z.boolean().nullish(),
   cache_prompt: z.boolean().nullish(),
+  speculation: z.boolean().nullish(),
   grammar: z.string().nullish(),
   json_schema: jsonObject.nullish(),
   response_format: responseFormat.nullish(),
