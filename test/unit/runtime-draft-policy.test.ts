@@ -65,6 +65,18 @@ describe("PassTimes", () => {
     assert.equal(times.expected(5), 10);
   });
 
+  test("keeps few sizes, the last ones seen", () => {
+    const times = new PassTimes();
+    times.record(1, 10);
+    times.record(1000, 10);
+    for (let rows = 100; rows < 300; rows += 1) {
+      times.record(1, 10);
+      times.record(rows, rows);
+    }
+    assert.ok(times.knows(1) && times.knows(299));
+    assert.ok(!times.knows(1000) && !times.knows(101));
+  });
+
   test("forgets what it has not seen for long", () => {
     const times = new PassTimes();
     times.record(8, 100);
