@@ -14,6 +14,8 @@ export interface LengthLimits {
   /** Drafted tokens of one request, and of all together, at most. */
   readonly perRequest: number;
   readonly inAll: number;
+  /** Seconds that a round may take longer than one without drafts: that is lost if all of them are wrong. */
+  readonly risk: number;
 }
 
 /** Few, so that what each costs is soon known: with the row of the next token 2, 3, 4, 6, 8, 12, … rows. */
@@ -47,6 +49,7 @@ export function chooseDraftLengths(
     const computing = secondsOf(chances, lengths, round);
     if (computing === null) continue;
     const seconds = computing + secondsToDraft(length);
+    if (seconds - plain > limits.risk) continue;
     const tokens = chances.map(({ survival }, index) => 1 + sum(survival.slice(0, lengths[index])));
     const rate = sum(tokens) / seconds;
     if (rate > best.rate && Math.min(...tokens) / seconds >= LEAST_SPEED / plain) best = { lengths, rate };

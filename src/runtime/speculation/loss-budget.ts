@@ -1,7 +1,8 @@
 /** Part of the time that drafts may waste. */
 const SHARE = 0.02;
-/** What may be saved up for bad times, and how far one bad draft may reach: in plain rounds. */
-const MOST_SAVED = 2;
+/** What may be saved up for bad times, what may be risked on top of it, and what is remembered as lost: in plain rounds. */
+const MOST_SAVED = 5;
+const MOST_RISKED = 4;
 const MOST_OWED = 8;
 
 /**
@@ -12,9 +13,14 @@ const MOST_OWED = 8;
 export class LossBudget {
   #balance = 0;
 
-  /** Seconds that may be risked; below 0: nothing. */
+  /** Seconds saved up; below 0: owed. */
   get balance(): number {
     return this.#balance;
+  }
+
+  /** Seconds that may be lost at once; 0 while something is owed. */
+  risk(plainRound: number): number {
+    return this.#balance < 0 ? 0 : this.#balance + MOST_RISKED * plainRound;
   }
 
   /**

@@ -1,10 +1,13 @@
 interface Measured {
   readonly seconds: readonly number[];
+  readonly median: number;
   /** Which record the last one was. */
   readonly recordedAt: number;
 }
 
 const MOST_SAMPLES = 5;
+/** Sizes kept, the last ones seen: prompts come in all sizes. */
+const MOST_SIZES = 48;
 /** Records after which a time is no longer believed, so that the number of rows is tried again. */
 const FORGET_AFTER = 1000;
 /** Beyond the largest pass seen, a row is taken to cost this part of what the rows so far cost. */
@@ -18,7 +21,12 @@ export class PassTimes {
   record(rows: number, seconds: number): void {
     this.#records += 1;
     const before = this.#measured.get(rows)?.seconds ?? [];
-    this.#measured.set(rows, { seconds: [...before, seconds].slice(-MOST_SAMPLES), recordedAt: this.#records });
+    const latest = [...before, seconds].slice(-MOST_SAMPLES);
+    // A map lists its keys in the order in which they were set: the first is the one not seen for longest.
+    this.#measured.delete(rows);
+    this.#measured.set(rows, { seconds: latest, median: median(latest), recordedAt: this.#records });
+    const [oldest] = this.#measured.keys();
+    if (this.#measured.size > MOST_SIZES && oldest !== undefined) this.#measured.delete(oldest);
   }
 
   /** Passes of this size were measured lately. */
@@ -53,7 +61,7 @@ export class PassTimes {
 
   #fresh(rows: number): number | null {
     const known = this.#measured.get(rows);
-    return known === undefined || this.#records - known.recordedAt > FORGET_AFTER ? null : median(known.seconds);
+    return known === undefined || this.#records - known.recordedAt > FORGET_AFTER ? null : known.median;
   }
 }
 

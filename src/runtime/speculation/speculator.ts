@@ -114,10 +114,12 @@ export class Speculator {
     const guesses = group.map((candidate) => this.#guess(candidate));
     const plain = computePasses(group.map(({ sequence }) => ({ sequence, rows: 1 })));
     const known = this.#roundsSincePlain < PLAIN_EVERY && plain.every((rows) => this.#times.knows(rows));
-    if (!known || this.#budget.balance < 0) return guesses.map(() => []);
+    const round = this.#roundOf(load);
+    const risk = known ? this.#budget.risk(round(plain) ?? 0) : 0;
+    if (risk <= 0) return guesses.map(() => []);
     const chances = group.map(({ sequence }, index) => ({ sequence, survival: guesses[index]?.survival ?? [] }));
     const inAll = Math.min(perMicroBatch, rowsLeft - group.length);
-    const lengths = chooseDraftLengths(chances, this.#roundOf(load), { perRequest, inAll });
+    const lengths = chooseDraftLengths(chances, round, { perRequest, inAll, risk });
     return guesses.map(({ tokens }, index) => tokens.slice(0, lengths[index]));
   }
 
@@ -177,15 +179,16 @@ export class Speculator {
     const chances = Array.from({ length: inGroup }, (_, sequence) => ({ sequence, survival }));
     const reading = behind * model.secondsPerRow;
     const round = this.#roundOf(load);
-    const limits = { perRequest: survival.length, inAll: this.#options.perMicroBatch };
+    const risk = this.#budget.risk(round([inGroup]) ?? 0);
+    const limits = { perRequest: survival.length, inAll: this.#options.perMicroBatch, risk };
     const cost = (length: number): number => length * model.secondsPerToken + reading / ROUNDS_TO_PAY_OFF;
     const [length = 0] = chooseDraftLengths(chances, round, limits, cost);
     if (length > 0) return length;
     const trial = Math.min(TRIAL_LENGTH, survival.length);
     const [plain, tried] = [round([inGroup]), round([inGroup * (1 + trial)])];
     if (plain === null || tried === null || inGroup * trial > limits.inAll) return 0;
-    const risk = tried - plain + trial * model.secondsPerToken + reading;
-    return risk <= this.#budget.balance ? trial : 0;
+    const loss = tried - plain + trial * model.secondsPerToken + reading;
+    return loss <= this.#budget.balance ? trial : 0;
   }
 
   #roundOf(load: RingLoad): RoundSeconds {
