@@ -23,6 +23,9 @@ interface Direction {
 /** Bytes under way in one direction beyond which its sender has to wait; what 10 ms hold at 3 GB/s. */
 const MOST_BYTES = 32 * 1024 * 1024;
 
+/** Waking up takes about as long, so the thread is asked for so much earlier; what is left of it is waited out. */
+const WAKE_UP_MS = 0.2;
+
 /**
  * A TCP proxy that makes a loopback connection behave like a link: every byte arrives `oneWayMs` later, and no more than
  * `bytesPerSecond` of them pass, in each direction and for each connection.
@@ -100,16 +103,28 @@ export class DelayProxy {
   }
 
   #deliver(): void {
-    const now = PreciseTimer.now();
+    const now = this.#waitOut(PreciseTimer.now());
     for (const direction of this.#directions) {
       for (const piece of direction.queue.take(now)) deliver(direction, piece);
     }
     this.#arm();
   }
 
+  /** Time when the next piece is due, if that is now or in a moment. */
+  #waitOut(begun: number): number {
+    const due = this.#nextDue();
+    let now = begun;
+    while (now < due && due - begun <= WAKE_UP_MS) now = PreciseTimer.now();
+    return now;
+  }
+
   #arm(): void {
-    const dues = [...this.#directions].flatMap(({ queue }) => queue.nextDue ?? []);
-    if (dues.length > 0) this.#timer.wakeAt(Math.min(...dues));
+    const due = this.#nextDue();
+    if (due !== Number.POSITIVE_INFINITY) this.#timer.wakeAt(due - WAKE_UP_MS);
+  }
+
+  #nextDue(): number {
+    return Math.min(...[...this.#directions].map(({ queue }) => queue.nextDue ?? Number.POSITIVE_INFINITY));
   }
 }
 
