@@ -8,6 +8,7 @@
 
 #include "abort_guard.h"
 #include "error.h"
+#include "greedy.h"
 #include "log_router.h"
 #include "logprobs.h"
 #include "sampler_constraint.h"
@@ -71,6 +72,13 @@ void check_grammar(const common_params_sampling & common, const llama_vocab * vo
     llama_sampler_free(grammar);
 }
 
+// Nothing but the logits and their biases decides: then llama-common's chain, which makes and sorts a list of the whole
+// vocabulary for every token, finds only what is found without it.
+bool is_greedy(const SamplerParams & params) {
+    return params.temperature == 0 && params.repeat_penalty == 1 && params.frequency_penalty == 0 &&
+           params.presence_penalty == 0 && params.grammar.empty() && params.constraint.empty();
+}
+
 common_params_sampling to_common(const SamplerParams & params, const llama_vocab * vocabulary, int32_t context_size) {
     common_params_sampling common;
     common.seed            = params.seed;
@@ -103,6 +111,8 @@ Sampler::Sampler(const void * owner, const llama_model * model, const SamplerPar
     const AbortGuard guard;
     check_params(params);
     auto common = to_common(params, vocabulary_, context_size);
+    greedy_     = is_greedy(params);
+    for (const auto & entry : common.logit_bias) biases_[entry.token] += entry.bias;
     try {
         sampler_.reset(common_sampler_init(model, common));
     } catch (const std::exception & error) {
@@ -137,6 +147,11 @@ void Sampler::accept(const std::vector<int32_t> & tokens, bool generated) {
     }
 }
 
+int32_t Sampler::choose(llama_context * context, int32_t row) {
+    if (!greedy_) return common_sampler_sample(sampler_.get(), context, row);
+    return best_token(llama_get_logits_ith(context, row), llama_vocab_n_tokens(vocabulary_), biases_);
+}
+
 Sample Sampler::sample(llama_context * context, int32_t row, int32_t logprobs) {
     const std::lock_guard<std::mutex> lock(mutex_);
     Sample                            sample;
@@ -145,7 +160,7 @@ Sample Sampler::sample(llama_context * context, int32_t row, int32_t logprobs) {
         return sample;
     }
     try {
-        sample.token = common_sampler_sample(sampler_.get(), context, row);
+        sample.token = choose(context, row);
         common_sampler_accept(sampler_.get(), sample.token, /*is_generated=*/true);
     } catch (const std::exception & error) {
         sample.error = std::string("No token could be sampled: ") + error.what();

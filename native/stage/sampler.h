@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -60,6 +61,8 @@ class Sampler {
     bool   belongs_to(const void * stage) const { return stage == owner_; }
 
   private:
+    int32_t choose(llama_context * context, int32_t row);
+
     struct SamplerDeleter {
         void operator()(common_sampler * sampler) const;
     };
@@ -68,6 +71,8 @@ class Sampler {
     const void * const                              owner_;
     mutable std::mutex                              mutex_;
     const llama_vocab *                             vocabulary_;
+    bool                                            greedy_ = false;
+    std::map<int32_t, float>                        biases_;
     std::unique_ptr<common_sampler, SamplerDeleter> sampler_;
 };
 
