@@ -5,7 +5,12 @@ import { OptionError } from "./options.js";
 /** The part of a results file of `npm run bench` that is needed here. */
 const resultsSchema = z.object({
   version: z.literal(1),
-  machine: z.object({ processor: z.string(), cores: z.int() }),
+  machine: z.object({
+    processor: z.string(),
+    cores: z.int(),
+    /** Of the minute before the run. */
+    loadAverage: z.number(),
+  }),
   model: z.object({ id: z.string(), quantisation: z.string() }),
   cases: z.array(
     z.object({

@@ -22,11 +22,15 @@ export interface ValidationRow {
 export interface Validation {
   readonly model: string;
   readonly machine: string;
+  /** Others computed while it was measured, so that one node and a ring did not find the same machine. */
+  readonly busy: boolean;
   readonly rows: readonly ValidationRow[];
 }
 
 /** As the benchmark runs its cases. */
 const SETTINGS: MeasureSettings = { ubatch: 512, promptTokens: 512, answerTokens: 64, shortPrompt: 4 };
+/** Load per core before a run above which its figures cannot be compared with each other. */
+const QUIET_LOAD = 0.25;
 const LOOPBACK_BYTES_PER_SECOND = 4e9;
 const F32_BYTES = 4;
 
@@ -47,8 +51,13 @@ export async function validate(results: Results): Promise<Validation> {
       rows.push({ case: id, subject, measured: found, predicted, error: predicted / found - 1 });
     }
   }
-  const { processor, cores } = results.machine;
-  return { model: `${results.model.id} ${results.model.quantisation}`, machine: `${processor}, ${cores} cores`, rows };
+  const { processor, cores, loadAverage } = results.machine;
+  return {
+    model: `${results.model.id} ${results.model.quantisation}`,
+    machine: `${processor}, ${cores} cores, load before ${loadAverage.toFixed(2)}`,
+    busy: loadAverage > QUIET_LOAD * cores,
+    rows,
+  };
 }
 
 function modelOf({ model }: Results): ModelSpec {
@@ -98,7 +107,7 @@ function measuredRing(results: Results, model: ModelSpec, nodes: number, link: L
   };
 }
 
-export function validationTable({ model, machine, rows }: Validation): string {
+export function validationTable({ model, machine, busy, rows }: Validation): string {
   const lines = rows.map((row) => [
     row.case,
     row.subject,
@@ -117,5 +126,8 @@ export function validationTable({ model, machine, rows }: Validation): string {
     "",
     `Rings: ${rings.length} rows, mean error ${(mean * 100).toFixed(1)} %, largest ${(Math.max(0, ...rings) * 100).toFixed(1)} %. ` +
       "Predicted from the ring of one node and hop times alone.",
+    ...(busy
+      ? ["", "The machine was busy when this was measured: measure again on a quiet one before trusting the errors."]
+      : []),
   ].join("\n");
 }

@@ -14,7 +14,10 @@ import { packageRoot } from "../../src/core/package.js";
 type Samples = Readonly<Record<string, readonly number[]>>;
 
 /** Results of a machine of two cores; `others`: what larger rings did. */
-function results(others: readonly (readonly [caseId: string, subject: string, samples: Samples])[]): Results {
+function results(
+  others: readonly (readonly [caseId: string, subject: string, samples: Samples])[],
+  loadAverage = 0.1,
+): Results {
   const one: typeof others = [
     ["prefill-512", "ring-1", { prefill: [114] }],
     ["prefill-2048", "ring-1", { prefill: [97] }],
@@ -31,7 +34,7 @@ function results(others: readonly (readonly [caseId: string, subject: string, sa
   const ids = [...new Set(cases.map(({ id }) => id))];
   return {
     version: 1,
-    machine: { processor: "a processor", cores: 2 },
+    machine: { processor: "a processor", cores: 2, loadAverage },
     model: { id: "tinyllama", quantisation: "IQ2_XXS" },
     cases: ids.map((id) => ({
       id,
@@ -101,9 +104,12 @@ describe("prediction of measured rings from one node", () => {
   });
 
   test("is told in a table with its errors", async () => {
-    const text = validationTable(await validate(results([["decode-1", "ring-2", { decode: [10] }]])));
+    const others = [["decode-1", "ring-2", { decode: [10] }]] as const;
+    const text = validationTable(await validate(results(others)));
     assert.match(text, /\| decode-1 \| ring-2 \| 10\.0 \| 20\.\d \| \+10\d\.\d % \|/);
     assert.match(text, /Rings: 1 rows, mean error 10\d\.\d %/);
+    assert.doesNotMatch(text, /busy/);
+    assert.match(validationTable(await validate(results(others, 5))), /The machine was busy/);
   });
 
   test("needs one node's results, of a known model, in a file of the right shape", async (context) => {
