@@ -9,24 +9,21 @@ export interface CutModelOptions {
   readonly variant: Variant;
   readonly threads: number;
   readonly contextSize: number;
-  /** Rows in one micro-batch. */
-  readonly batchSize: number;
 }
 
 /** The stages of a ring in one process; hidden states go from one to the next in the variant's wire type. */
 export class CutModel {
   readonly #stages: readonly Stage[];
   readonly #variant: Variant;
-  readonly #batchSize: number;
 
-  private constructor(stages: readonly Stage[], variant: Variant, batchSize: number) {
+  private constructor(stages: readonly Stage[], variant: Variant) {
     this.#stages = stages;
     this.#variant = variant;
-    this.#batchSize = batchSize;
   }
 
   static async load(options: CutModelOptions): Promise<CutModel> {
-    const { variant, layerCount, batchSize } = options;
+    const { variant, layerCount } = options;
+    const { batchSize } = variant;
     const whole = variant.stages === 1;
     const ranges = rangesOf(layerCount, variant.stages).map(([begin, end]) => ({ begin, end, hasOutput: whole }));
     // As in a ring, the hidden states come back to a stage that holds the output head alone.
@@ -49,7 +46,7 @@ export class CutModel {
         }),
       );
     }
-    return new CutModel(stages, variant, batchSize);
+    return new CutModel(stages, variant);
   }
 
   get first(): Stage {
@@ -62,8 +59,9 @@ export class CutModel {
   async *logits(
     tokens: readonly number[],
   ): AsyncGenerator<{ readonly position: number; readonly logits: Float32Array }> {
-    for (let begin = 0; begin < tokens.length; begin += this.#batchSize) {
-      const part = tokens.slice(begin, begin + this.#batchSize);
+    const { batchSize } = this.#variant;
+    for (let begin = 0; begin < tokens.length; begin += batchSize) {
+      const part = tokens.slice(begin, begin + batchSize);
       const all = await this.#compute(part, begin);
       const width = all.length / part.length;
       for (const index of part.keys()) {

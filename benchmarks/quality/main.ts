@@ -20,8 +20,6 @@ npm run bench:quality -- [options]
   --threads N    (default: one per core)
 `;
 
-const BATCH = 128;
-
 interface Run {
   readonly model: ResolvedModel;
   readonly text: string;
@@ -37,7 +35,6 @@ async function opinion(run: Run, variant: Variant): Promise<{ readonly opinion: 
     variant,
     threads,
     contextSize: limit,
-    batchSize: BATCH,
   });
   try {
     const tokens = [...cut.first.tokenizer.encode(run.text, { addSpecial: true })].slice(0, limit);

@@ -18,7 +18,15 @@ const SEQUENCES = [2, 3, 4, 5, 8, 16];
 
 type Way = Pick<StageOptions, "threads" | "flashAttention">;
 
-async function compare(model: ResolvedModel, way: Way): Promise<void> {
+/** With the first number of threads. */
+interface Reference {
+  readonly threads: number;
+  readonly whole: Float32Array;
+  readonly alone: Float32Array;
+}
+
+/** Tells every comparison; returns what other numbers of threads are held against. */
+async function compare(model: ResolvedModel, way: Way, reference: Reference | null): Promise<Reference> {
   const under = await ModelUnderTest.load(model.path, model.info.layerCount, way);
   const say = (what: string, a: Float32Array, b: Float32Array): void => {
     const where = `${model.id} ${model.info.quantisation} | flash ${way.flashAttention}, threads ${way.threads}`;
@@ -30,6 +38,11 @@ async function compare(model: ResolvedModel, way: Way): Promise<void> {
     for (const chunk of CHUNKS) say(`prompt in chunks of ${chunk}, not 128`, whole, await under.prompt(chunk));
     const alone = await under.token(1);
     for (const count of SEQUENCES) say(`token among ${count} sequences, not alone`, alone, await under.token(count));
+    if (reference !== null) {
+      say(`prompt of 128 with other threads than ${reference.threads}`, reference.whole, whole);
+      say(`token with other threads than ${reference.threads}`, reference.alone, alone);
+    }
+    return { threads: way.threads ?? 1, whole, alone };
   } finally {
     await under.close();
   }
@@ -51,8 +64,12 @@ if (values.help) {
   process.stdout.write("| model | computed with | what changes | logits |\n|---|---|---|---|\n");
   for (const spec of values.model) {
     const model = await store.resolve(spec, {});
-    for (const threads of values.threads.split(",").map(Number)) {
-      for (const flashAttention of ["on", "off"] as const) await compare(model, { threads, flashAttention });
+    for (const flashAttention of ["on", "off"] as const) {
+      let reference: Reference | null = null;
+      for (const threads of values.threads.split(",").map(Number)) {
+        const here = await compare(model, { threads, flashAttention }, reference);
+        reference ??= here;
+      }
     }
   }
 }

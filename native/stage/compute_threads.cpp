@@ -12,8 +12,10 @@
 namespace exo {
 namespace {
 
-// How long ggml's threads look for the next graph before they sleep, in ggml's unit of 131072 rounds.
-constexpr uint32_t poll_level = 0;
+// How long ggml's threads look for the next graph before they sleep, in ggml's unit of 131072 rounds: a few
+// milliseconds, so that they are awake for the next token of a stage that has no far neighbours. To wake them takes
+// longer than a short graph has to spare.
+constexpr uint32_t poll_level = 1;
 
 // How long the head's way back waits for a neighbour's graph: about a token of a middling model, far from a prefill.
 constexpr std::chrono::milliseconds patience{ 20 };

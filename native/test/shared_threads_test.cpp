@@ -14,7 +14,7 @@ namespace {
 
 std::string model_path;
 
-constexpr int rounds = 4;
+constexpr int rounds = 2;
 
 StageParams with_threads(StageParams params, int threads, int batch_threads) {
     params.threads       = threads;
@@ -80,7 +80,7 @@ void the_threads_outlive_a_stage() {
     const auto params = with_threads(params_for(model_path, 0, tiny_layers, true), 2, 2);
     const auto stays  = load(params);
     const auto answer = answers_of(*stays);
-    for (int round = 0; round < 3; ++round) {
+    for (int round = 0; round < 2; ++round) {
         auto               leaves = load(params);
         std::vector<float> at_once;
         std::thread        other([&] { at_once = answers_of(*stays); });
@@ -103,7 +103,6 @@ int main() {
     stages_at_once_equal_stages_alone(1, 1);
     stages_at_once_equal_stages_alone(2, 2);
     stages_at_once_equal_stages_alone(1, 2);
-    stages_at_once_equal_stages_alone(2, 1);
     the_threads_outlive_a_stage();
     std::filesystem::remove_all(directory);
 }

@@ -102,6 +102,6 @@ describe("variants", () => {
     const names = variantsFor(40, 10).map((variant) => variant.name);
     assert.ok(names.includes("3 stages, wire f16"));
     assert.ok(!names.some((name) => name.includes("q8_0") || name.includes("q4_0")));
-    assert.equal(new Set(variantsFor(2048, 64).map((variant) => variant.name)).size, 11);
+    assert.equal(new Set(variantsFor(2048, 64).map((variant) => variant.name)).size, 12);
   });
 });

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { environmentName, loadConfig } from "../../src/config/load.js";
 import { OPTIONS } from "../../src/config/options.js";
+import { computeSettings } from "../../src/runtime/stage-settings.js";
 
 let home = "";
 before(async () => {
@@ -158,6 +159,32 @@ describe("a wrong value is refused in the name the user gave it", () => {
   test("a list with one wrong item", async () => {
     assert.match(await refusal({ flags: { peer: ["a:1", "b:99999"] } }), /for --peer, received \["a:1","b:99999"\]/);
   });
+});
+
+describe("a cache with quantized values and no flash attention", () => {
+  const load = (flags: Record<string, string>) => ({ flags: { flashAttention: "off", ...flags } });
+
+  test("is refused under the name of the setting that says so", async () => {
+    assert.match(await refusal(load({ kv: "q8_0" })), /values are q8_0 needs flash attention.*--kv-v f16/);
+    assert.match(await refusal(load({ kv: "f16", kvV: "q4_0" })), /values are q4_0 needs flash attention/);
+  });
+
+  test("is fine when only its keys are quantized", async () => {
+    const { kv, kvV } = await loadConfig({ homeDirectory: home, env: {}, ...load({ kv: "q8_0", kvV: "f16" }) });
+    assert.deepEqual([kv, kvV], ["q8_0", "f16"]);
+  });
+});
+
+test("threads: what the owner says goes before this node's part of the machine", () => {
+  const config = { threads: null, threadsBatch: null, mmap: true, mlock: false };
+  const threadsOf = (change: Partial<typeof config | { threads: number; threadsBatch: number }>) => {
+    const { threads, batchThreads } = computeSettings({ ...config, ...change }, [], 3);
+    return [threads, batchThreads];
+  };
+  assert.deepEqual(threadsOf({}), [3, 3]);
+  assert.deepEqual(threadsOf({ threads: 8 }), [8, 8]);
+  assert.deepEqual(threadsOf({ threadsBatch: 6 }), [3, 6]);
+  assert.deepEqual(threadsOf({ threads: 2, threadsBatch: 6 }), [2, 6]);
 });
 
 test("every option's default is a value its own type allows, and its names follow the rule", () => {
