@@ -162,7 +162,7 @@ describe("a ring of two nodes", () => {
   });
 
   test("a second turn that begins with the first finds it in the cache", async () => {
-    const prompt = Array.from({ length: 100 }, (_, index) => 260 + (index % 100));
+    const prompt = Array.from({ length: 100 }, (_, index) => 200 + (index % 100));
     const ask = async (tokens: number[]) => {
       const { usage } = await clientOf(head).completions.create({ model: name, prompt: tokens, max_tokens: 4 });
       return usage?.prompt_tokens_details?.cached_tokens ?? 0;
