@@ -8,14 +8,16 @@
 #include <map>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 namespace exo {
 namespace {
 
-// How long ggml's threads look for the next graph before they sleep, in ggml's unit of 131072 rounds: a few
-// milliseconds, so that they are awake for the next token of a stage that has no far neighbours. To wake them takes
-// longer than a short graph has to spare.
-constexpr uint32_t poll_level = 1;
+// How long ggml's threads look for the next graph before they sleep, in ggml's unit of 131072 rounds. To wake them takes
+// longer than a short graph has to spare, so those of a whole model are awake for the next token, some milliseconds;
+// those of a part, whose neighbours compute between its graphs, would spin in their way.
+constexpr uint32_t poll_asleep = 0;
+constexpr uint32_t poll_awake  = 1;
 
 // How long the head's way back waits for a neighbour's graph: about a token of a middling model, far from a prefill.
 constexpr std::chrono::milliseconds patience{ 20 };
@@ -33,11 +35,11 @@ template <typename Function> Function * cpu_function(const char * name) {
 // Threads of ggml, and the order in which stages may use them.
 class ThreadPool {
   public:
-    explicit ThreadPool(int threads) {
+    ThreadPool(int threads, uint32_t poll) {
         const auto create = cpu_function<decltype(ggml_threadpool_new)>("ggml_threadpool_new");
         if (create == nullptr) return;
         auto params = ggml_threadpool_params_default(threads);
-        params.poll = poll_level;
+        params.poll = poll;
         pool_       = create(&params);
     }
 
@@ -49,13 +51,13 @@ class ThreadPool {
     ThreadPool(const ThreadPool &)             = delete;
     ThreadPool & operator=(const ThreadPool &) = delete;
 
-    // The pool of that size, made when nobody has it yet.
-    static std::shared_ptr<ThreadPool> shared(int threads) {
+    // The pool of that kind, made when nobody has it yet.
+    static std::shared_ptr<ThreadPool> shared(int threads, uint32_t poll) {
         static std::mutex                                mutex;
-        static std::map<int, std::weak_ptr<ThreadPool>>  pools;
+        static std::map<std::pair<int, uint32_t>, std::weak_ptr<ThreadPool>> pools;
         const std::lock_guard<std::mutex>                lock(mutex);
-        auto                                             pool = pools[threads].lock();
-        if (!pool) pools[threads] = pool = std::make_shared<ThreadPool>(threads);
+        auto                                             pool = pools[{ threads, poll }].lock();
+        if (!pool) pools[{ threads, poll }] = pool = std::make_shared<ThreadPool>(threads, poll);
         return pool;
     }
 
@@ -99,7 +101,8 @@ class ThreadPool {
     bool                       taken_ = false;
 };
 
-ComputeThreads::ComputeThreads(llama_context * context, int threads, int batch_threads, Sharing sharing) :
+ComputeThreads::ComputeThreads(llama_context * context, int threads, int batch_threads, Sharing sharing,
+                               bool whole) :
     context_(context),
     threads_(threads),
     batch_threads_(batch_threads),
@@ -108,8 +111,10 @@ ComputeThreads::ComputeThreads(llama_context * context, int threads, int batch_t
     // where a context goes from one pool to another, ggml puts the first to sleep, though a neighbour may compute on it.
     const int size = std::max(threads, batch_threads);
     if (size == 1) return;
-    if (sharing != Sharing::none) order_ = ThreadPool::shared(size);
-    pool_ = sharing == Sharing::in_turn ? order_ : std::make_shared<ThreadPool>(size);
+    if (sharing != Sharing::none) order_ = ThreadPool::shared(size, poll_asleep);
+    pool_ = sharing != Sharing::in_turn ? std::make_shared<ThreadPool>(size, poll_asleep) :
+            whole                       ? ThreadPool::shared(size, poll_awake) :
+                                          order_;
     if (pool_->threads() != nullptr) llama_attach_threadpool(context_, pool_->threads(), nullptr);
 }
 

@@ -28,7 +28,8 @@ enum class Sharing {
 // a single thread spins for nobody: it has no pool and does not wait.
 class ComputeThreads {
   public:
-    ComputeThreads(llama_context * context, int threads, int batch_threads, Sharing sharing);
+    // `whole`: the stage holds the whole model, so nothing happens elsewhere between its graphs.
+    ComputeThreads(llama_context * context, int threads, int batch_threads, Sharing sharing, bool whole);
     ~ComputeThreads();
     ComputeThreads(const ComputeThreads &)             = delete;
     ComputeThreads & operator=(const ComputeThreads &) = delete;

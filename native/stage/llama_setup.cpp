@@ -66,8 +66,7 @@ llama_load_mode LlamaSetup::load_mode() const {
     if (!params_.use_mlock) return params_.use_mmap ? LLAMA_LOAD_MODE_MMAP : LLAMA_LOAD_MODE_NONE;
     // llama.cpp locks a mapped file from its first byte to the last that it needs. For part of a model that would be
     // the layers of other stages too, so such a stage reads its weights into memory of its own.
-    const bool whole = params_.layer_begin == 0 && params_.has_output && !params_.is_head_only();
-    return params_.use_mmap && whole ? LLAMA_LOAD_MODE_MMAP_MLOCK : LLAMA_LOAD_MODE_MLOCK;
+    return params_.use_mmap && params_.is_whole() ? LLAMA_LOAD_MODE_MMAP_MLOCK : LLAMA_LOAD_MODE_MLOCK;
 }
 
 llama_context_params LlamaSetup::context_params(const std::atomic<bool> & aborted) const {

@@ -78,7 +78,8 @@ void LoadedModel::prepare_context(const std::atomic<bool> & aborted) {
     const auto sharing = setup_.with_gpus()      ? Sharing::none :
                          params_.is_head_only() ? Sharing::urgent :
                                                   Sharing::in_turn;
-    threads_ = std::make_unique<ComputeThreads>(context_.get(), params_.threads, params_.batch_threads, sharing);
+    threads_ = std::make_unique<ComputeThreads>(context_.get(), params_.threads, params_.batch_threads, sharing,
+                                                params_.is_whole());
     memory_  = memory_of(context_.get());
 }
 

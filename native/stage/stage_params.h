@@ -33,6 +33,8 @@ struct StageParams {
 
     // The head's way back: final norm and lm_head without a layer before them.
     bool is_head_only() const { return has_output && layer_begin == layer_end; }
+    // From the embedding to the output head.
+    bool is_whole() const { return has_embedding() && has_output; }
     // Token embedding here: rows come as tokens. Elsewhere they come as hidden states.
     bool has_embedding() const { return layer_begin == 0 && layer_end > 0; }
 };
