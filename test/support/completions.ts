@@ -76,11 +76,17 @@ export async function complete(node: NodeProcess, body: object, signal?: AbortSi
 const REPLACEMENT = "\uFFFD";
 
 /**
- * Holds two runs of a request together: the same probabilities within `bound` (natural logarithm) at every place, as far
+ * What the last bits of f16 and f32 kernels make of a log-probability (natural logarithm), also of an unlikely token, when
+ * a row is computed with other rows beside it: seen up to 0.02.
+ */
+const BATCH_TOLERANCE = 0.05;
+
+/**
+ * Holds two runs of a request together: the same probabilities within `BATCH_TOLERANCE` at every place, as far
  * as both went the same way. Where they part, the probabilities there are equal too, so the choice was a close one.
  * Returns how many places were compared.
  */
-export function assertSameAnswer(actual: Completion, expected: Completion, bound: number, what: string): number {
+export function assertSameAnswer(actual: Completion, expected: Completion, what: string): number {
   const length = Math.min(actual.top.length, expected.top.length);
   for (let at = 0; at < length; at += 1) {
     const [here, there] = [actual.top[at] ?? {}, expected.top[at] ?? {}];
@@ -88,7 +94,10 @@ export function assertSameAnswer(actual: Completion, expected: Completion, bound
       const other = there[token];
       if (other === undefined || token.includes(REPLACEMENT)) continue;
       const error = Math.abs(logprob - other);
-      assert.ok(error <= bound, `${what}: token ${at} ${JSON.stringify(token)} has ${logprob} instead of ${other}`);
+      assert.ok(
+        error <= BATCH_TOLERANCE,
+        `${what}: token ${at} ${JSON.stringify(token)} has ${logprob} instead of ${other}`,
+      );
     }
     if (actual.tokens[at] !== expected.tokens[at]) return at + 1;
   }
