@@ -32,14 +32,3 @@ export class Prompts {
 export function storyText(): Promise<string> {
   return readFile(join(packageRoot(), "benchmarks", "texts", "alice.txt"), "utf8");
 }
-
-/**
- * Text to go on with: one that has said before what it is about to say, or one that has not.
- * Paragraphs 4 to 6 of the story have some 250 tokens.
- */
-export async function continuationPrompt(text: "repeating" | "other"): Promise<string> {
-  const paragraphs = (await storyText()).split("\n\n").slice(3, 6).join("\n\n");
-  if (text === "other") return paragraphs;
-  const opening = paragraphs.slice(0, paragraphs.indexOf(","));
-  return `${paragraphs}\n\nThe same text once more, without any change:\n\n${opening}`;
-}

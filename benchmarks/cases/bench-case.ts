@@ -1,3 +1,4 @@
+import type { ContinuationKind } from "../continuations.js";
 import type { FigureName } from "../figures.js";
 import type { Link } from "../network/link-queue.js";
 
@@ -13,16 +14,16 @@ export type Measure =
   | { readonly kind: "shared-prefix"; readonly prefix: number; readonly rest: number }
   /** TTFT of a short prompt that comes while a long one is computed. */
   | { readonly kind: "busy-ttft"; readonly short: number; readonly long: number }
-  /** Prefill against (M + N − 1)·T of the stages' own times. */
-  | { readonly kind: "pipeline"; readonly tokens: number }
+  /** Prefill against (M + N − 1)·T of the stages' own times; `chunk`: tokens of a chunk, those of the subjects' `ubatch`. */
+  | { readonly kind: "pipeline"; readonly tokens: number; readonly chunk: number }
   /** What hops cost beyond computing, and what they carry. */
   | { readonly kind: "hops"; readonly tokens: number }
   /** Bytes of weights in memory against the plan. */
   | { readonly kind: "weights" }
   /** A node is killed in the middle of an answer: when the ring knows, and when the answer goes on. */
   | { readonly kind: "node-killed"; readonly tokens: number }
-  /** Decode of text that repeats its prompt, or of other text. */
-  | { readonly kind: "continuation"; readonly text: "repeating" | "other"; readonly tokens: number };
+  /** Decode after a text of this kind, another one in each round. */
+  | { readonly kind: "continuation"; readonly text: ContinuationKind; readonly tokens: number };
 
 export type RingSpec = {
   readonly kind: "ring";
@@ -34,6 +35,8 @@ export type RingSpec = {
   readonly spare?: number;
   /** Drafts of tokens, where the release can; absent: none. */
   readonly speculation?: boolean;
+  /** `--ubatch`, tokens; absent: the default of `serve`. */
+  readonly ubatch?: number;
 };
 
 /** One way to run the model. Each node or server has one thread and a processor of its own, as far as there are enough. */
@@ -100,15 +103,17 @@ function megabits(bytesPerSecond: number): number {
   return (bytesPerSecond * 8) / 1e6;
 }
 
-function ringSuffix({ shareCores, spare, speculation }: RingSpec): string {
+function ringSuffix({ shareCores, spare, speculation, ubatch }: RingSpec): string {
   const parts = [shareCores ? "-shared" : "", spare === undefined ? "" : `-spare-${spare}`];
   if (speculation !== undefined) parts.push(speculation ? "-speculating" : "-plain");
+  if (ubatch !== undefined) parts.push(`-ubatch-${ubatch}`);
   return parts.join("");
 }
 
-function ringWords({ shareCores, spare, speculation }: RingSpec): string {
+function ringWords({ shareCores, spare, speculation, ubatch }: RingSpec): string {
   const parts = [shareCores ? ", cores shared" : "", spare === undefined ? "" : `, ${spare} to spare`];
   if (speculation !== undefined) parts.push(speculation ? ", speculating" : ", without speculation");
+  if (ubatch !== undefined) parts.push(`, chunks of ${ubatch}`);
   return parts.join("");
 }
 

@@ -1,3 +1,4 @@
+import { CONTINUATION_KINDS, type ContinuationKind } from "../continuations.js";
 import type { BenchCase, SubjectSpec } from "./bench-case.js";
 
 const ONE: SubjectSpec = { kind: "llama.cpp", threads: "one" };
@@ -16,6 +17,15 @@ const QUICK = [ONE, ring(1), ring(2), rpc(2)];
 /** Tokens that a stream decodes; `--quick` takes fewer. */
 const DECODED = 64;
 const DECODED_QUICK = 32;
+/** What a prompt is sent in where a chunk is to be measured alone too: larger ones a ring makes only of long prompts. */
+const CHUNK = 128;
+
+const CONTINUATIONS: Readonly<Record<ContinuationKind, string>> = {
+  repeating: "text that repeats its prompt",
+  code: "code with one name changed",
+  summary: "a retelling of the prompt",
+  other: "other text",
+};
 
 /** Every case, in the order in which they run: neighbours share subjects, which then stay loaded. */
 export const CASES: readonly BenchCase[] = [
@@ -57,9 +67,10 @@ export const CASES: readonly BenchCase[] = [
   {
     id: "hops",
     title: "What a hop costs and carries, one stream",
+    // As many ways round as the hop times are kept of.
     measure: { kind: "hops", tokens: 256 },
     subjects: [2, 3, 4].map(ring),
-    quick: { measure: { kind: "hops", tokens: 64 }, subjects: [ring(2)] },
+    quick: { subjects: [ring(2)] },
   },
   {
     id: "weights",
@@ -71,8 +82,8 @@ export const CASES: readonly BenchCase[] = [
   {
     id: "pipeline",
     title: "Prefill of 2048 tokens against the ideal pipeline",
-    measure: { kind: "pipeline", tokens: 2048 },
-    subjects: [2, 3, 4].map(ring),
+    measure: { kind: "pipeline", tokens: 2048, chunk: CHUNK },
+    subjects: [2, 3, 4].map((nodes) => ({ kind: "ring", nodes, ubatch: CHUNK })),
   },
   {
     id: "inter-token",
@@ -113,10 +124,10 @@ export const CASES: readonly BenchCase[] = [
     measure: { kind: "prefill", tokens: 512 },
     subjects: [{ kind: "ring", nodes: 2, link: { oneWayMs: 0.5, bytesPerSecond: 12_500_000 } }],
   },
-  ...(["repeating", "other"] as const).map(
+  ...CONTINUATION_KINDS.map(
     (text): BenchCase => ({
       id: `speculation-${text}`,
-      title: `Decode of ${text === "repeating" ? "text that repeats its prompt" : "other text"}, with and without speculation`,
+      title: `Decode of ${CONTINUATIONS[text]}, with and without speculation`,
       measure: { kind: "continuation", text, tokens: DECODED },
       subjects: [1, 2].flatMap((nodes): SubjectSpec[] => [
         { kind: "ring", nodes, speculation: false },

@@ -13,10 +13,15 @@ export function machine(): Outcome["machine"] {
     cores: cores.length,
     processors: processors.length,
     memoryBytes: totalmem(),
-    system: `${type()} ${release()}`,
+    system: `${type()} ${majorMinor(release())}`,
     pinned: possible,
     loadAverage: loadavg()[0] ?? 0,
   };
+}
+
+/** The rest of a kernel's release names its build, which tells more of whose machine it is than of its speed. */
+function majorMinor(release: string): string {
+  return release.split(".", 2).join(".");
 }
 
 export function versions(): Outcome["versions"] {

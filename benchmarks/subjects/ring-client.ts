@@ -8,6 +8,11 @@ const timings = z.object({
   predicted_ms: z.number(),
 });
 const answerSchema = z.object({ timings });
+const chunkSchema = z.object({
+  choices: z.array(z.object({ text: z.string().optional() })),
+  /** In the last one. */
+  timings: timings.optional(),
+});
 const tokensSchema = z.object({ tokens: z.array(z.int()) });
 
 const memory = z.object({ weights: z.number() });
@@ -28,7 +33,8 @@ const clusterSchema = z.object({
     z.object({
       state: z.string(),
       hops: z.object({ samples: z.int(), p50_ms: z.number(), p99_ms: z.number() }).nullable(),
-      stages: z.array(z.object({ memory, planned_weights: z.number() })),
+      /** In ring order, the head first. */
+      stages: z.array(z.object({ node_id: z.string(), memory, planned_weights: z.number() })),
     }),
   ),
 });
@@ -43,6 +49,7 @@ export interface Streamed {
   readonly firstAfter: number;
   /** Between one piece and the next. */
   readonly gaps: readonly number[];
+  readonly timings: Timings;
 }
 
 /** Asks a node over HTTP, as any client would. */
@@ -67,16 +74,21 @@ export class RingClient {
     const response = await this.#post("/v1/completions", { ...body, stream: true });
     if (response.body === null) throw new Error("the ring sent no stream");
     const times: number[] = [];
+    let last: Timings | null = null;
     const events = response.body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream());
     for await (const { data, event } of events) {
       if (event === "error" || data.startsWith('{"error"')) throw new Error(`the stream failed: ${data}`);
-      if (!hasText(data)) continue;
+      if (data === "[DONE]") continue;
+      const chunk = chunkSchema.parse(JSON.parse(data));
+      last = chunk.timings ?? last;
+      if (!chunk.choices.some(({ text }) => text !== undefined && text !== "")) continue;
       times.push(performance.now());
       onText();
     }
     const [first] = times;
-    if (first === undefined) throw new Error("the stream had no text");
-    return { firstAfter: first - begun, gaps: times.slice(1).map((time, index) => time - (times[index] ?? time)) };
+    if (first === undefined || last === null) throw new Error("the stream had no text or no end");
+    const gaps = times.slice(1).map((time, index) => time - (times[index] ?? time));
+    return { firstAfter: first - begun, gaps, timings: last };
   }
 
   async tokenize(text: string): Promise<readonly number[]> {
@@ -99,12 +111,4 @@ export class RingClient {
     if (!response.ok) throw new Error(`the ring answered ${response.status}: ${await response.text()}`);
     return response;
   }
-}
-
-const chunkSchema = z.object({ choices: z.array(z.object({ text: z.string().optional() })) });
-
-function hasText(data: string): boolean {
-  if (data === "[DONE]") return false;
-  const chunk = chunkSchema.safeParse(JSON.parse(data));
-  return chunk.success && chunk.data.choices.some(({ text }) => text !== undefined && text !== "");
 }

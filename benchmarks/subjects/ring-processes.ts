@@ -50,7 +50,7 @@ class RingStarter implements RingProcesses {
 
   async start(extraArgs: readonly string[]): Promise<this> {
     const { modelPath, contextSize, slots } = this.#context;
-    const { nodes, spare = 0 } = this.#spec;
+    const { nodes, spare = 0, ubatch } = this.#spec;
     const peers: string[] = [];
     for (let index = 1; index < nodes; index += 1) {
       const { node, address } = await this.#startNode(index, `worker-${index}`, []);
@@ -58,6 +58,7 @@ class RingStarter implements RingProcesses {
       peers.push("--peer", address);
     }
     const sizes = ["--ctx", String(contextSize), "--slots", String(slots), "--min-nodes", String(nodes - spare)];
+    if (ubatch !== undefined) sizes.push("--ubatch", String(ubatch));
     const { node } = await this.#startNode(0, "head", [modelPath, ...sizes, ...peers, ...extraArgs]);
     this.#head = node;
     await node.ready();

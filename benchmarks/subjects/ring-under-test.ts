@@ -1,43 +1,54 @@
+import type { NodeProcess } from "../../test/support/node-process.js";
 import type { Measure, RingSpec } from "../cases/bench-case.js";
+import { Continuations } from "../continuations.js";
 import type { Figures } from "../figures.js";
 import { Prompts } from "../prompts.js";
 import { residentPagesOf } from "./resident-pages.js";
 import { type ClusterDocument, RingClient, type StageWork } from "./ring-client.js";
-import { measureRing } from "./ring-measures.js";
+import { measureRing, warmUpRing } from "./ring-measures.js";
 import { type RingProcesses, startRingProcesses } from "./ring-processes.js";
 import { speculationArguments } from "./speculation.js";
 import type { Subject, SubjectContext } from "./subject.js";
 
+/** One process, and what it is called in the cluster. */
+interface Member {
+  readonly id: string;
+  readonly process: NodeProcess;
+  readonly client: RingClient;
+}
+
 /** A ring of `serve` processes on this machine, each kept on a processor of its own as far as there are enough. */
 export class RingUnderTest implements Subject {
+  /** Of the head. */
   readonly client: RingClient;
   readonly prompts: Prompts;
-  readonly stageCount: number;
+  readonly continuations = new Continuations();
   readonly #processes: RingProcesses;
-  readonly #clients: readonly RingClient[];
+  readonly #members: readonly Member[];
   readonly #modelPath: string;
 
-  private constructor(processes: RingProcesses, clients: readonly RingClient[], prompts: Prompts, modelPath: string) {
-    const [client] = clients;
-    if (client === undefined) throw new Error("a ring has at least one node");
-    this.client = client;
+  private constructor(processes: RingProcesses, members: readonly Member[], prompts: Prompts, modelPath: string) {
+    this.client = headOf(members).client;
     this.prompts = prompts;
-    this.stageCount = clients.length;
     this.#processes = processes;
-    this.#clients = clients;
+    this.#members = members;
     this.#modelPath = modelPath;
   }
 
   static async start(spec: RingSpec, context: SubjectContext): Promise<RingUnderTest> {
     const processes = await startRingProcesses(spec, context, speculationArguments(spec.speculation));
     try {
-      const clients = processes.nodes.map((node) => new RingClient(node.http, context.timeout));
-      const prompts = await Prompts.load((text) => clientOf(clients).tokenize(text));
-      return new RingUnderTest(processes, clients, prompts, context.modelPath);
+      const members = await Promise.all(processes.nodes.map((process) => join(process, context)));
+      const prompts = await Prompts.load((text) => headOf(members).client.tokenize(text));
+      return new RingUnderTest(processes, members, prompts, context.modelPath);
     } catch (thrown) {
       await processes.close();
       throw thrown;
     }
+  }
+
+  warmUp(): Promise<void> {
+    return warmUpRing(this);
   }
 
   measure(measure: Measure): Promise<Figures> {
@@ -50,21 +61,28 @@ export class RingUnderTest implements Subject {
 
   /** What each stage did since it was loaded, in ring order. Every node is asked itself: it knows its own at once. */
   async work(): Promise<readonly StageWork[]> {
-    const documents = await Promise.all(this.#clients.map((client) => client.cluster()));
+    const documents = await Promise.all(this.#members.map(({ client }) => client.cluster()));
     return documents
       .map(ownStage)
       .sort((a, b) => a.stage_index - b.stage_index)
       .map((stage) => stage.work);
   }
 
-  /** Bytes of the model's file that each node has in memory, the head first; `null` where the system does not say. */
-  residentPages(): Promise<readonly (number | null)[]> {
-    return Promise.all(this.#processes.nodes.map(({ pid }) => residentPagesOf(this.#modelPath, pid)));
+  /** Node → bytes of the model's file that it has in memory; `null`: not known. */
+  async residentPages(): Promise<ReadonlyMap<string, number | null>> {
+    const pages = this.#members.map(
+      async ({ id, process }) => [id, await residentPagesOf(this.#modelPath, process.pid)] as const,
+    );
+    return new Map(await Promise.all(pages));
   }
 
-  /** Ends the last node as a power cut would. */
-  async killLast(): Promise<void> {
-    await this.#processes.nodes.at(-1)?.kill();
+  /** The node with the last stage of the ring, which need not be the one that was started last: some may be to spare. */
+  async lastStage(): Promise<Pick<NodeProcess, "kill">> {
+    const { node, rings } = await this.client.cluster();
+    const last = rings[0]?.stages.at(-1)?.node_id;
+    const member = this.#members.find(({ id }) => id === last && id !== node.id);
+    if (member === undefined) throw new Error("the ring has no stage on a node other than its head");
+    return member.process;
   }
 
   close(): Promise<void> {
@@ -72,10 +90,15 @@ export class RingUnderTest implements Subject {
   }
 }
 
-function clientOf(clients: readonly RingClient[]): RingClient {
-  const [client] = clients;
-  if (client === undefined) throw new Error("a ring has at least one node");
-  return client;
+async function join(process: NodeProcess, { timeout }: SubjectContext): Promise<Member> {
+  const client = new RingClient(process.http, timeout);
+  return { id: (await client.cluster()).node.id, process, client };
+}
+
+function headOf(members: readonly Member[]): Member {
+  const [head] = members;
+  if (head === undefined) throw new Error("a ring has at least one node");
+  return head;
 }
 
 function ownStage({ node, nodes }: ClusterDocument) {

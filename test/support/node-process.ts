@@ -51,7 +51,7 @@ export class NodeProcess {
     const child = spawn(command, args, {
       // The channel is for its end alone: a node whose starter is gone, however it went, stops.
       stdio: ["ignore", "pipe", "pipe", "ipc"],
-      env: { ...process.env, EXO_NATIVE_HOME: options.home ?? ownHome ?? "", EXO_NATIVE_LOG_FORMAT: "json" },
+      env: { ...plainEnvironment(), EXO_NATIVE_HOME: options.home ?? ownHome ?? "", EXO_NATIVE_LOG_FORMAT: "json" },
     });
     const log: string[] = [];
     const started = await firstWords(child, log).catch(async (thrown: unknown) => {
@@ -125,6 +125,12 @@ type Started = z.infer<typeof startedSchema>;
 function serveArguments({ name, args = [] }: NodeProcessOptions): string[] {
   const main = join(packageRoot(), "dist", "src", "cli", "main.js");
   return [main, "serve", "--name", name, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", ...args];
+}
+
+/** Without the settings of whoever runs this: a node has those that its arguments name. Where the addon lies is none. */
+function plainEnvironment(): NodeJS.ProcessEnv {
+  const kept = ([name]: [string, unknown]) => !name.startsWith("EXO_NATIVE_") || name === "EXO_NATIVE_ADDON_DIRECTORY";
+  return Object.fromEntries(Object.entries(process.env).filter(kept));
 }
 
 async function firstWords(child: ChildProcess, log: string[]): Promise<Started> {
