@@ -1,12 +1,13 @@
 import type { ResolvedModel } from "../src/model/resolved-model.js";
-import { contextOf, slotsOf } from "./cases/catalogue.js";
+import type { BenchCase } from "./cases/bench-case.js";
+import { CASES, contextOf, quickCases, slotsOf } from "./cases/catalogue.js";
 import { machine, versions } from "./host/machine.js";
 import { findPinning } from "./host/pinning.js";
 import type { BenchOptions } from "./options.js";
 import type { Outcome } from "./outcome.js";
 import { peersDirectory } from "./peers/tools.js";
 import { runCases } from "./run-cases.js";
-import { openSubject } from "./subjects/open-subject.js";
+import { openSubject, openWarm } from "./subjects/open-subject.js";
 import type { SubjectContext } from "./subjects/subject.js";
 import { SubjectPool } from "./subjects/subject-pool.js";
 
@@ -33,12 +34,12 @@ export async function bench(
   say: (line: string) => void,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const { cases, quick, timed, repeats } = options;
+  const { cases, quick, partial, timed, repeats } = options;
   const begun = performance.now();
   const startedAt = new Date().toISOString();
   const host = machine();
   const context = contextFor(model, options);
-  const pool = new SubjectPool((spec) => openSubject(spec, context));
+  const pool = new SubjectPool((spec) => (quick ? openWarm(spec, context) : openSubject(spec, context)));
   const stopAll = (): void => void pool.keepOnly([]);
   signal.addEventListener("abort", stopAll, { once: true });
   try {
@@ -60,7 +61,7 @@ export async function bench(
       machine: host,
       versions: versions(),
       model: { id, bytes, quantisation: info.quantisation },
-      settings: { repeats, quick, contextSize: context.contextSize, slots: context.slots },
+      settings: { repeats, quick, partial, contextSize: context.contextSize, slots: context.slots },
       cases: outcomes,
     };
   } finally {
@@ -70,15 +71,31 @@ export async function bench(
 }
 
 function contextFor(model: ResolvedModel, { cases, quick }: BenchOptions): SubjectContext {
-  const needed = Math.max(...cases.map(contextOf));
   return {
     modelPath: model.path,
-    contextSize: Math.ceil(needed / CONTEXT_STEP) * CONTEXT_STEP,
-    slots: Math.max(...cases.map(slotsOf)),
+    ...ringSize(cases, quick, model.info.contextTrained),
     peersDirectory: peersDirectory(),
     ubatches: quick ? UBATCHES_QUICK : UBATCHES,
     pinning: findPinning(),
     timeout: quick ? TIMEOUT_QUICK : TIMEOUT,
+  };
+}
+
+/**
+ * What the largest of all cases needs, whichever were chosen: so a case that is repeated alone meets the same rings. A model
+ * that was trained for less gets rings as large as it and the chosen cases allow.
+ */
+export function ringSize(
+  chosen: readonly BenchCase[],
+  quick: boolean,
+  contextTrained: number,
+): Pick<SubjectContext, "contextSize" | "slots"> {
+  const all = quick ? quickCases(CASES) : CASES;
+  const needed = (cases: readonly BenchCase[]): number =>
+    Math.ceil(Math.max(...cases.map(contextOf)) / CONTEXT_STEP) * CONTEXT_STEP;
+  return {
+    contextSize: Math.max(needed(chosen), Math.min(needed(all), contextTrained)),
+    slots: Math.max(...[...all, ...chosen].map(slotsOf)),
   };
 }
 

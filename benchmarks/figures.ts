@@ -37,6 +37,7 @@ export const FIGURES = {
   copies: { label: "copies per frame and hop", unit: "", better: "lower", digits: 2 },
   detected_after: { label: "loss known after", ...milliseconds, digits: 0 },
   resumed_after: { label: "answer goes on after", ...milliseconds, digits: 0 },
+  resumed_beyond_loading: { label: "answer goes on after, beyond loading and prompt", ...milliseconds, digits: 0 },
   weights_over_plan: { label: "weights over plan, worst node", ...ratio, digits: 3 },
   file_pages_over_plan: { label: "resident pages of the file over plan", ...ratio, digits: 3 },
 } as const satisfies Record<string, FigureKind>;

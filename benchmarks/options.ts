@@ -9,6 +9,8 @@ export interface BenchOptions {
   readonly cases: readonly BenchCase[];
   readonly repeats: number;
   readonly quick: boolean;
+  /** Some cases or subjects only, because they were named or others were shut out. */
+  readonly partial: boolean;
   /** Begin no further case when time is over: `--quick`, unless its cases were asked for by name. */
   readonly timed: boolean;
   readonly outDirectory: string;
@@ -63,6 +65,7 @@ export function parseRequest(args: readonly string[]): Request {
       cases: chooseCases(values),
       repeats: wholeNumber("--repeats", values.repeats, quick ? 1 : DEFAULT_REPEATS),
       quick,
+      partial: isPartial(values),
       timed: quick && values.only === undefined,
       outDirectory: values.out ?? join(packageRoot(), "benchmarks", "results"),
       buildPeers: !values["no-build"],
@@ -95,6 +98,11 @@ function parseFlags(args: readonly string[]) {
 }
 
 type Flags = ReturnType<typeof parseFlags>;
+
+function isPartial(values: Flags): boolean {
+  const { only, subjects } = values;
+  return only !== undefined || subjects !== undefined || values["peers-only"] || values["no-peers"];
+}
 
 function chooseCases(values: Flags): readonly BenchCase[] {
   const all = values.quick && values.only === undefined ? quickCases(CASES) : CASES.map((one) => resized(one, values));

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { baselineOf } from "./cases/catalogue.js";
 
 const subjectOutcome = z.object({
   /** Id, the same in every run. */
@@ -18,7 +19,7 @@ const subjectOutcome = z.object({
 const caseOutcome = z.object({
   id: z.string(),
   title: z.string(),
-  /** What the ratio to the first subject is taken of, or `null`. */
+  /** What ratios are taken of, or `null`. */
   compared: z.string().nullable(),
   /** Why it did not run, a sentence, or `null`. */
   skipped: z.string().nullable(),
@@ -43,7 +44,14 @@ export const outcomeSchema = z.object({
   }),
   versions: z.object({ exoNative: z.string(), node: z.string(), llamaCpp: z.string(), ggml: z.string() }),
   model: z.object({ id: z.string(), quantisation: z.string(), bytes: z.number() }),
-  settings: z.object({ repeats: z.int(), quick: z.boolean(), contextSize: z.int(), slots: z.int() }),
+  settings: z.object({
+    repeats: z.int(),
+    quick: z.boolean(),
+    /** Some cases or subjects only. */
+    partial: z.boolean().default(false),
+    contextSize: z.int(),
+    slots: z.int(),
+  }),
   cases: z.array(caseOutcome),
 });
 
@@ -55,6 +63,17 @@ export type SubjectOutcome = z.infer<typeof subjectOutcome>;
 /** Samples of a figure; none where it was not measured. */
 export function samplesOf(outcome: Outcome, caseId: string, subjectId: string, figure: string): readonly number[] {
   return findSubject(outcome, caseId, subjectId)?.samples[figure] ?? [];
+}
+
+/** What a subject's ratio is taken to: nothing where the case compares nothing, or where that subject was not measured. */
+export function referenceOf(
+  { id, subjects }: CaseOutcome,
+  { subject }: SubjectOutcome,
+  figure: string,
+): readonly number[] {
+  const baseline = baselineOf(id);
+  if (subject === baseline) return [];
+  return subjects.find((other) => other.subject === baseline)?.samples[figure] ?? [];
 }
 
 export function findSubject(outcome: Outcome, caseId: string, subjectId: string): SubjectOutcome | null {

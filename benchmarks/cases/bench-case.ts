@@ -51,9 +51,9 @@ export interface BenchCase {
   readonly id: string;
   readonly title: string;
   readonly measure: Measure;
-  /** The first is what the others are compared with. */
+  /** In the catalogue the first is what the others are compared with; of a run, those that were chosen. */
   readonly subjects: readonly SubjectSpec[];
-  /** What the ratio to the first subject is taken of; absent: nothing is compared. */
+  /** What the ratio to that subject is taken of; absent: nothing is compared. */
   readonly compared?: FigureName;
   /** Measuring spoils the subject: it is started anew for every round. */
   readonly spoils?: boolean;

@@ -1,5 +1,5 @@
 import { CONTINUATION_KINDS, type ContinuationKind } from "../continuations.js";
-import type { BenchCase, SubjectSpec } from "./bench-case.js";
+import { type BenchCase, type SubjectSpec, subjectId } from "./bench-case.js";
 
 const ONE: SubjectSpec = { kind: "llama.cpp", threads: "one" };
 const ALL_CORES: SubjectSpec = { kind: "llama.cpp", threads: "all" };
@@ -154,6 +154,12 @@ export const CASES: readonly BenchCase[] = [
 /** The cases as `--quick` runs them: fewer, and smaller. */
 export function quickCases(cases: readonly BenchCase[]): readonly BenchCase[] {
   return cases.flatMap((one) => (one.quick === undefined ? [] : [{ ...one, ...one.quick }]));
+}
+
+/** Id of the subject that the others of a case are compared with, whether or not it is part of a run. */
+export function baselineOf(id: string): string | null {
+  const [first] = CASES.find((one) => one.id === id)?.subjects ?? [];
+  return first === undefined ? null : subjectId(first);
 }
 
 /** Tokens beside those that a case decodes: of its prompts. */

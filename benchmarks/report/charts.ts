@@ -1,5 +1,5 @@
 import { FIGURES, isFigureName } from "../figures.js";
-import type { CaseOutcome, Outcome, SubjectOutcome } from "../outcome.js";
+import { type CaseOutcome, type Outcome, referenceOf, type SubjectOutcome } from "../outcome.js";
 import { ratioOf, spreadOf } from "../statistics.js";
 import { type Bar, drawBarChart } from "./bar-chart.js";
 import { drawLineChart, type Series } from "./line-chart.js";
@@ -41,12 +41,12 @@ function caseChart(one: CaseOutcome): Chart[] {
   return [{ name: id, title, svg: drawBarChart({ title, unit: `${unit}, ${better} is better`, bars }) }];
 }
 
-function barsOf({ subjects }: CaseOutcome, figure: string): Bar[] {
-  const reference = subjects[0]?.samples[figure] ?? [];
-  return subjects.flatMap((subject, index) => {
+function barsOf(one: CaseOutcome, figure: string): Bar[] {
+  return one.subjects.flatMap((subject) => {
     const samples = subject.samples[figure] ?? [];
     if (samples.length === 0) return [];
-    const note = index === 0 || reference.length === 0 ? "" : `×${ratioOf(samples, reference).median.toFixed(2)}`;
+    const reference = referenceOf(one, subject, figure);
+    const note = reference.length === 0 ? "" : `×${ratioOf(samples, reference).median.toFixed(2)}`;
     return [{ label: subject.label, value: spreadOf(samples), note, color: colorOf(subject) }];
   });
 }

@@ -17,6 +17,8 @@ const goalSchema = z
     value: place,
     /** The value is divided by this one. */
     against: place.optional(),
+    /** No verdict where nodes share processors: what is compared supposes that each has its own. */
+    ownCores: z.boolean().optional(),
     least: z.number().optional(),
     most: z.number().optional(),
   })
@@ -34,6 +36,7 @@ export interface GoalResult {
   readonly goal: Goal;
   /** `null`: not measured. */
   readonly measured: Spread | null;
+  /** `null`: no verdict. */
   readonly met: boolean | null;
   /** Sentences: why it was not measured, what limits it. */
   readonly reasons: readonly string[];
@@ -48,26 +51,30 @@ export async function readGoals(): Promise<{ readonly goals: readonly Goal[]; re
   };
 }
 
-/** The goals that this model is held to, in their order. */
+/** All goals in their order; those of other quantisations as not measured. */
 export function judge(outcome: Outcome, goals: readonly Goal[], reasons: Reasons): readonly GoalResult[] {
-  const { quantisation } = outcome.model;
-  return goals
-    .filter((goal) => goal.quantisation === undefined || goal.quantisation === quantisation)
-    .map((goal) => {
-      const measured = measure(outcome, goal);
-      const met = measured === null ? null : isMet(goal, measured.median);
-      const written = reasons[goal.id]?.[quantisation] ?? reasons[goal.id]?.["*"];
-      return {
-        goal,
-        measured,
-        met,
-        reasons: [
-          ...(measured === null ? [whyNotMeasured(outcome, goal)] : []),
-          ...(measured !== null && sharesCores(outcome, goal) ? ["More nodes than cores: they share."] : []),
-          ...(met === true || written === undefined ? [] : [written]),
-        ],
-      };
-    });
+  return goals.map((goal) => {
+    const measured = isForModel(outcome, goal) ? measure(outcome, goal) : null;
+    const doubts = measured === null ? [whyNotMeasured(outcome, goal)] : doubtsAbout(outcome, goal);
+    const met = measured === null || doubts.length > 0 ? null : isMet(goal, measured.median);
+    const written = reasons[goal.id]?.[outcome.model.quantisation] ?? reasons[goal.id]?.["*"];
+    const shared = measured !== null && sharesCores(outcome, goal) ? ["More nodes than cores: they share."] : [];
+    return { goal, measured, met, reasons: [...shared, ...doubts, ...(met === true || !written ? [] : [written])] };
+  });
+}
+
+function isForModel({ model }: Outcome, { quantisation }: Goal): boolean {
+  return quantisation === undefined || quantisation === model.quantisation;
+}
+
+/** Why nothing is concluded from what was measured. */
+function doubtsAbout(outcome: Outcome, goal: Goal): readonly string[] {
+  return [
+    ...(outcome.settings.quick ? ["--quick: too few rounds for a verdict."] : []),
+    ...(goal.ownCores === true && sharesCores(outcome, goal)
+      ? ["No verdict: the ideal supposes a core for each node."]
+      : []),
+  ];
 }
 
 /** How many of the goals that were measured are met. */
@@ -76,6 +83,12 @@ export function tally(results: readonly GoalResult[]): { readonly met: number; r
     met: results.filter(({ met }) => met === true).length,
     missed: results.filter(({ met }) => met === false).length,
   };
+}
+
+/** What repeats the measurement. */
+export function commandOf({ value, against }: Goal): string {
+  const cases = [...new Set([value.case, against?.case ?? value.case])];
+  return `npm run bench -- --only ${cases.join(",")}`;
 }
 
 export function formatBound(goal: Goal): string {
@@ -109,7 +122,10 @@ function sharesCores(outcome: Outcome, { value }: Goal): boolean {
   return findSubject(outcome, value.case, value.subject)?.sharesCores ?? false;
 }
 
-function whyNotMeasured(outcome: Outcome, { value, against }: Goal): string {
+function whyNotMeasured(outcome: Outcome, goal: Goal): string {
+  const { value, against, quantisation } = goal;
+  if (!isForModel(outcome, goal))
+    return `Needs a model in ${quantisation}, by --model; docs/benchmarks.md says how to get one.`;
   for (const at of [value, ...(against === undefined ? [] : [against])]) {
     const one = outcome.cases.find(({ id }) => id === at.case);
     if (one === undefined) return `The case ${at.case} was not part of this run.`;

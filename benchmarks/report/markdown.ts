@@ -1,9 +1,10 @@
 import { formatByteSize } from "../../src/config/byte-size.js";
 import { FIGURES, isFigureName } from "../figures.js";
-import type { CaseOutcome, Outcome, SubjectOutcome } from "../outcome.js";
+import { type CaseOutcome, type Outcome, referenceOf, type SubjectOutcome } from "../outcome.js";
 import { ratioOf, spreadOf } from "../statistics.js";
 import type { Chart } from "./charts.js";
-import { formatBound, formatMeasured, type GoalResult, tally } from "./goals.js";
+import { commandOf, formatBound, formatMeasured, type GoalResult, tally } from "./goals.js";
+import { reading } from "./reading.js";
 
 /** @param charts with the names of their files beside the report */
 export function toMarkdown(
@@ -58,38 +59,21 @@ function goalTable(goals: readonly GoalResult[]): string {
   const rows = goals.map(({ goal, measured, met: isMet, reasons }) => {
     const value = measured === null ? "not measured" : formatMeasured(goal, measured);
     const verdict = isMet === null ? "–" : isMet ? "met" : "**not met**";
-    return `| ${goal.goal} | ${formatBound(goal)} | ${value} | ${verdict} | ${cell(reasons.join(" "))} |`;
+    const name = goal.quantisation === undefined ? goal.goal : `${goal.goal} (${goal.quantisation})`;
+    return `| ${name} | ${formatBound(goal)} | ${value} | ${verdict} | ${cell(reasons.join(" "))} | \`${commandOf(goal)}\` |`;
   });
   return [
-    `${met} met, ${missed} not met, ${goals.length - met - missed} not measured. Ratios are medians of the rounds' own ratios.`,
+    `${met} met, ${missed} not met, ${goals.length - met - missed} without a verdict. Ratios are medians of the rounds' own ratios.`,
     "",
-    "| goal | bound | measured | | reason |",
-    "|---|---|---|---|---|",
+    "| goal | bound | measured | | reason | again with |",
+    "|---|---|---|---|---|---|",
     ...rows,
   ].join("\n");
 }
 
-/** The honest upper baseline, from this run's own numbers. */
-function reading({ cases }: Outcome): string {
-  const decode = cases.find(({ id }) => id === "decode-1");
-  const median = (id: string): number => {
-    const samples = decode?.subjects.find(({ subject }) => subject === id)?.samples.decode ?? [];
-    return spreadOf(samples).median;
-  };
-  const [all, two, one] = [median("one-all-cores"), median("ring-2"), median("one")];
-  const general =
-    "Where a split cannot win: one stream passes through the nodes one after the other, so more nodes make room for a larger " +
-    "model, not a faster answer. Prompts and several streams do gain, because the nodes work on different parts at once.";
-  if (Number.isNaN(all) || Number.isNaN(two)) return general;
-  return (
-    `${general} One process with all cores of this machine decodes ${all.toFixed(1)} tok/s, with one thread ${one.toFixed(1)}, ` +
-    `two nodes with one thread each ${two.toFixed(1)}: on one machine that holds the model, one process with all its cores is the better choice.`
-  );
-}
-
 function howToRead({ settings }: Outcome): string {
   return (
-    `Median, and lowest to highest of ${rounds(settings)}; × is against the first row. Context ${settings.contextSize} tokens, ` +
+    `Median, and lowest to highest of ${rounds(settings)}; × is against what the case compares with, its first row in a whole run. Context ${settings.contextSize} tokens, ` +
     `${settings.slots} slots. \`npm run bench -- --only ID\` repeats a case.`
   );
 }
@@ -114,16 +98,14 @@ function caseSection(one: CaseOutcome): string {
   ].join("\n");
 }
 
-function figureCell(subject: SubjectOutcome, { subjects, compared }: CaseOutcome, name: string): string {
+function figureCell(subject: SubjectOutcome, one: CaseOutcome, name: string): string {
   const samples = subject.samples[name] ?? [];
   if (samples.length === 0) return "";
   const { median, min, max } = spreadOf(samples);
   const digits = isFigureName(name) ? FIGURES[name].digits : 2;
   const range = min === max ? "" : ` (${min.toFixed(digits)}–${max.toFixed(digits)})`;
-  const [first] = subjects;
-  const reference = first?.samples[name] ?? [];
-  const compare = name === compared && subject !== first && reference.length > 0;
-  const ratio = compare ? ` **×${ratioOf(samples, reference).median.toFixed(2)}**` : "";
+  const reference = name === one.compared ? referenceOf(one, subject, name) : [];
+  const ratio = reference.length > 0 ? ` **×${ratioOf(samples, reference).median.toFixed(2)}**` : "";
   return `${median.toFixed(digits)}${range}${ratio}`;
 }
 

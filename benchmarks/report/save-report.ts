@@ -26,10 +26,10 @@ export async function saveReport(outcome: Outcome, directory: string): Promise<S
   return { markdown, files: contents.map(([file]) => join(directory, file)) };
 }
 
-/** Of the files, without ending: a quick run does not take the place of a whole one. */
+/** Of the files, without ending: neither a quick run nor a part of one takes the place of a whole one. */
 export function reportName({ model, settings }: Outcome): string {
   const id = model.id.toLowerCase().replaceAll(/[^a-z0-9._-]+/g, "-");
   const quantisation = model.quantisation.toLowerCase();
   const base = id.includes(quantisation) ? id : `${id}-${quantisation}`;
-  return settings.quick ? `${base}-quick` : base;
+  return [base, ...(settings.quick ? ["quick"] : []), ...(settings.partial ? ["part"] : [])].join("-");
 }

@@ -15,7 +15,13 @@ const resultsSchema = z.object({
   cases: z.array(
     z.object({
       id: z.string(),
-      subjects: z.array(z.object({ subject: z.string(), samples: z.record(z.string(), z.array(z.number())) })),
+      subjects: z.array(
+        z.object({
+          subject: z.string(),
+          samples: z.record(z.string(), z.array(z.number())),
+          settings: z.record(z.string(), z.string()).default({}),
+        }),
+      ),
     }),
   ),
 });

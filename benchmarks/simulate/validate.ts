@@ -1,3 +1,4 @@
+import { ubatchSetting } from "../subjects/llama-cpp.js";
 import type { LinkSpec } from "./link.js";
 import { HOP_OVERHEAD } from "./links.js";
 import { lockStep } from "./lock-step.js";
@@ -77,11 +78,18 @@ async function predict(results: Results, model: ModelSpec, id: string, subject: 
   const settings = { ...SETTINGS, promptTokens: Number(asked.tokens ?? SETTINGS.promptTokens) };
   if (ran.kind === "rpc") {
     const rpc = lockStep(ring, model.vocabularySize);
-    return streams === 0 ? rpc.prefill(settings) : rpc.decode(streams, settings);
+    if (streams === 0) return rpc.prefill({ ...settings, ubatch: ubatchOf(results, id, subject, settings) });
+    return streams === 1 ? rpc.decode(1, settings) : rpc.streams(streams, settings);
   }
   if (streams === 0) return (await prefillSpeed(ring, settings)).tokensPerSecond;
   if (streams === 1) return (await decodeSpeed(ring, settings)).tokensPerSecond;
   return (await streamsSpeed(ring, streams, settings)).tokensPerSecond;
+}
+
+/** The pass size with which the peer was quickest, as the run noted it. */
+function ubatchOf(results: Results, id: string, subject: string, { promptTokens, ubatch }: MeasureSettings): number {
+  const ran = results.cases.find((one) => one.id === id)?.subjects.find((one) => one.subject === subject);
+  return Number(ran?.settings[ubatchSetting(promptTokens)] ?? ubatch);
 }
 
 function linkOf(results: Results, nodes: number, ran: Readonly<Record<string, string | undefined>>): LinkSpec {

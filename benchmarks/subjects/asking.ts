@@ -1,5 +1,4 @@
-import type { Streamed, Timings } from "./ring-client.js";
-import type { RingUnderTest } from "./ring-under-test.js";
+import type { RingClient, Streamed, Timings } from "./ring-client.js";
 
 /** Greedy, to the full length, and nothing of the prompt taken from a cache. */
 export const PLAIN = { temperature: 0, ignore_eos: true, cache_prompt: false } as const;
@@ -13,15 +12,20 @@ export interface Question {
   readonly cached?: number;
 }
 
+/** A ring, as far as it is asked. */
+interface Asked<How extends "complete" | "stream"> {
+  readonly client: Pick<RingClient, How>;
+}
+
 /** Asks, and makes sure that the ring computed what the question says: other counts would give speeds of something else. */
-export async function ask({ client }: Pick<RingUnderTest, "client">, question: Question): Promise<Timings> {
+export async function ask({ client }: Asked<"complete">, question: Question): Promise<Timings> {
   const timings = await client.complete(bodyOf(question));
   checkCounts(question, timings);
   return timings;
 }
 
 /** The same, as a streaming client sees it. */
-export async function askStreaming({ client }: Pick<RingUnderTest, "client">, question: Question): Promise<Streamed> {
+export async function askStreaming({ client }: Asked<"stream">, question: Question): Promise<Streamed> {
   const streamed = await client.stream(bodyOf(question));
   checkCounts(question, streamed.timings);
   return streamed;

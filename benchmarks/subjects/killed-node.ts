@@ -71,7 +71,8 @@ class Killing {
         this.#detectedAt = performance.now();
         return this.#detectedAt - this.#killedAt;
       }
-      if (ending !== undefined && this.#killedAt === null) throw new Error("the answer ended before the node was killed");
+      if (ending !== undefined && this.#killedAt === null)
+        throw new Error("the answer ended before the node was killed");
       if (ending === "whole") throw new Error("the answer went on to its end although a node of the ring was killed");
       await delay(POLL_MS);
     }

@@ -3,6 +3,11 @@ import type { Figures } from "../figures.js";
 import { benchDecode, benchPrefill, benchStreams, type LlamaBenchSettings } from "./llama-bench.js";
 import { cannotMeasure, type Subject, type SubjectContext } from "./subject.js";
 
+/** Name of the setting in reports: the pass size for prompts of so many tokens. */
+export function ubatchSetting(tokens: number): string {
+  return `ubatch for ${tokens} tokens`;
+}
+
 type Settings = Omit<LlamaBenchSettings, "ubatch" | "signal">;
 
 /** llama.cpp's own tools, alone or over RPC servers, with the pass size that suits them best. */
@@ -21,6 +26,9 @@ export class LlamaCpp implements Subject {
     this.#release = release;
   }
 
+  /** Every measurement is a process of its own, which warms itself up. */
+  async warmUp(): Promise<void> {}
+
   async measure(measure: Measure, { warmUp }: { readonly warmUp: boolean }): Promise<Figures> {
     switch (measure.kind) {
       case "prefill":
@@ -33,9 +41,7 @@ export class LlamaCpp implements Subject {
   }
 
   settings(): Readonly<Record<string, string>> {
-    return Object.fromEntries(
-      [...this.#best].map(([tokens, ubatch]) => [`ubatch for ${tokens} tokens`, String(ubatch)]),
-    );
+    return Object.fromEntries([...this.#best].map(([tokens, ubatch]) => [ubatchSetting(tokens), String(ubatch)]));
   }
 
   close(): Promise<void> {

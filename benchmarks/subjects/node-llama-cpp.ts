@@ -25,6 +25,8 @@ const replySchema = z.union([
 ]);
 
 const SHORT_PROMPT = 4;
+const WARM_UP_PROMPT = 32;
+const WARM_UP_ANSWER = 8;
 const STEP = 101;
 
 /** node-llama-cpp in a process of its own, with one thread and the same libraries. */
@@ -46,6 +48,10 @@ export class NodeLlamaCpp implements Subject {
     const [program = "", ...args] = command;
     const child = spawn(program, args, { stdio: ["ignore", "ignore", "ignore", "ipc"] });
     return new NodeLlamaCpp(child, context, await storyText());
+  }
+
+  async warmUp(): Promise<void> {
+    await this.#ask(WARM_UP_PROMPT, WARM_UP_ANSWER);
   }
 
   async measure(measure: Measure): Promise<Figures> {

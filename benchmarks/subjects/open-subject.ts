@@ -21,6 +21,18 @@ export async function openSubject(spec: SubjectSpec, context: SubjectContext): P
   }
 }
 
+/** The same, after a little work that nobody counts: for runs that have no round to warm up. */
+export async function openWarm(spec: SubjectSpec, context: SubjectContext): Promise<Subject> {
+  const subject = await openSubject(spec, context);
+  try {
+    await subject.warmUp();
+    return subject;
+  } catch (thrown) {
+    await subject.close();
+    throw thrown;
+  }
+}
+
 function openAlone(threads: "one" | "all", context: SubjectContext): Subject {
   const { modelPath, peersDirectory, timeout, pinning } = context;
   peerTool(peersDirectory, "llama-bench");

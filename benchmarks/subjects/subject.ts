@@ -4,6 +4,8 @@ import type { Pinning } from "../host/pinning.js";
 
 /** One way to run the model, ready to be measured. */
 export interface Subject {
+  /** Touches the weights and wakes the threads, in a second or so. */
+  warmUp(): Promise<void>;
   /** Measures once. `warmUp`: the figures are not used, so it may be the time to try settings. */
   measure(measure: Measure, round: { readonly warmUp: boolean }): Promise<Figures>;
   /** Settings that the subject chose for itself, for the report. */

@@ -37,7 +37,7 @@ describe("npm run bench", () => {
     assert.equal(code, 0, stderr);
     assert.match(stdout, /## What to reach/);
     const files = (await readdir(out)).sort();
-    assert.ok(files.includes("tiny-f32-quick-decode-1.svg"), files.join(" "));
+    assert.ok(files.includes("tiny-f32-quick-part-decode-1.svg"), files.join(" "));
     const json = files.find((name) => name.endsWith(".json")) ?? "";
     const outcome = outcomeSchema.parse(JSON.parse(await readFile(join(out, json), "utf8")));
     const figures = outcome.cases.map(({ id, subjects }) => ({
@@ -53,6 +53,22 @@ describe("npm run bench", () => {
     assert.deepEqual(figures[1]?.measured, ["ring-2: hop_p50 hop_p99 wire_bytes copies"]);
     assert.ok(figures.every(({ rounds }) => rounds.every((count) => count === 1)));
     assertHops(outcome.cases[1]?.subjects[0]?.samples ?? {});
+  });
+
+  test("measures a prompt against chunks that were alone in the ring", async () => {
+    const deep = writeTinyModel({ layers: 4, contextLength: 4096 });
+    try {
+      const args = ["--quick", "--no-build", "--out", out, "--only", "pipeline", "--subjects", "ring-2-ubatch-128"];
+      const { stderr, code } = await bench("--model", deep.path, ...args);
+      assert.equal(code, 0, stderr);
+      const outcome = outcomeSchema.parse(JSON.parse(await readFile(join(out, "tiny-f32-quick-part.json"), "utf8")));
+      const samples = outcome.cases[0]?.subjects[0]?.samples ?? {};
+      assert.deepEqual(samples.chunks, [16]);
+      assert.deepEqual(Object.keys(samples), ["prefill_time", "ideal_time", "over_ideal", "chunks"]);
+      assert.ok((samples.ideal_time?.[0] ?? 0) > 0);
+    } finally {
+      deep.remove();
+    }
   });
 
   test("a usage that makes no sense is told in one sentence", async () => {

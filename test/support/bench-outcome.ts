@@ -38,7 +38,7 @@ export function outcomeOf(...cases: CaseOutcome[]): Outcome {
     },
     versions: { exoNative: "1.2.3", node: "v20.0.0", llamaCpp: "b1", ggml: "prebuilt" },
     model: { id: "some-model", quantisation: "Q4_0", bytes: 1024 ** 3 },
-    settings: { repeats: 3, quick: false, contextSize: 512, slots: 4 },
+    settings: { repeats: 3, quick: false, partial: false, contextSize: 512, slots: 4 },
     cases,
   };
 }

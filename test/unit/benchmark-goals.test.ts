@@ -3,7 +3,15 @@ import { describe, test } from "node:test";
 import { subjectId } from "../../benchmarks/cases/bench-case.js";
 import { CASES } from "../../benchmarks/cases/catalogue.js";
 import { isFigureName } from "../../benchmarks/figures.js";
-import { formatBound, formatMeasured, type Goal, judge, readGoals, tally } from "../../benchmarks/report/goals.js";
+import {
+  commandOf,
+  formatBound,
+  formatMeasured,
+  type Goal,
+  judge,
+  readGoals,
+  tally,
+} from "../../benchmarks/report/goals.js";
 import { caseOutcome, outcomeOf, subjectOutcome } from "../support/bench-outcome.js";
 
 const RATIO: Goal = {
@@ -55,14 +63,39 @@ describe("goals of the benchmark", () => {
     assert.deepEqual(why(caseOutcome("decode", [two, failed])), ["label of one failed: it ended"]);
   });
 
-  test("goals of other quantisations are left out, and the rest is counted", () => {
+  test("goals of other quantisations are listed with what they need, and the rest is counted", () => {
     const goals = [RATIO, { ...RATIO, id: "other", quantisation: "IQ2_XXS" }, TIME];
     const results = judge(outcomeOf(decode(19)), goals, {});
     assert.deepEqual(
-      results.map(({ goal }) => goal.id),
-      ["faster", "hop"],
+      results.map(({ goal, measured, met }) => [goal.id, measured !== null, met]),
+      [
+        ["faster", true, true],
+        ["other", false, null],
+        ["hop", false, null],
+      ],
     );
+    assert.match(results[1]?.reasons.join() ?? "", /^Needs a model in IQ2_XXS, by --model;/);
     assert.deepEqual(tally(results), { met: 1, missed: 0 });
+  });
+
+  test("a quick run gives figures and no verdicts", () => {
+    const outcome = outcomeOf(decode(19));
+    const quick = { ...outcome, settings: { ...outcome.settings, quick: true } };
+    const [result] = judge(quick, [RATIO], {});
+    assert.ok(result?.measured);
+    assert.deepEqual([result.met, result.reasons], [null, ["--quick: too few rounds for a verdict."]]);
+  });
+
+  test("a goal that supposes a core for each node has no verdict where they share", () => {
+    const shared = caseOutcome("hops", [subjectOutcome("two", { hop_p50: [0.1] }, { sharesCores: true })]);
+    const [result] = judge(outcomeOf(shared), [{ ...TIME, ownCores: true }], {});
+    assert.deepEqual([result?.measured?.median, result?.met], [0.1, null]);
+  });
+
+  test("each names what measures it again", () => {
+    assert.equal(commandOf(RATIO), "npm run bench -- --only decode");
+    const other = { case: "prefill", subject: "one", figure: "prefill" };
+    assert.equal(commandOf({ ...RATIO, against: other }), "npm run bench -- --only decode,prefill");
   });
 
   test("nodes that share cores are named", () => {

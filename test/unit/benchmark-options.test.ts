@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { ringSize } from "../../benchmarks/bench.js";
 import { subjectId } from "../../benchmarks/cases/bench-case.js";
 import { CASES, contextOf, quickCases, slotsOf } from "../../benchmarks/cases/catalogue.js";
 import { isFigureName } from "../../benchmarks/figures.js";
@@ -58,6 +59,12 @@ describe("options of the benchmark", () => {
     assert.throws(() => parseRequest(["--only", "hops", "--peers-only"]), /nothing to measure/);
   });
 
+  test("what leaves cases or subjects out makes a part of a run", () => {
+    const parts = [["--only", "hops"], ["--subjects", "one"], ["--peers-only"], ["--no-peers"]];
+    assert.ok(parts.every((args) => options(...args).partial));
+    assert.ok(!options().partial && !options("--quick", "--repeats", "2").partial);
+  });
+
   test("numbers that are none are refused", () => {
     for (const text of ["0", "-1", "1.5", "many", ""]) {
       assert.throws(() => parseRequest([`--repeats=${text}`]), UsageError, text);
@@ -84,6 +91,27 @@ describe("options of the benchmark", () => {
     }
     const list = parseRequest(["--list"]);
     assert.ok(list.kind === "print" && CASES.every(({ id }) => list.text.includes(id)));
+  });
+});
+
+describe("the size of the rings", () => {
+  const LARGE = 8192;
+
+  test("is the same for a case that is repeated alone", () => {
+    assert.deepEqual(ringSize(options("--only", "decode-1").cases, false, LARGE), ringSize(CASES, false, LARGE));
+    const quick = options("--quick").cases;
+    assert.deepEqual(
+      ringSize(options("--quick", "--only", "decode-1").cases, true, LARGE),
+      ringSize(quick, true, LARGE),
+    );
+  });
+
+  test("has room for every chosen case, and otherwise no more than the model was trained for", () => {
+    for (const one of CASES) {
+      const { contextSize, slots } = ringSize([one], true, 512);
+      assert.ok(contextSize >= contextOf(one) && slots >= slotsOf(one), one.id);
+    }
+    assert.equal(ringSize(options("--only", "decode-1").cases, false, 512).contextSize, 512);
   });
 });
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { outcomeSchema } from "../../benchmarks/outcome.js";
 import { toMarkdown } from "../../benchmarks/report/markdown.js";
+import { reading } from "../../benchmarks/report/reading.js";
 import { readmeTable } from "../../benchmarks/report/readme-table.js";
 import { reportName, saveReport } from "../../benchmarks/report/save-report.js";
 import { caseOutcome, outcomeOf, subjectOutcome } from "../support/bench-outcome.js";
@@ -21,10 +22,36 @@ const DECODE = caseOutcome(
 );
 
 describe("the report of the benchmark", () => {
-  test("shows median, spread and the ratio to the first row", () => {
+  test("shows median, spread and the ratio to what the case compares with", () => {
     const markdown = toMarkdown(outcomeOf(DECODE), [], []);
     assert.match(markdown, /\| label of one \| 21\.0 \(20\.0–22\.0\) \| {2}\|/);
     assert.match(markdown, /\| label of ring-2 \| 20\.0 \(18\.0–21\.0\) \*\*×0\.91\*\* \| cores shared \|/);
+  });
+
+  test("no other subject takes the place of the one that a case compares with", () => {
+    const [, two, , four] = DECODE.subjects;
+    assert.ok(two !== undefined && four !== undefined);
+    const rings = { ...DECODE, subjects: [two, { ...four, samples: { decode: [10, 10, 10] } }] };
+    assert.doesNotMatch(toMarkdown(outcomeOf(rings), [], []), /×\d/);
+  });
+
+  test("says of each kind of work whether two nodes or all cores were faster", () => {
+    const of = (id: string, figure: string, two: number, all: number) =>
+      caseOutcome(id, [
+        subjectOutcome("one-all-cores", { [figure]: [all] }),
+        subjectOutcome("ring-2", { [figure]: [two] }),
+      ]);
+    const cases = [
+      of("prefill-2048", "prefill", 22, 20),
+      of("decode-1", "decode", 10, 20),
+      of("decode-4", "decode", 30, 30),
+    ];
+    const text = reading(outcomeOf(...cases));
+    assert.match(text, /prompt of 2048 tokens: 22\.0 against 20\.0 tok\/s, ×1\.10: the two nodes won/);
+    assert.match(text, /one stream: 10\.0 against 20\.0 tok\/s, ×0\.50: the one process won/);
+    assert.match(text, /four streams together: .*×1\.00: no difference/);
+    assert.doesNotMatch(text, /eight/);
+    assert.doesNotMatch(reading(outcomeOf()), /against/);
   });
 
   test("names what was left out and what failed, each on its row", () => {
@@ -38,10 +65,13 @@ describe("the report of the benchmark", () => {
     assert.match(toMarkdown(outcomeOf(skipped), [], []), /`hops`: Out of time\./);
   });
 
-  test("a quick run has files of its own", () => {
+  test("a quick run and a part of a run have files of their own", () => {
     const outcome = outcomeOf();
     assert.equal(reportName(outcome), "some-model-q4_0");
     assert.equal(reportName({ ...outcome, settings: { ...outcome.settings, quick: true } }), "some-model-q4_0-quick");
+    const settings = { ...outcome.settings, partial: true };
+    assert.equal(reportName({ ...outcome, settings }), "some-model-q4_0-part");
+    assert.equal(reportName({ ...outcome, settings: { ...settings, quick: true } }), "some-model-q4_0-quick-part");
     const named = { ...outcome, model: { ...outcome.model, id: "Tiny Q4_0" } };
     assert.equal(reportName(named), "tiny-q4_0");
   });

@@ -40,6 +40,7 @@ class Bench {
     if (name === "ring-9") throw new Unavailable("There is no ninth node.");
     this.log.push(`open ${name}`);
     return {
+      warmUp: async () => {},
       measure: async (_, { warmUp }) => {
         this.log.push(`${warmUp ? "warm up" : "measure"} ${name}`);
         return { decode: this.#measure(name) };

@@ -51,7 +51,7 @@ describe("without overheads a simulated ring is what theory says", () => {
 
     test(`as many streams as ${nodes} stages whose time grows with the rows: one token per slowest stage`, async () => {
       const spec = ring(new Array(nodes).fill(stage(0, 0.01)));
-      const { tokensPerSecond, utilisation } = await streamsSpeed(spec, nodes, { ...SETTINGS, answerTokens: 400 });
+      const { tokensPerSecond, utilisation } = await streamsSpeed(spec, nodes, { ...SETTINGS, answerTokens: 600 });
       near(tokensPerSecond, 100, 0.06);
       for (const busy of utilisation) assert.ok(busy > 0.9, `${busy}`);
     });

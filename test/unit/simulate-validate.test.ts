@@ -28,7 +28,11 @@ function results(
   const cases = [...one, ...others].map(([id, subject, samples]) => ({
     id,
     subjects: [
-      { subject, samples: Object.fromEntries(Object.entries(samples).map(([name, list]) => [name, [...list]])) },
+      {
+        subject,
+        samples: Object.fromEntries(Object.entries(samples).map(([name, list]) => [name, [...list]])),
+        settings: {},
+      },
     ],
   }));
   const ids = [...new Set(cases.map(({ id }) => id))];
@@ -89,6 +93,30 @@ describe("prediction of measured rings from one node", () => {
     assert.deepEqual(await predicted(20), await predicted(1));
   });
 
+  test("takes RPC servers as they were run: prompts of streams included, passes of the size that was noted", async () => {
+    const predicted = async (caseId: string, subject: string, samples: Samples, settings = {}): Promise<number> => {
+      const run = results([[caseId, subject, samples]]);
+      for (const one of run.cases) for (const ran of one.subjects) ran.settings = settings;
+      return (await validate(run)).rows[0]?.predicted ?? Number.NaN;
+    };
+    const prefill = (ubatch?: string) =>
+      predicted(
+        "prefill-512",
+        "rpc-2",
+        { prefill: [1] },
+        ubatch === undefined ? {} : { "ubatch for 512 tokens": ubatch },
+      );
+    assert.equal(await prefill(), await prefill("512"));
+    assert.ok((await prefill("128")) > 1.3 * (await prefill("512")), "four passes overlap where one does not");
+    const [two, delayed] = [
+      await predicted("decode-2", "rpc-2", { decode: [1] }),
+      await predicted("delay-2", "rpc-2", { decode: [1] }),
+    ];
+    assert.equal(two, delayed);
+    const one = await predicted("decode-1", "rpc-2", { decode: [1] });
+    assert.ok(two < 2 * one, "the time for the prompts is in it");
+  });
+
   test("takes the measured time of a hop", async () => {
     const predicted = async (hop: number): Promise<number> => {
       const { rows } = await validate(
@@ -114,7 +142,7 @@ describe("prediction of measured rings from one node", () => {
 
   test("needs one node's results, of a known model, in a file of the right shape", async (context) => {
     const none = { ...results([]), cases: [] };
-    const ring = [{ id: "decode-1", subjects: [{ subject: "ring-2", samples: { decode: [20] } }] }];
+    const ring = [{ id: "decode-1", subjects: [{ subject: "ring-2", samples: { decode: [20] }, settings: {} }] }];
     await assert.rejects(validate({ ...none, cases: ring }), /hold no prefill-512 or no decode of ring-1/);
     const strange = { ...results([]), model: { id: "gpt-9", quantisation: "Q1" } };
     await assert.rejects(validate(strange), /The shape of gpt-9 is not known/);
