@@ -6,13 +6,19 @@ import { availableParallelism } from "node:os";
 export interface Pinning {
   /** `taskset` is there. */
   readonly possible: boolean;
+  /** All that this process may use. */
+  readonly processors: readonly number[];
   /** One processor of each physical core that this process may use. */
   readonly cores: readonly number[];
 }
 
 export function findPinning(): Pinning {
-  if (process.platform !== "linux") return { possible: false, cores: count(availableParallelism()) };
-  return { possible: hasTaskset(), cores: oneOfEachCore(allowedProcessors(), siblingsOf) };
+  if (process.platform !== "linux") {
+    const processors = count(availableParallelism());
+    return { possible: false, processors, cores: processors };
+  }
+  const processors = allowedProcessors();
+  return { possible: hasTaskset(), processors, cores: oneOfEachCore(processors, siblingsOf) };
 }
 
 /** Node `index` has a core of its own; where there are too few, nodes are dealt to them in turn. */
@@ -23,6 +29,24 @@ export function coreOf(index: number, { cores }: Pinning): readonly number[] {
 /** Words before a command that keep it on these processors. */
 export function pinned({ possible }: Pinning, processors: readonly number[]): readonly string[] {
   return possible ? ["taskset", "--cpu-list", processors.join(",")] : [];
+}
+
+/** Cores that are left when so many nodes or servers have theirs. */
+export function spareCores(used: number, { cores }: Pinning): readonly number[] {
+  return cores.slice(used);
+}
+
+/** Keeps this process, with its HTTP clients and its proxies, off the cores of what it measures, where any are left. */
+export function stayBeside(used: number, pinning: Pinning): void {
+  if (!pinning.possible) return;
+  const spare = spareCores(used, pinning);
+  const list = (spare.length > 0 ? spare : pinning.processors).join(",");
+  execFileSync("taskset", ["--all-tasks", "--pid", "--cpu-list", list, String(process.pid)], { stdio: "ignore" });
+}
+
+/** For the row of a report: that whoever asks shares the cores of what answers. */
+export function clientRemark(used: number, pinning: Pinning): Readonly<Record<string, string>> {
+  return pinning.possible && spareCores(used, pinning).length === 0 ? { client: "on the same cores" } : {};
 }
 
 /** Two threads of one core are no faster than one: of each group of siblings the first is kept. */

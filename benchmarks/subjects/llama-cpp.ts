@@ -1,5 +1,6 @@
 import type { Measure } from "../cases/bench-case.js";
 import type { Figures } from "../figures.js";
+import { clientRemark, type Pinning, stayBeside } from "../host/pinning.js";
 import { benchDecode, benchPrefill, benchStreams, type LlamaBenchSettings } from "./llama-bench.js";
 import { cannotMeasure, type Subject, type SubjectContext } from "./subject.js";
 
@@ -10,26 +11,34 @@ export function ubatchSetting(tokens: number): string {
 
 type Settings = Omit<LlamaBenchSettings, "ubatch" | "signal">;
 
+interface RpcUse {
+  readonly servers: number;
+  /** Ends them; called once, by `close`. */
+  release(): Promise<void>;
+}
+
 /** llama.cpp's own tools, alone or over RPC servers, with the pass size that suits them best. */
 export class LlamaCpp implements Subject {
   readonly #settings: Settings;
   readonly #ubatches: readonly number[];
-  readonly #release: () => Promise<void>;
+  readonly #pinning: Pinning;
+  readonly #rpc: RpcUse | null;
   readonly #closed = new AbortController();
   /** Best pass size by tokens of the prompt. */
   readonly #best = new Map<number, number>();
 
-  /** @param release called once, by `close` */
-  constructor(settings: Settings, { ubatches }: SubjectContext, release: () => Promise<void> = async () => {}) {
+  constructor(settings: Settings, { ubatches, pinning }: SubjectContext, rpc: RpcUse | null = null) {
     this.#settings = settings;
     this.#ubatches = ubatches;
-    this.#release = release;
+    this.#pinning = pinning;
+    this.#rpc = rpc;
   }
 
   /** Every measurement is a process of its own, which warms itself up. */
   async warmUp(): Promise<void> {}
 
   async measure(measure: Measure, { warmUp }: { readonly warmUp: boolean }): Promise<Figures> {
+    if (this.#rpc !== null) stayBeside(this.#rpc.servers, this.#pinning);
     switch (measure.kind) {
       case "prefill":
         return { prefill: warmUp ? await this.#tryAll(measure.tokens) : await this.#prefill(measure.tokens) };
@@ -41,12 +50,14 @@ export class LlamaCpp implements Subject {
   }
 
   settings(): Readonly<Record<string, string>> {
-    return Object.fromEntries([...this.#best].map(([tokens, ubatch]) => [ubatchSetting(tokens), String(ubatch)]));
+    const sizes = [...this.#best].map(([tokens, ubatch]) => [ubatchSetting(tokens), String(ubatch)]);
+    const remark = this.#rpc === null ? {} : clientRemark(this.#rpc.servers, this.#pinning);
+    return { ...Object.fromEntries(sizes), ...remark };
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#closed.abort();
-    return this.#release();
+    await this.#rpc?.release();
   }
 
   #prefill(tokens: number): Promise<number> {

@@ -1,5 +1,5 @@
 import type { SubjectSpec } from "../cases/bench-case.js";
-import { coreOf, pinned } from "../host/pinning.js";
+import { coreOf, pinned, spareCores } from "../host/pinning.js";
 import { peerTool } from "../peers/tools.js";
 import { LlamaCpp } from "./llama-cpp.js";
 import { NodeLlamaCpp } from "./node-llama-cpp.js";
@@ -48,8 +48,9 @@ async function openRpc(
   const { modelPath, peersDirectory, timeout, pinning } = context;
   peerTool(peersDirectory, "llama-bench");
   const running = await RpcServers.start(servers, link, context);
-  // The client itself computes next to nothing; it may be wherever a server is.
-  const before = pinned(pinning, pinning.cores.slice(0, servers));
+  // The client computes next to nothing; where no core is left for it, it may be wherever a server is.
+  const spare = spareCores(servers, pinning);
+  const before = pinned(pinning, spare.length > 0 ? spare : pinning.cores.slice(0, servers));
   const settings = { modelPath, peersDirectory, timeout, threads: 1, before, rpc: running.endpoints };
-  return new LlamaCpp(settings, context, () => running.stop());
+  return new LlamaCpp(settings, context, { servers, release: () => running.stop() });
 }

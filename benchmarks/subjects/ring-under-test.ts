@@ -2,6 +2,7 @@ import type { NodeProcess } from "../../test/support/node-process.js";
 import type { Measure, RingSpec } from "../cases/bench-case.js";
 import { Continuations } from "../continuations.js";
 import type { Figures } from "../figures.js";
+import { clientRemark, stayBeside } from "../host/pinning.js";
 import { Prompts } from "../prompts.js";
 import { residentPagesOf } from "./resident-pages.js";
 import { type ClusterDocument, RingClient, type StageWork } from "./ring-client.js";
@@ -25,14 +26,23 @@ export class RingUnderTest implements Subject {
   readonly continuations = new Continuations();
   readonly #processes: RingProcesses;
   readonly #members: readonly Member[];
-  readonly #modelPath: string;
+  readonly #context: SubjectContext;
+  /** Cores that the nodes have. */
+  readonly #cores: number;
 
-  private constructor(processes: RingProcesses, members: readonly Member[], prompts: Prompts, modelPath: string) {
+  private constructor(
+    processes: RingProcesses,
+    members: readonly Member[],
+    prompts: Prompts,
+    context: SubjectContext,
+    cores: number,
+  ) {
     this.client = headOf(members).client;
     this.prompts = prompts;
     this.#processes = processes;
     this.#members = members;
-    this.#modelPath = modelPath;
+    this.#context = context;
+    this.#cores = cores;
   }
 
   static async start(spec: RingSpec, context: SubjectContext): Promise<RingUnderTest> {
@@ -40,7 +50,8 @@ export class RingUnderTest implements Subject {
     try {
       const members = await Promise.all(processes.nodes.map((process) => join(process, context)));
       const prompts = await Prompts.load((text) => headOf(members).client.tokenize(text));
-      return new RingUnderTest(processes, members, prompts, context.modelPath);
+      const cores = spec.shareCores ? context.pinning.cores.length : spec.nodes;
+      return new RingUnderTest(processes, members, prompts, context, cores);
     } catch (thrown) {
       await processes.close();
       throw thrown;
@@ -52,11 +63,12 @@ export class RingUnderTest implements Subject {
   }
 
   measure(measure: Measure): Promise<Figures> {
+    stayBeside(this.#cores, this.#context.pinning);
     return measureRing(this, measure);
   }
 
   settings(): Readonly<Record<string, string>> {
-    return {};
+    return clientRemark(this.#cores, this.#context.pinning);
   }
 
   /** What each stage did since it was loaded, in ring order. Every node is asked itself: it knows its own at once. */
@@ -71,7 +83,7 @@ export class RingUnderTest implements Subject {
   /** Node → bytes of the model's file that it has in memory; `null`: not known. */
   async residentPages(): Promise<ReadonlyMap<string, number | null>> {
     const pages = this.#members.map(
-      async ({ id, process }) => [id, await residentPagesOf(this.#modelPath, process.pid)] as const,
+      async ({ id, process }) => [id, await residentPagesOf(this.#context.modelPath, process.pid)] as const,
     );
     return new Map(await Promise.all(pages));
   }

@@ -7,7 +7,14 @@ import {
   Continuations,
   continuationPrompt,
 } from "../../benchmarks/continuations.js";
-import { coreOf, oneOfEachCore, parseProcessorList, pinned } from "../../benchmarks/host/pinning.js";
+import {
+  clientRemark,
+  coreOf,
+  oneOfEachCore,
+  parseProcessorList,
+  pinned,
+  spareCores,
+} from "../../benchmarks/host/pinning.js";
 import { Prompts, storyText } from "../../benchmarks/prompts.js";
 import { ask, askStreaming } from "../../benchmarks/subjects/asking.js";
 import { killNode } from "../../benchmarks/subjects/killed-node.js";
@@ -179,12 +186,20 @@ describe("where nodes are kept", () => {
     const siblings = (processor: number) => [processor % 4, (processor % 4) + 4];
     const cores = oneOfEachCore([1, 2, 3, 5, 6], siblings);
     assert.deepEqual(cores, [1, 2, 3]);
-    const pinning = { possible: true, cores };
+    const pinning = { possible: true, processors: cores, cores };
     assert.deepEqual(
       [0, 1, 2, 3].map((index) => coreOf(index, pinning)),
       [[1], [2], [3], [1]],
     );
     assert.deepEqual(pinned(pinning, cores), ["taskset", "--cpu-list", "1,2,3"]);
+  });
+
+  test("whoever asks has the cores that are left, or it is said that none are", () => {
+    const pinning = { possible: true, processors: [0, 1, 2, 3, 4, 5], cores: [0, 2, 4] };
+    assert.deepEqual(spareCores(2, pinning), [4]);
+    assert.deepEqual(clientRemark(2, pinning), {});
+    assert.deepEqual(clientRemark(3, pinning), { client: "on the same cores" });
+    assert.deepEqual(clientRemark(3, { ...pinning, possible: false }), {});
   });
 
   test("where the system does not tell of siblings, every processor counts", () => {
@@ -195,7 +210,7 @@ describe("where nodes are kept", () => {
   });
 
   test("without taskset nothing is pinned", () => {
-    assert.deepEqual(pinned({ possible: false, cores: [0] }, [0]), []);
+    assert.deepEqual(pinned({ possible: false, processors: [0], cores: [0] }, [0]), []);
   });
 
   test("Linux's lists of processors are read", () => {
