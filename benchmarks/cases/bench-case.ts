@@ -10,6 +10,8 @@ export type Measure =
   | { readonly kind: "decode"; readonly streams: number; readonly tokens: number }
   /** Time between the tokens of each stream, as a client sees it. */
   | { readonly kind: "inter-token"; readonly streams: number; readonly tokens: number }
+  /** TTFT of so many prompts, one after the other, as a client sees it. */
+  | { readonly kind: "ttft"; readonly prompt: number; readonly requests: number }
   /** TTFT of a prompt, and of another one that begins with the same `prefix` tokens. */
   | { readonly kind: "shared-prefix"; readonly prefix: number; readonly rest: number }
   /** TTFT of a short prompt that comes while a long one is computed. */

@@ -92,6 +92,12 @@ export const CASES: readonly BenchCase[] = [
     subjects: [1, 2].map(ring),
   },
   {
+    id: "ttft",
+    title: "Time to the first token of 20 prompts of 32 tokens, one after the other",
+    measure: { kind: "ttft", prompt: 32, requests: 20 },
+    subjects: [1, 2].map(ring),
+  },
+  {
     id: "shared-prefix",
     title: "Time to the first token of a prompt that shares 1024 tokens",
     measure: { kind: "shared-prefix", prefix: 1024, rest: 16 },
@@ -177,6 +183,8 @@ export function contextOf({ measure }: BenchCase): number {
     case "hops":
     case "node-killed":
       return measure.tokens + PROMPT_ROOM;
+    case "ttft":
+      return measure.prompt + PROMPT_ROOM;
     case "shared-prefix":
       return measure.prefix + measure.rest + 1;
     case "busy-ttft":

@@ -19,6 +19,8 @@ const ALIKE = 0.03;
 
 /** Whether two nodes or one process with all cores of this machine did better, from this run's own numbers. */
 export function reading(outcome: Outcome): string {
+  // One round proves nothing.
+  if (outcome.settings.quick) return GENERAL;
   const { cores } = outcome.machine;
   const lines = KINDS.flatMap(({ words, id, figure }) => {
     const two = samplesOf(outcome, id, "ring-2", figure);

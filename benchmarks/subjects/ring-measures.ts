@@ -9,7 +9,7 @@ import { measurePipeline } from "./pipeline.js";
 import type { StageWork } from "./ring-client.js";
 import type { RingUnderTest } from "./ring-under-test.js";
 import { weightFigures } from "./stage-weights.js";
-import { difference, slowestMicroBatch } from "./stage-work.js";
+import { difference, microBatches, slowestMicroBatch } from "./stage-work.js";
 
 /** Tokens of a prompt of which only the answer counts. */
 const SHORT_PROMPT = 4;
@@ -29,6 +29,8 @@ export function measureRing(ring: RingUnderTest, measure: Measure): Promise<Figu
       return measure.streams === 1 ? decode(ring, measure.tokens) : aggregate(ring, measure.streams, measure.tokens);
     case "inter-token":
       return interToken(ring, measure.streams, measure.tokens);
+    case "ttft":
+      return ttft(ring, measure.prompt, measure.requests);
     case "shared-prefix":
       return sharedPrefix(ring, measure.prefix, measure.rest);
     case "busy-ttft":
@@ -76,6 +78,15 @@ async function interToken(ring: RingUnderTest, streams: number, tokens: number):
   };
 }
 
+async function ttft(ring: RingUnderTest, prompt: number, requests: number): Promise<Figures> {
+  const times: number[] = [];
+  for (let request = 0; request < requests; request += 1) {
+    times.push((await askStreaming(ring, { prompt: ring.prompts.take(prompt), tokens: 2 })).firstAfter);
+  }
+  const sorted = ascending(times);
+  return { ttft_p50: quantile(sorted, 0.5), ttft_p95: quantile(sorted, 0.95), ttft_p99: quantile(sorted, 0.99) };
+}
+
 async function sharedPrefix(ring: RingUnderTest, prefix: number, rest: number): Promise<Figures> {
   const shared = ring.prompts.take(prefix);
   const firstAfter = async (cached?: number): Promise<number> => {
@@ -118,6 +129,8 @@ async function hops(ring: RingUnderTest, tokens: number): Promise<Figures> {
     hop_p99: lately.p99_ms,
     wire_bytes: sum("bytes_sent") / sum("frames_sent"),
     copies: sum("copies") / sum("frames_sent"),
+    stage_fastest: Math.min(...microBatches(before, after)),
+    stage_slowest: slowestMicroBatch(before, after),
   };
 }
 

@@ -50,7 +50,7 @@ describe("npm run bench", () => {
       ["decode-1", "hops", "weights"],
     );
     assert.deepEqual(figures[0]?.measured, ["ring-1: decode", "ring-2: decode"]);
-    assert.deepEqual(figures[1]?.measured, ["ring-2: hop_p50 hop_p99 wire_bytes copies"]);
+    assert.deepEqual(figures[1]?.measured, ["ring-2: hop_p50 hop_p99 wire_bytes copies stage_fastest stage_slowest"]);
     assert.ok(figures.every(({ rounds }) => rounds.every((count) => count === 1)));
     assertHops(outcome.cases[1]?.subjects[0]?.samples ?? {});
   });
@@ -58,7 +58,16 @@ describe("npm run bench", () => {
   test("measures a prompt against chunks that were alone in the ring", async () => {
     const deep = writeTinyModel({ layers: 4, contextLength: 4096 });
     try {
-      const args = ["--quick", "--no-build", "--out", out, "--only", "pipeline", "--subjects", "ring-2-ubatch-128"];
+      const args = [
+        "--quick",
+        "--no-build",
+        "--out",
+        out,
+        "--only",
+        "pipeline,ttft",
+        "--subjects",
+        "ring-2,ring-2-ubatch-128",
+      ];
       const { stderr, code } = await bench("--model", deep.path, ...args);
       assert.equal(code, 0, stderr);
       const outcome = outcomeSchema.parse(JSON.parse(await readFile(join(out, "tiny-f32-quick-part.json"), "utf8")));
@@ -66,6 +75,8 @@ describe("npm run bench", () => {
       assert.deepEqual(samples.chunks, [16]);
       assert.deepEqual(Object.keys(samples), ["prefill_time", "ideal_time", "over_ideal", "chunks"]);
       assert.ok((samples.ideal_time?.[0] ?? 0) > 0);
+      const { ttft_p50 = [], ttft_p99 = [] } = outcome.cases[1]?.subjects[0]?.samples ?? {};
+      assert.ok((ttft_p50[0] ?? 0) > 0 && (ttft_p99[0] ?? 0) >= (ttft_p50[0] ?? 0));
     } finally {
       deep.remove();
     }

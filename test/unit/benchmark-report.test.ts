@@ -51,6 +51,8 @@ describe("the report of the benchmark", () => {
     assert.match(text, /one stream: 10\.0 against 20\.0 tok\/s, ×0\.50: the one process won/);
     assert.match(text, /four streams together: .*×1\.00: no difference/);
     assert.doesNotMatch(text, /eight/);
+    const run = outcomeOf(...cases);
+    assert.doesNotMatch(reading({ ...run, settings: { ...run.settings, quick: true } }), /against/);
     assert.doesNotMatch(reading(outcomeOf()), /against/);
   });
 
