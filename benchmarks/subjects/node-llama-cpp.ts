@@ -5,7 +5,7 @@ import { z } from "zod";
 import type { Measure } from "../cases/bench-case.js";
 import type { Figures } from "../figures.js";
 import { coreOf, pinned } from "../host/pinning.js";
-import { storyText } from "../prompts.js";
+import { SHORT_PROMPT, STEP, storyText } from "../prompts.js";
 import { cannotMeasure, type Subject, type SubjectContext } from "./subject.js";
 
 export const questionSchema = z.object({
@@ -23,9 +23,6 @@ const replySchema = z.union([
   z.object({ answer: z.object({ promptMs: z.number(), decodeMs: z.number(), decoded: z.int() }) }),
   z.object({ failure: z.string() }),
 ]);
-
-const SHORT_PROMPT = 4;
-const STEP = 101;
 
 /** node-llama-cpp in a process of its own, with one thread and the same libraries. */
 export class NodeLlamaCpp implements Subject {

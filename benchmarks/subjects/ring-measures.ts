@@ -1,14 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Measure } from "../cases/bench-case.js";
 import type { Figures } from "../figures.js";
-import { continuationPrompt } from "../prompts.js";
+import { continuationPrompt, SHORT_PROMPT } from "../prompts.js";
 import { ascending, quantile } from "../statistics.js";
 import { killNode } from "./killed-node.js";
 import type { StageWork } from "./ring-client.js";
 import type { RingUnderTest } from "./ring-under-test.js";
-
-/** Tokens of a prompt of which only the answer counts. */
-const SHORT_PROMPT = 4;
 
 /** Greedy, to the full length, and nothing of the prompt taken from a cache. */
 const PLAIN = { temperature: 0, ignore_eos: true, cache_prompt: false } as const;
