@@ -103,15 +103,20 @@ describe("bench of a ring of two nodes", () => {
     assert.equal(report.ok, true);
     assert.equal(report.complete, true);
     assert.equal(report.nodes, 2);
+    assert.equal(report.cache_used, true);
     assert.ok(report.largest_difference < 0.01, `${report.largest_difference}`);
+    const alone = report.answers.filter((answer: { prompt: string }) => answer.prompt.endsWith("alone"));
+    for (const answer of alone) assert.equal(answer.tolerance, 0.001, answer.prompt);
     for (const answer of report.answers) assert.equal(answer.different_tokens, 0, answer.prompt);
     const prompts = report.answers.map((answer: { prompt: string }) => answer.prompt);
     assert.deepEqual(prompts, [
       "8 tokens, alone",
       "64 tokens, alone",
-      "64 tokens, from the cache",
+      "200 tokens, alone",
+      "200 tokens, from the cache",
       "8 tokens, all at once",
       "64 tokens, all at once",
+      "200 tokens, all at once",
     ]);
   });
 
