@@ -5,8 +5,11 @@ import { packageRoot } from "../src/core/package.js";
 /** Turns text into tokens, without special ones. */
 export type Tokenize = (text: string) => Promise<readonly number[]>;
 
+/** Tokens of the prompt before an answer whose speed is measured: hardly any, as with llama-bench. */
+export const SHORT_PROMPT = 4;
+
 /** Far apart and prime, so that no two rounds begin with the same tokens. */
-const STEP = 101;
+export const STEP = 101;
 
 /** Prompts of natural text with an exact number of tokens. */
 export class Prompts {

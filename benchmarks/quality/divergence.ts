@@ -27,13 +27,6 @@ export function perplexity(logProbabilitiesOfText: readonly number[]): number {
   return Math.exp(-sum / logProbabilitiesOfText.length);
 }
 
-/** The least of the numbers that is at least as large as this part of them (nearest rank). */
-export function quantile(numbers: readonly number[], part: number): number {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  const rank = Math.min(sorted.length, Math.max(1, Math.ceil(part * sorted.length)));
-  return sorted[rank - 1] ?? Number.NaN;
-}
-
 export function indexOfLargest(numbers: Float64Array): number {
   return numbers.reduce((best, value, index) => (value > (numbers[best] ?? -Infinity) ? index : best), 0);
 }

@@ -65,7 +65,7 @@ async function measure(run: Run, textName: string): Promise<void> {
 const { values } = parseArgs({
   options: {
     model: { type: "string", multiple: true, default: ["tinyllama"] },
-    text: { type: "string", default: join(packageRoot(), "benchmarks", "quality", "alice.txt") },
+    text: { type: "string", default: join(packageRoot(), "benchmarks", "texts", "alice.txt") },
     tokens: { type: "string", default: "1024" },
     threads: { type: "string" },
     help: { type: "boolean", default: false },

@@ -1,5 +1,6 @@
+import { ascending, quantile } from "../../src/core/statistics.js";
 import type { CutModel } from "./cut-model.js";
-import { indexOfLargest, klDivergence, logProbabilities, perplexity, quantile } from "./divergence.js";
+import { indexOfLargest, klDivergence, logProbabilities, perplexity } from "./divergence.js";
 
 /** The first tokens of a text follow from almost nothing; they are computed and not counted. */
 export const UNCOUNTED = 16;
@@ -41,7 +42,7 @@ export function scoreOf(exact: Opinion, other: Opinion): Score {
     perplexity: perplexity(other.ofText),
     divergence: {
       mean: divergences.reduce((sum, one) => sum + one, 0) / divergences.length,
-      p99: quantile(divergences, 0.99),
+      p99: quantile(ascending(divergences), 0.99),
       max: Math.max(...divergences),
     },
     sameChoice: same / pairs.length,

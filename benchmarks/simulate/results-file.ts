@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
+import { spreadOf } from "../../src/core/statistics.js";
 import { OptionError } from "./options.js";
 
 /** The part of a results file of `npm run bench` that is needed here. */
@@ -45,7 +46,5 @@ export async function readResults(file: string): Promise<Results> {
 export function measured(results: Results, caseId: string, subject: string, figure: string): number | null {
   const one = results.cases.find(({ id }) => id === caseId);
   const samples = one?.subjects.find((candidate) => candidate.subject === subject)?.samples[figure] ?? [];
-  const sorted = samples.toSorted((a, b) => a - b);
-  const [below, above] = [sorted[Math.floor((sorted.length - 1) / 2)], sorted[Math.ceil((sorted.length - 1) / 2)]];
-  return below === undefined || above === undefined ? null : (below + above) / 2;
+  return samples.length === 0 ? null : spreadOf(samples).median;
 }

@@ -1,9 +1,9 @@
 import { parseArgs } from "node:util";
 import { loadConfig } from "../../src/config/load.js";
+import { spreadOf } from "../../src/core/statistics.js";
 import { ModelStore } from "../../src/model/model-store.js";
 import { buildPeers } from "../peers/build.js";
-import { quantile } from "../quality/divergence.js";
-import { llamaBench } from "./llama-bench.js";
+import { benchDecode, benchPrefill, type LlamaBenchSettings } from "../subjects/llama-bench.js";
 import { type Speed, StageSpeed, type StageSpeedOptions } from "./stage-speed.js";
 
 const HELP = `A stage that holds the whole model against llama.cpp's own llama-bench, in turn.
@@ -18,6 +18,7 @@ npm run bench:stage -- [options]
 `;
 
 const UBATCH = 128;
+const PEER_TIMEOUT_MS = 600_000;
 
 const { values } = parseArgs({
   options: {
@@ -31,7 +32,17 @@ const { values } = parseArgs({
   },
 });
 
-const median = (numbers: readonly number[]): number => quantile(numbers, 0.5);
+/** llama.cpp's own benchmark with the settings of the stage. */
+async function llamaBench(peersDirectory: string, options: StageSpeedOptions): Promise<Speed> {
+  const { modelPath, threads, ubatch, promptTokens, generatedTokens, flashAttention } = options;
+  const signal = new AbortController().signal;
+  const run = { peersDirectory, before: [], timeout: PEER_TIMEOUT_MS, signal };
+  const settings: LlamaBenchSettings = { ...run, modelPath, threads, ubatch, flashAttention, rpc: [] };
+  return {
+    prefill: await benchPrefill(settings, promptTokens),
+    decode: await benchDecode(settings, generatedTokens),
+  };
+}
 
 async function compare(peers: string, threads: number): Promise<void> {
   const { paths } = await loadConfig();
@@ -58,8 +69,8 @@ async function compare(peers: string, threads: number): Promise<void> {
     await stage.close();
   }
   for (const what of ["prefill", "decode"] as const) {
-    const a = median(ours.map((speed) => speed[what]));
-    const b = median(theirs.map((speed) => speed[what]));
+    const a = spreadOf(ours.map((speed) => speed[what])).median;
+    const b = spreadOf(theirs.map((speed) => speed[what])).median;
     const numbers = [a.toFixed(1), b.toFixed(1), (a / b).toFixed(3)].join(" | ");
     process.stdout.write(`| ${model.id} ${model.info.quantisation} | ${threads} | ${what} | ${numbers} |\n`);
   }

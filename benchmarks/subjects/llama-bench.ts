@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type PeerRun, runPeer } from "../peers/tools.js";
+import { SHORT_PROMPT } from "../prompts.js";
 
 /** How llama.cpp's own tools are to run. */
 export interface LlamaBenchSettings extends PeerRun {
@@ -8,6 +9,8 @@ export interface LlamaBenchSettings extends PeerRun {
   readonly ubatch: number;
   /** `host:port` of RPC servers that hold the layers; none: this process does. */
   readonly rpc: readonly string[];
+  /** Default: on, as in our nodes. */
+  readonly flashAttention?: "on" | "off";
 }
 
 const benchRow = z.object({ n_prompt: z.int(), n_gen: z.int(), avg_ts: z.number() });
@@ -15,12 +18,10 @@ const batchedRow = z.object({ pl: z.int(), tg: z.int(), t: z.number() });
 
 /** Tokens of a prompt that touches all weights before the one that counts: reading them from disk is not measured. */
 const WARM_UP_PROMPT = 32;
-/** Tokens of the prompts before several streams decode, as the rings get them. */
-const SHORT_PROMPT = 4;
 /** Tokens of context beside those of prompt and answer. */
 const ROOM = 32;
 
-/** Tokens per second. Flash attention is on, as in our nodes. */
+/** Tokens per second. */
 export async function benchPrefill(settings: LlamaBenchSettings, tokens: number): Promise<number> {
   const sizes = ["-p", `${WARM_UP_PROMPT},${tokens}`, "-n", "0", "-b", String(Math.max(tokens, settings.ubatch))];
   const rows = await llamaBench(settings, [...sizes, "--no-warmup"]);
@@ -37,7 +38,7 @@ export async function benchDecode(settings: LlamaBenchSettings, tokens: number):
 export async function benchStreams(settings: LlamaBenchSettings, streams: number, tokens: number): Promise<number> {
   const { ubatch } = settings;
   const args = [
-    ...[...common(settings), "-fa", "on", "-b", String(ubatch), "--output-format", "jsonl"],
+    ...[...common(settings), "-b", String(ubatch), "--output-format", "jsonl"],
     ...["-c", String(streams * (tokens + SHORT_PROMPT + ROOM))],
     ...["-npp", String(SHORT_PROMPT), "-ntg", String(tokens), "-npl", String(streams)],
   ];
@@ -49,14 +50,14 @@ export async function benchStreams(settings: LlamaBenchSettings, streams: number
 }
 
 async function llamaBench(settings: LlamaBenchSettings, args: readonly string[]) {
-  const fixed = ["-fa", "1", "-r", "1", "-o", "json"];
+  const fixed = ["-r", "1", "-o", "json"];
   const stdout = await runPeer("llama-bench", [...common(settings), ...fixed, ...args], settings);
   return z.array(benchRow).parse(JSON.parse(stdout));
 }
 
-function common({ modelPath, threads, ubatch, rpc }: LlamaBenchSettings): readonly string[] {
+function common({ modelPath, threads, ubatch, rpc, flashAttention = "on" }: LlamaBenchSettings): readonly string[] {
   const offload = rpc.length === 0 ? [] : ["--rpc", rpc.join(","), "-ngl", "999"];
-  return ["-m", modelPath, "-t", String(threads), "-ub", String(ubatch), ...offload];
+  return ["-m", modelPath, "-t", String(threads), "-ub", String(ubatch), "-fa", flashAttention, ...offload];
 }
 
 function speedOf(row: z.infer<typeof benchRow> | undefined): number {

@@ -5,7 +5,7 @@ import { z } from "zod";
 import type { Measure } from "../cases/bench-case.js";
 import type { Figures } from "../figures.js";
 import { coreOf, pinned } from "../host/pinning.js";
-import { storyText } from "../prompts.js";
+import { SHORT_PROMPT, STEP, storyText } from "../prompts.js";
 import { cannotMeasure, type Subject, type SubjectContext } from "./subject.js";
 
 export const questionSchema = z.object({
@@ -24,10 +24,8 @@ const replySchema = z.union([
   z.object({ failure: z.string() }),
 ]);
 
-const SHORT_PROMPT = 4;
 const WARM_UP_PROMPT = 32;
 const WARM_UP_ANSWER = 8;
-const STEP = 101;
 
 /** node-llama-cpp in a process of its own, with one thread and the same libraries. */
 export class NodeLlamaCpp implements Subject {

@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Measure } from "../cases/bench-case.js";
 import type { ContinuationKind } from "../continuations.js";
 import type { Figures } from "../figures.js";
+import { SHORT_PROMPT } from "../prompts.js";
 import { ascending, quantile } from "../statistics.js";
 import { ask, askStreaming, PLAIN } from "./asking.js";
 import { killNode } from "./killed-node.js";
@@ -11,8 +12,6 @@ import type { RingUnderTest } from "./ring-under-test.js";
 import { weightFigures } from "./stage-weights.js";
 import { difference, microBatches, slowestMicroBatch } from "./stage-work.js";
 
-/** Tokens of a prompt of which only the answer counts. */
-const SHORT_PROMPT = 4;
 const WARM_UP_PROMPT = 32;
 const WARM_UP_ANSWER = 8;
 

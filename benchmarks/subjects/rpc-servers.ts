@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
-import { z } from "zod";
+import { choosePorts } from "../../src/cli/demo/free-ports.js";
 import { coreOf, pinned } from "../host/pinning.js";
 import { DelayProxy } from "../network/delay-proxy.js";
 import type { Link } from "../network/link-queue.js";
@@ -44,7 +44,7 @@ export class RpcServers {
   }
 
   async #add(command: readonly string[], link: Link | undefined): Promise<void> {
-    const port = await freePort();
+    const [port = 0] = await choosePorts([0]);
     const [program = "", ...args] = [...command, "--threads", "1", "--host", HOST, "--port", String(port)];
     const child = spawn(program, args, { stdio: "ignore" });
     this.#children.push(child);
@@ -57,16 +57,6 @@ export class RpcServers {
     this.#proxies.push(proxy);
     this.endpoints.push(`${HOST}:${proxy.address.port}`);
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, HOST);
-  await once(server, "listening");
-  const { port } = z.object({ port: z.int() }).parse(server.address());
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 async function listening(child: ChildProcess, port: number): Promise<void> {

@@ -13,6 +13,8 @@
 namespace exo {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 // How long ggml's threads look for the next graph before they sleep, in ggml's unit of 131072 rounds. To wake them takes
 // longer than a short graph has to spare, so those of a whole model are awake for the next token, some milliseconds;
 // those of a part, whose neighbours compute between its graphs, would spin in their way.
@@ -84,9 +86,15 @@ class ThreadPool {
     void end_turn() {
         {
             const std::lock_guard<std::mutex> lock(mutex_);
-            taken_ = false;
+            taken_      = false;
+            free_since_ = Clock::now();
         }
         turn_.notify_all();
+    }
+
+    // How long after `asked` others still had turns. For whoever has the turn now.
+    Clock::duration others_after(Clock::time_point asked) const {
+        return std::max(Clock::duration(0), free_since_ - asked);
     }
 
   private:
@@ -99,6 +107,7 @@ class ThreadPool {
     std::condition_variable    turn_;
     Waiting                    waiting_;
     bool                       taken_ = false;
+    Clock::time_point          free_since_;
 };
 
 ComputeThreads::ComputeThreads(llama_context * context, int threads, int batch_threads, Sharing sharing,
@@ -124,6 +133,7 @@ ComputeThreads::~ComputeThreads() {
 
 ComputeThreads::Turn::Turn(ComputeThreads & threads) : order_(threads.order_.get()) {
     if (order_ == nullptr) return;
+    const auto asked = Clock::now();
     if (threads.sharing_ == Sharing::in_turn) {
         order_->wait_for_turn();
     } else if (order_->take_next_turn(patience)) {
@@ -132,6 +142,8 @@ ComputeThreads::Turn::Turn(ComputeThreads & threads) : order_(threads.order_.get
         llama_set_n_threads(threads.context_, 1, 1);
         order_ = nullptr;
     }
+    wait_.all           = Clock::now() - asked;
+    wait_.behind_others = order_ == nullptr ? wait_.all : order_->others_after(asked);
 }
 
 ComputeThreads::Turn::~Turn() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 
 #include "ggml-cpu.h"
@@ -34,6 +35,13 @@ class ComputeThreads {
     ComputeThreads(const ComputeThreads &)             = delete;
     ComputeThreads & operator=(const ComputeThreads &) = delete;
 
+    // What a turn cost before it was had.
+    struct Wait {
+        std::chrono::steady_clock::duration all{ 0 };
+        // Until the last neighbour's turn ended; the rest is waking up.
+        std::chrono::steady_clock::duration behind_others{ 0 };
+    };
+
     // While it lives, the context may compute. Held around `llama_decode`.
     class Turn {
       public:
@@ -42,8 +50,11 @@ class ComputeThreads {
         Turn(const Turn &)             = delete;
         Turn & operator=(const Turn &) = delete;
 
+        const Wait & wait() const { return wait_; }
+
       private:
         ThreadPool * order_;  // null: nothing to give back
+        Wait         wait_;
     };
 
   private:

@@ -15,8 +15,8 @@ StageError closed_error() {
     return StageError(ErrorCode::cancelled, "The stage was closed.");
 }
 
-int64_t microseconds_since(std::chrono::steady_clock::time_point start) {
-    return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start).count();
+int64_t microseconds(std::chrono::steady_clock::duration time) {
+    return std::chrono::duration_cast<std::chrono::microseconds>(time).count();
 }
 
 // llama_decode's return codes, as llama.h documents them.
@@ -97,14 +97,16 @@ void Stage::decode(DecodeRequest request, OutcomeCallback<DecodeResult> done) {
     const auto queued = Clock::now();
     auto       shared = std::make_shared<DecodeRequest>(std::move(request));
     const auto run    = [this, shared, queued, done] {
-        const auto started  = Clock::now();
-        const auto in_queue = microseconds_since(queued);
+        const auto started     = Clock::now();
+        const auto behind_jobs = std::max(Clock::duration(0), free_since_ - queued);
         try {
             auto result                 = compute(*shared);
-            result.queue_microseconds   = in_queue;
-            result.compute_microseconds = microseconds_since(started);
+            free_since_                 = Clock::now();
+            result.queue_microseconds   = microseconds(behind_jobs + turn_wait_.behind_others);
+            result.compute_microseconds = microseconds(free_since_ - started - turn_wait_.all);
             done(std::move(result));
         } catch (...) {
+            free_since_ = Clock::now();
             done(current_error());
         }
     };
@@ -178,6 +180,7 @@ DecodeResult Stage::compute(const DecodeRequest & request) {
     const AbortGuard guard;
     try {
         DecodeResult result;
+        turn_wait_ = {};
         apply_kv_operations(request);
         if (request.rows.empty()) return result;
         run_batch(request);
@@ -225,6 +228,7 @@ void Stage::run_batch(const DecodeRequest & request) {
     const auto       batch       = batch_.build(request.rows, input_rows(request), all_outputs);
     const LogCapture           log;
     const ComputeThreads::Turn turn(model_->threads());
+    turn_wait_ = turn.wait();
     const int32_t              status = llama_decode(model_->context(), batch);
     check_decode_status(status, request.rows.size(), log.reason());
     outputs_ = static_cast<size_t>(std::count(batch.logits, batch.logits + batch.n_tokens, 1));

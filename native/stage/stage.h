@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "activation_pool.h"
+#include "compute_threads.h"
 #include "counters.h"
 #include "decode_batch.h"
 #include "decode_request.h"
@@ -26,7 +27,9 @@ struct DecodeResult {
     std::vector<float>               logits;
     // Times that this addon copied the micro-batch's hidden states, on arrival and for the next stage.
     int                              copies               = 0;
+    // On the stage's thread, but for the wait for its turn among the stages of the process.
     int64_t                          compute_microseconds = 0;
+    // Behind earlier jobs of the stage, and behind its neighbours' turns. To wake the thread up is part of neither.
     int64_t                          queue_microseconds   = 0;
 };
 
@@ -89,11 +92,13 @@ class Stage {
     bool                                 closed_ = false;
 
     // only the stage's thread
-    DecodeBatch        batch_;
-    std::vector<float> input_;
-    bool               input_copied_ = false;  // the last decode could not read its hidden states in place
-    size_t             outputs_      = 0;      // rows that the last decode gives results for
-    bool               broken_       = false;
+    DecodeBatch          batch_;
+    std::vector<float>   input_;
+    bool                 input_copied_ = false;  // the last decode could not read its hidden states in place
+    size_t               outputs_      = 0;      // rows that the last decode gives results for
+    bool                 broken_       = false;
+    ComputeThreads::Wait turn_wait_;             // of the last decode
+    Clock::time_point    free_since_;            // end of the last decode
 
     std::thread thread_;
 };

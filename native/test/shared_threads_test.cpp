@@ -91,6 +91,42 @@ void the_threads_outlive_a_stage() {
     }
 }
 
+DecodeRequest token_at(int position) {
+    DecodeRequest request;
+    request.rows = some_rows(0, position, 1);
+    return request;
+}
+
+// An idle stage has no queue: that its thread has to wake up is part of the hop.
+void an_idle_stage_has_no_queue() {
+    const auto stage = load(with_threads(params_for(model_path, 0, tiny_layers, true), 2, 2));
+    for (int position = 0; position < 8; ++position) {
+        CHECK(decode(*stage, token_at(position)).queue_microseconds == 0);
+    }
+}
+
+// While a neighbour has its turn, a micro-batch waits for that, and the next one for both.
+void what_waits_for_others_is_queued() {
+    const auto           params    = with_threads(params_for(model_path, 0, tiny_layers, true), 2, 2);
+    const auto           stage     = load(params);
+    const auto           neighbour = load(params);
+    const auto           asked     = std::chrono::steady_clock::now();
+    Waiter<DecodeResult> first, second;
+    {
+        const ComputeThreads::Turn turn(neighbour->model().threads());
+        stage->decode(token_at(0), first.callback());
+        stage->decode(token_at(1), second.callback());
+    }
+    const auto one   = first.wait();
+    const auto other = second.wait();
+    const auto all   = std::chrono::steady_clock::now() - asked;
+    CHECK(other.queue_microseconds > 0);
+    for (const auto * result : { &one, &other }) {
+        const auto known = result->compute_microseconds + result->queue_microseconds;
+        CHECK(std::chrono::microseconds(known) <= all);
+    }
+}
+
 }  // namespace
 
 int main() {
@@ -104,5 +140,7 @@ int main() {
     stages_at_once_equal_stages_alone(2, 2);
     stages_at_once_equal_stages_alone(1, 2);
     the_threads_outlive_a_stage();
+    an_idle_stage_has_no_queue();
+    what_waits_for_others_is_queued();
     std::filesystem::remove_all(directory);
 }

@@ -1,5 +1,5 @@
 import type { Member } from "../cluster/membership.js";
-import type { NodeRecord, RingRecord, StageWorkRecord } from "../cluster/node-record.js";
+import type { NodeRecord, RingComputingRecord, RingRecord, StageWorkRecord } from "../cluster/node-record.js";
 import { formatHostPort } from "../config/address.js";
 import type { DiscoveredPeer } from "../discovery/discovery.js";
 import type { ClusterNode, ClusterRing, ClusterSnapshot } from "./cluster-snapshot.js";
@@ -140,6 +140,7 @@ function toRing(ring: RingRecord): ClusterRing {
     slots: ring.slots,
     busy_slots: ring.busySlots,
     waiting_requests: ring.waitingRequests,
+    computing: ring.computing && toComputing(ring.computing),
     plan: ring.planReasons,
     hops: ring.hops && { samples: ring.hops.samples, p50_ms: ring.hops.p50, p99_ms: ring.hops.p99 },
     stages: stages.map((stage) => ({
@@ -154,6 +155,10 @@ function toRing(ring: RingRecord): ClusterRing {
       planned_weights: stage.plannedWeights,
     })),
   };
+}
+
+function toComputing({ ubatch, kvTypeK, kvTypeV, flashAttention, wireType }: RingComputingRecord) {
+  return { ubatch, kv: kvTypeK, kv_v: kvTypeV, flash_attention: flashAttention, wire: wireType };
 }
 
 function toWork(work: StageWorkRecord) {

@@ -58,6 +58,16 @@ const ringStage = z.object({
   phase: text,
 });
 
+/** What the numbers that a ring computes depend on, beside the weights. */
+const computing = z.object({
+  /** Most rows in one compute pass. */
+  ubatch: count,
+  kvTypeK: text,
+  kvTypeV: text,
+  flashAttention: text,
+  wireType: text,
+});
+
 /** A model on a ring, as its head tells it. */
 const ring = z.object({
   id: text,
@@ -74,6 +84,8 @@ const ring = z.object({
   slots: count,
   busySlots: count,
   waitingRequests: count,
+  /** `null` before it is placed. */
+  computing: computing.nullable(),
   /** Of the head's own stage. */
   work,
   /** `null` for a ring of one node, and before anything was computed. */
@@ -121,6 +133,7 @@ export type RingStageRecord = z.infer<typeof ringStage>;
 export type StageMemoryRecord = z.infer<typeof memory>;
 
 export type StageWorkRecord = z.infer<typeof work>;
+export type RingComputingRecord = z.infer<typeof computing>;
 export type HopTimesRecord = z.infer<typeof hopTimes>;
 
 export const NO_MEMORY: StageMemoryRecord = { weights: 0, kvCache: 0, compute: 0, output: 0 };

@@ -8,7 +8,7 @@ import type { LoadedHead, OpenHead } from "./head-port.js";
 import type { Membership } from "./membership.js";
 import { NO_WORK, type NodeRecord, type RingRecord, type RingStageRecord } from "./node-record.js";
 import { type LoadedRing, loadRing } from "./ring-loader.js";
-import { cardOf, emptyRingRecord, plannedStageRecord } from "./ring-record.js";
+import { cardOf, computingOf, emptyRingRecord, plannedStageRecord } from "./ring-record.js";
 import type { RingSettings } from "./ring-settings.js";
 
 /** A plan, and the settings it was made for. */
@@ -161,7 +161,8 @@ export class PlacedModel<Head extends LoadedHead> {
     const { ringId, ownRecord, membership, openHead, logger } = this.#options;
     const { plan, ring } = this.#options.place(model);
     this.#epoch += 1;
-    this.#update({ ...this.#planned(plan), epoch: this.#epoch, contextSize: ring.contextSize, slots: ring.slots });
+    const { contextSize, slots } = ring;
+    this.#update({ ...this.#planned(plan), epoch: this.#epoch, contextSize, slots, computing: computingOf(ring) });
     const loaded = await loadRing({
       ringId,
       epoch: this.#epoch,

@@ -1,5 +1,6 @@
 import type { ResolvedModel } from "../model/resolved-model.js";
-import { NO_MEMORY, NO_WORK, type RingRecord, type RingStageRecord } from "./node-record.js";
+import { NO_MEMORY, NO_WORK, type RingComputingRecord, type RingRecord, type RingStageRecord } from "./node-record.js";
+import type { RingSettings } from "./ring-settings.js";
 
 /** Whether a ring answers to this name. */
 export function answersTo(ring: Pick<RingRecord, "model" | "spec">, model: string): boolean {
@@ -20,6 +21,7 @@ export function emptyRingRecord(ringId: string, spec: string): RingRecord {
     slots: 0,
     busySlots: 0,
     waitingRequests: 0,
+    computing: null,
     work: NO_WORK,
     hops: null,
     stages: [],
@@ -47,6 +49,11 @@ export function cardOf({ info, bytes }: ResolvedModel): RingRecord["card"] {
     sizeBytes: bytes,
     architecture: info.architecture,
   };
+}
+
+export function computingOf(ring: RingSettings): RingComputingRecord {
+  const { microBatchSize, kvTypeK, kvTypeV, flashAttention, wireType } = ring;
+  return { ubatch: microBatchSize, kvTypeK, kvTypeV, flashAttention, wireType };
 }
 
 /** A stage that is planned and holds nothing yet. */

@@ -211,7 +211,7 @@ export const OPTIONS: { readonly [Key in keyof Settings]: Option<Settings[Key]> 
   ubatch: {
     flag: "ubatch",
     argument: "tokens",
-    description: "tokens in one compute pass, and the size of a prefill chunk",
+    description: "most tokens in one compute pass; a ring takes prompts in chunks of this size or smaller",
     expects: "a whole number from 1 to 8192",
     schema: wholeNumber(1, 8192),
     default: 512,

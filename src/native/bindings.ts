@@ -198,9 +198,9 @@ export interface NativeDecodeResult {
   readonly logits: Float32Array | null;
   /** Times that the addon copied the hidden states: 0 or 1 on arrival, 1 where they are handed on. */
   readonly copies: number;
-  /** Time on the stage's thread. */
+  /** Time on the stage's thread, but for its wait for a turn among the stages of the process. */
   readonly compute_microseconds: number;
-  /** Time in the stage's queue. */
+  /** Time behind earlier micro-batches of the stage and behind turns of its neighbours; no time to wake up. */
   readonly queue_microseconds: number;
 }
 

@@ -144,7 +144,9 @@ export interface DecodeResult {
   readonly logits: Float32Array | null;
   /** Times that the hidden states were copied on arrival (0 if they could be read in place) and to be handed on. */
   readonly copies: number;
+  /** On the stage's thread, but for its wait for a turn among the stages of the process. */
   readonly computeSeconds: number;
+  /** Behind earlier micro-batches of the stage and turns of its neighbours; 0 for an idle stage, which only wakes up. */
   readonly queueSeconds: number;
 }
 

@@ -1,11 +1,13 @@
 import type { HopTimesRecord } from "../cluster/node-record.js";
+import { quantile } from "../core/statistics.js";
 import type { PipelineTimings } from "./pipeline.js";
 
 const WINDOW = 256;
 
 /**
  * What the hops of a ring cost lately: the time of a way round in which no stage computed and nothing waited behind other
- * micro-batches, divided by the number of hops. Encoding, the network, decoding, and event loops that were busy.
+ * micro-batches, divided by the number of hops. Encoding, the network, decoding, event loops that were busy, and threads
+ * that had to wake up.
  */
 export class HopTimes {
   readonly #hopCount: number;
@@ -24,8 +26,8 @@ export class HopTimes {
 
   /** `null` before the first way round. */
   summary(): HopTimesRecord | null {
-    const sorted = this.#lately.slice(0, Math.min(this.#count, WINDOW)).sort();
-    const at = (q: number): number => sorted[Math.floor((sorted.length - 1) * q)] ?? 0;
-    return sorted.length === 0 ? null : { samples: sorted.length, p50: at(0.5), p99: at(0.99) };
+    if (this.#count === 0) return null;
+    const sorted = this.#lately.slice(0, this.#count).sort();
+    return { samples: sorted.length, p50: quantile(sorted, 0.5), p99: quantile(sorted, 0.99) };
   }
 }

@@ -103,15 +103,20 @@ describe("bench of a ring of two nodes", () => {
     assert.equal(report.ok, true);
     assert.equal(report.complete, true);
     assert.equal(report.nodes, 2);
+    assert.equal(report.cache_used, true);
     assert.ok(report.largest_difference < 0.01, `${report.largest_difference}`);
+    const alone = report.answers.filter((answer: { prompt: string }) => answer.prompt.endsWith("alone"));
+    for (const answer of alone) assert.equal(answer.tolerance, 0.001, answer.prompt);
     for (const answer of report.answers) assert.equal(answer.different_tokens, 0, answer.prompt);
     const prompts = report.answers.map((answer: { prompt: string }) => answer.prompt);
     assert.deepEqual(prompts, [
       "8 tokens, alone",
       "64 tokens, alone",
-      "64 tokens, from the cache",
+      "200 tokens, alone",
+      "200 tokens, from the cache",
       "8 tokens, all at once",
       "64 tokens, all at once",
+      "200 tokens, all at once",
     ]);
   });
 
@@ -172,7 +177,8 @@ class FailingNode {
       if (url === "/cluster") return json(response, twoNodeCluster());
       if (url === "/tokenize") return json(response, { tokens: Array.from({ length: 4096 }, (_, id) => id) });
       if (this.#left-- <= 0) return this.#then(response);
-      const choices = [{ index: 0, text: "a", finish_reason: "length" }];
+      const logprobs = { tokens: ["a"], token_ids: [1], token_logprobs: [-1] };
+      const choices = [{ index: 0, text: "a", logprobs, finish_reason: "length" }];
       const timings = { cache_n: 0, prompt_n: 9, prompt_ms: 9, predicted_n: 2, predicted_per_second: 9 };
       response.end(`data: ${JSON.stringify({ choices, timings })}\n\ndata: [DONE]\n\n`);
     });
@@ -234,5 +240,16 @@ describe("bench that is cut short", () => {
     await none.close();
     assert.deepEqual([nothing.code, nothing.out], [1, ""]);
     assert.match(nothing.err, /^error: Nothing could be measured within 1 s/);
+  });
+
+  test("by the time allowed while comparing: exit code 1, though what was compared agrees", async () => {
+    const node = new FailingNode(1, () => {});
+    const args = ["--against", model.path, "--tolerance", "100", "--duration", "4", "--json"];
+    const { code, out, err } = await bench("--verify", ...args, "--url", await node.listen());
+    await node.close();
+    assert.equal(code, 1);
+    assert.match(err, /^error: What was compared agrees, but not everything was compared within 4 s/);
+    const { ok, complete, answers } = JSON.parse(out);
+    assert.deepEqual([ok, complete, answers.length], [true, false, 1]);
   });
 });

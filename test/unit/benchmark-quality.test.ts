@@ -1,13 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import {
-  indexOfLargest,
-  klDivergence,
-  logProbabilities,
-  perplexity,
-  quantile,
-} from "../../benchmarks/quality/divergence.js";
+import { indexOfLargest, klDivergence, logProbabilities, perplexity } from "../../benchmarks/quality/divergence.js";
 import { scoreOf } from "../../benchmarks/quality/score.js";
 import { rangesOf, variantsFor } from "../../benchmarks/quality/variants.js";
 
@@ -60,15 +54,6 @@ test("perplexity is the number of choices that are as likely as each other", () 
   near(perplexity([0.25, 0.25, 0.25].map(Math.log)), 4);
   near(perplexity([0.5, 0.125].map(Math.log)), 4);
   near(perplexity([0]), 1);
-});
-
-test("a quantile is one of the numbers", () => {
-  const numbers = Array.from({ length: 100 }, (_, index) => 100 - index);
-  assert.equal(quantile(numbers, 0.99), 99);
-  assert.equal(quantile(numbers, 0.5), 50);
-  assert.equal(quantile(numbers, 1), 100);
-  assert.equal(quantile(numbers, 0), 1);
-  assert.equal(quantile([7], 0.99), 7);
 });
 
 test("a score holds one opinion against another", () => {

@@ -5,7 +5,7 @@ import { benchReport } from "../../src/cli/bench/bench-report.js";
 import { type BenchRunOptions, runBench } from "../../src/cli/bench/bench-run.js";
 import { benchTable } from "../../src/cli/bench/bench-table.js";
 import { PromptMaker, passagesFrom } from "../../src/cli/bench/prompt-maker.js";
-import { quantile, spreadOf } from "../../src/cli/bench/spread.js";
+import { measuredSpread } from "../../src/cli/bench/spread.js";
 import { workBetween } from "../../src/cli/bench/stage-work.js";
 import type { ChatPiece } from "../../src/cli/node-client/chat-stream.js";
 import { clusterDocument } from "../../src/cli/node-client/cluster-document.js";
@@ -16,13 +16,9 @@ import { twoNodeCluster } from "./cli-sample-cluster.js";
 
 const never = new AbortController().signal;
 
-describe("numbers of repeated measurements", () => {
-  test("median between two ranks, lowest, highest; none of none", () => {
-    assert.deepEqual(spreadOf([4, 1, 2, 3]), { median: 2.5, min: 1, max: 4, samples: [4, 1, 2, 3] });
-    assert.equal(spreadOf([]), null);
-    assert.equal(quantile([10, 20, 30, 40, 50], 0.95), 48);
-    assert.equal(quantile([], 0.5), null);
-  });
+test("numbers of repeated measurements: their spread beside them; none of none", () => {
+  assert.deepEqual(measuredSpread([4, 1, 2, 3]), { median: 2.5, min: 1, max: 4, samples: [4, 1, 2, 3] });
+  assert.equal(measuredSpread([]), null);
 });
 
 describe("prompts", () => {
@@ -173,6 +169,7 @@ describe("cases", () => {
       for (const one of benchCases(under)) samples.push(await one.run(never));
       for (const request of under.asked) {
         assert.ok(request.prompt.length > 0);
+        assert.equal(request.speculation, false);
         assert.ok(
           request.prompt.length + Number(request.max_tokens) <= contextSize,
           JSON.stringify(request.max_tokens),

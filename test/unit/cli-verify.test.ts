@@ -3,10 +3,14 @@ import { describe, test } from "node:test";
 import { clusterDocument } from "../../src/cli/node-client/cluster-document.js";
 import { NodeClient } from "../../src/cli/node-client/node-client.js";
 import { plainPaint } from "../../src/cli/terminal/paint.js";
+import type { Way } from "../../src/cli/verify/ask-ring.js";
 import { compareAnswer, isMismatch, referenceRow } from "../../src/cli/verify/compare-answer.js";
 import { findWholeModel } from "../../src/cli/verify/find-whole-model.js";
+import { ringComputing } from "../../src/cli/verify/ring-computing.js";
+import { EXACT_TOLERANCE, mustBeExact } from "../../src/cli/verify/tolerance.js";
 import { mismatchText, verifyReport, verifyTable } from "../../src/cli/verify/verify-report.js";
 import { ModelStore } from "../../src/model/model-store.js";
+import type { Device } from "../../src/native/devices.js";
 import { writeTinyModel } from "../support/tiny-gguf.js";
 import { twoNodeCluster } from "./cli-sample-cluster.js";
 
@@ -72,15 +76,20 @@ describe("what is said of it", () => {
     model: { id: "tinyllama", aliases: [], vocabularySize: null, parameterCount: null, bytes: null },
     ring,
   };
-  const report = (tokens: Parameters<typeof compareAnswer>[0], rows: Parameters<typeof compareAnswer>[1]) => {
-    const answer = { label: "8 tokens, alone", prompt: [1, 2], tokens };
-    const compared = [{ answer, comparison: compareAnswer(tokens, rows), referenceText: " sea" }];
-    return verifyReport(target, { reference: "/models/a.gguf", tolerance: 0.25, timeUp: false, compared });
+  const report = (
+    tokens: Parameters<typeof compareAnswer>[0],
+    rows: Parameters<typeof compareAnswer>[1],
+    tolerance = 0.25,
+  ) => {
+    const answer = { way: "alone", label: "8 tokens, alone", prompt: [1, 2], tokens, cachedTokens: 0 } as const;
+    const compared = [{ answer, comparison: compareAnswer(tokens, rows), referenceText: " sea", tolerance }];
+    return verifyReport(target, { reference: "/models/a.gguf", tolerance: 0.25, complete: true, compared });
   };
 
   test("when all is well", () => {
     const text = verifyTable(report([token(1, -0.5)], [row(1, -0.5)]), 80, plainPaint);
     assert.match(text, /8 tokens, alone +1 +0 +0\.00000 +0\.00000 +same/);
+    assert.match(text.replaceAll("\n", " "), /took nothing from its prefix cache/);
     assert.match(
       text.replaceAll("\n", " "),
       /computes what one node computes: 1 tokens compared, every token the same/,
@@ -93,7 +102,48 @@ describe("what is said of it", () => {
     assert.equal(wrong.ok, false);
     assert.match(mismatchText(wrong), /prompt of 8 tokens, alone.* off by 3\.50 .*"<1>" where one node says " sea"/);
     assert.match(verifyTable(wrong, 80, plainPaint), /differs/);
+    assert.equal(report([token(1, -0.5)], [row(1, -0.51)]).ok, true);
+    const inexact = report([token(1, -0.5)], [row(1, -0.51)], EXACT_TOLERANCE);
+    assert.equal(inexact.ok, false);
+    assert.match(mismatchText(inexact), /where 0\.001 and 0\.004 pass/);
     assert.equal(report([token(1, Number.NaN)], [row(1, -1)]).largest_difference, null, "JSON has no infinity");
+  });
+});
+
+describe("an answer that has to be exact", () => {
+  const computing = { ubatch: 512, kv: "f16", kv_v: "f16", flash_attention: "auto", wire: "f32" };
+  const cpu = { name: "CPU", description: "a processor", kind: "cpu", memoryFree: 0, memoryTotal: 0 } as const;
+  const config = { ubatch: 512, kv: "f16", kvV: null, flashAttention: "auto" } as const;
+
+  function isExact(
+    ring: Parameters<typeof twoNodeCluster>[0],
+    { way = "alone" as Way, promptTokens = 200, devices = [cpu] as readonly Device[] } = {},
+  ): boolean {
+    const cluster = clusterDocument.parse(twoNodeCluster({ busy_slots: 0, ...ring }));
+    const [first] = cluster.rings;
+    assert.ok(first !== undefined);
+    const answer = { way, prompt: Array.from({ length: promptTokens }, () => 1), tokens: [token(1, -1)] };
+    return mustBeExact(answer, { ring: first, cluster }, ringComputing(first, config), devices);
+  }
+
+  test("was computed alone, in known chunks, with f32 on the wire, on processors like this one", () => {
+    assert.equal(isExact({ computing }), true);
+    assert.equal(isExact({ computing }, { way: "from the cache" }), false);
+    assert.equal(isExact({ computing }, { promptTokens: 1024 }), false);
+    assert.equal(isExact({ computing }, { devices: [{ ...cpu, description: "another processor" }] }), false);
+    assert.equal(isExact({ computing }, { devices: [cpu, { ...cpu, kind: "gpu" }] }), false);
+    assert.equal(isExact({ computing, busy_slots: 1 }), false);
+    assert.equal(isExact({ computing: { ...computing, wire: "f16" } }), false);
+    assert.equal(isExact({}), false, "an older node does not tell");
+  });
+
+  test("the whole model computes as the ring does, or as the options say where the ring does not tell", () => {
+    const [told] = clusterDocument.parse(twoNodeCluster({ computing: { ...computing, ubatch: 64, kv: "q8_0" } })).rings;
+    const [untold] = clusterDocument.parse(twoNodeCluster({ computing: { ...computing, kv: "a newer one" } })).rings;
+    assert.ok(told !== undefined && untold !== undefined);
+    const { ubatch, kv, kvV } = ringComputing(told, config);
+    assert.deepEqual([ubatch, kv, kvV], [64, "q8_0", "f16"]);
+    assert.deepEqual([ringComputing(untold, config).told, ringComputing(untold, config).kv], [false, config.kv]);
   });
 });
 

@@ -1,8 +1,9 @@
+import { ascending, quantile } from "../../core/statistics.js";
 import type { NodeDocument, StageDocument } from "../node-client/cluster-document.js";
 import type { BenchSample } from "./bench-cases.js";
 import type { BenchRun } from "./bench-run.js";
 import type { BenchTarget } from "./bench-target.js";
-import { quantile, type Spread, spreadOf } from "./spread.js";
+import { type MeasuredSpread, measuredSpread } from "./spread.js";
 import type { RingWork } from "./stage-work.js";
 
 /** What `exo-native bench --json` prints. Names as in the HTTP API; seconds, and tokens per second. */
@@ -24,20 +25,20 @@ export interface BenchReport {
   readonly hop_seconds: { readonly p50: number; readonly p99: number } | null;
   readonly prompt: readonly {
     readonly tokens: number;
-    readonly tokens_per_second: Spread;
-    readonly first_token_seconds: Spread;
+    readonly tokens_per_second: MeasuredSpread;
+    readonly first_token_seconds: MeasuredSpread;
   }[];
   readonly decode: {
-    readonly tokens_per_second: Spread;
+    readonly tokens_per_second: MeasuredSpread;
     readonly inter_token_seconds: { readonly p50: number; readonly p95: number; readonly p99: number } | null;
   } | null;
   readonly repeated_prompt: {
     readonly tokens: number;
     readonly cached_tokens: number;
-    readonly cold_seconds: Spread;
-    readonly warm_seconds: Spread;
+    readonly cold_seconds: MeasuredSpread;
+    readonly warm_seconds: MeasuredSpread;
   } | null;
-  readonly streams: readonly { readonly streams: number; readonly tokens_per_second: Spread }[];
+  readonly streams: readonly { readonly streams: number; readonly tokens_per_second: MeasuredSpread }[];
 }
 
 export interface BenchStage {
@@ -111,28 +112,27 @@ function promptOf(samples: readonly BenchSample[]): BenchReport["prompt"] {
   const found = ofKind(samples, "prompt").sort((a, b) => a.tokens - b.tokens);
   return distinct(found.map(({ tokens }) => tokens)).flatMap((tokens) => {
     const group = found.filter((sample) => sample.tokens === tokens);
-    const speed = spreadOf(group.map((sample) => sample.tokensPerSecond));
-    const first = spreadOf(group.map((sample) => sample.firstSeconds));
+    const speed = measuredSpread(group.map((sample) => sample.tokensPerSecond));
+    const first = measuredSpread(group.map((sample) => sample.firstSeconds));
     return speed === null || first === null ? [] : [{ tokens, tokens_per_second: speed, first_token_seconds: first }];
   });
 }
 
 function decodeOf(samples: readonly BenchSample[]): BenchReport["decode"] {
   const found = ofKind(samples, "decode");
-  const speed = spreadOf(found.map((sample) => sample.tokensPerSecond));
-  const gaps = found.flatMap((sample) => sample.gaps);
-  const [p50, p95, p99] = [quantile(gaps, 0.5), quantile(gaps, 0.95), quantile(gaps, 0.99)];
+  const speed = measuredSpread(found.map((sample) => sample.tokensPerSecond));
   if (speed === null) return null;
-  const known = p50 !== null && p95 !== null && p99 !== null;
-  return { tokens_per_second: speed, inter_token_seconds: known ? { p50, p95, p99 } : null };
+  const gaps = ascending(found.flatMap((sample) => sample.gaps));
+  const [p50, p95, p99] = [quantile(gaps, 0.5), quantile(gaps, 0.95), quantile(gaps, 0.99)];
+  return { tokens_per_second: speed, inter_token_seconds: gaps.length === 0 ? null : { p50, p95, p99 } };
 }
 
 function repeatOf(samples: readonly BenchSample[]): BenchReport["repeated_prompt"] {
   const found = ofKind(samples, "repeat");
   const [last, cold, warm] = [
     found.at(-1),
-    spreadOf(found.map((sample) => sample.coldSeconds)),
-    spreadOf(found.map((sample) => sample.warmSeconds)),
+    measuredSpread(found.map((sample) => sample.coldSeconds)),
+    measuredSpread(found.map((sample) => sample.warmSeconds)),
   ];
   if (last === undefined || cold === null || warm === null) return null;
   return { tokens: last.tokens, cached_tokens: last.cachedTokens, cold_seconds: cold, warm_seconds: warm };
@@ -142,7 +142,7 @@ function streamsOf(samples: readonly BenchSample[]): BenchReport["streams"] {
   const found = ofKind(samples, "streams");
   return distinct(found.map(({ streams }) => streams)).flatMap((streams) => {
     const group = found.filter((sample) => sample.streams === streams);
-    const speed = spreadOf(group.map((sample) => sample.tokensPerSecond));
+    const speed = measuredSpread(group.map((sample) => sample.tokensPerSecond));
     return speed === null ? [] : [{ streams, tokens_per_second: speed }];
   });
 }

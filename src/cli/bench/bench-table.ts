@@ -2,7 +2,7 @@ import { formatByteSize } from "../../config/byte-size.js";
 import { type Alignment, inColumns, shortened, wrapped } from "../terminal/columns.js";
 import type { Paint } from "../terminal/paint.js";
 import type { BenchReport } from "./bench-report.js";
-import type { Spread } from "./spread.js";
+import type { MeasuredSpread } from "./spread.js";
 
 const LONGEST_NAME = 24;
 const NUMBERS: readonly Alignment[] = ["left", "right", "right", "left"];
@@ -103,7 +103,7 @@ function notes({ seconds: total, left_out, other_requests }: BenchReport): strin
   ];
 }
 
-function range({ min, max, samples }: Spread): string {
+function range({ min, max, samples }: MeasuredSpread): string {
   return samples.length < 2 ? "" : `(${speed(min)} to ${speed(max)})`;
 }
 

@@ -16,8 +16,11 @@ export interface MeasuredAnswer {
   readonly decodeTokensPerSecond: number;
 }
 
-/** Greedy, to the last token that was asked for, and nothing from a cache unless it is asked for. */
-const FIELDS = { temperature: 0, ignore_eos: true, cache_prompt: false };
+/**
+ * Greedy, to the last token that was asked for, and nothing from a cache unless it is asked for. No drafts: a model that
+ * is kept from ending its answer repeats itself, which drafts guess better than any text worth asking for.
+ */
+const FIELDS = { temperature: 0, ignore_eos: true, cache_prompt: false, speculation: false };
 
 export async function measureAnswer(
   client: Pick<NodeClient, "complete">,

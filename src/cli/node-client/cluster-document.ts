@@ -49,6 +49,8 @@ const ring = z.looseObject({
   slots: number.optional(),
   busy_slots: number.optional(),
   waiting_requests: number.optional(),
+  /** Options that its numbers depend on, by their names. */
+  computing: z.looseObject({}).nullish(),
 });
 
 /**

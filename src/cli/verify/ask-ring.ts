@@ -6,10 +6,16 @@ import type { NodeClient } from "../node-client/node-client.js";
 /** One greedy answer of the ring, with the log-probability of each token. */
 export interface RingAnswer {
   /** How it was asked for. */
+  readonly way: Way;
   readonly label: string;
   readonly prompt: readonly number[];
   readonly tokens: readonly AnswerToken[];
+  /** Tokens of the prompt that were not computed anew. */
+  readonly cachedTokens: number;
 }
+
+/** By itself, by itself over what the cache holds of its prompt, or together with others. */
+export type Way = "alone" | "from the cache" | "all at once";
 
 export interface RingQuestions {
   readonly client: Pick<NodeClient, "complete">;
@@ -20,7 +26,8 @@ export interface RingQuestions {
   readonly signal: AbortSignal;
 }
 
-const PROMPT_SIZES = [8, 64, 256, 1024];
+/** One and several chunks, within 256 positions and beyond, see `mustBeExact`. */
+const PROMPT_SIZES = [8, 64, 200, 1024];
 const ANSWER_TOKENS = 32;
 
 /** Tokens of context that the longest question with its answer takes. */
@@ -48,25 +55,33 @@ export async function* askRing(questions: RingQuestions): AsyncGenerator<readonl
   for (const tokens of promptSizes(contextSize)) {
     const prompt = await prompts.make(tokens, signal);
     made.push(prompt);
-    yield [await ask(questions, prompt, "alone", false)];
+    yield [await ask(questions, prompt, "alone")];
   }
   const longest = made.at(-1) ?? [];
-  yield [await ask(questions, longest, "from the cache", true)];
-  if (slots > 1) yield await Promise.all(made.map((prompt) => ask(questions, prompt, "all at once", false)));
+  yield [await ask(questions, longest, "from the cache")];
+  if (slots > 1) yield await Promise.all(made.map((prompt) => ask(questions, prompt, "all at once")));
 }
 
 async function ask(
   { client, model, contextSize, signal }: RingQuestions,
   prompt: readonly number[],
-  way: string,
-  cached: boolean,
+  way: Way,
 ): Promise<RingAnswer> {
-  const fields = { temperature: 0, logprobs: 0, cache_prompt: cached, max_tokens: answerTokens(contextSize) };
+  const fields = {
+    temperature: 0,
+    logprobs: 0,
+    cache_prompt: way === "from the cache",
+    max_tokens: answerTokens(contextSize),
+    // Drafts make batches of other sizes; alone is one token after the other, the other ways are as the ring does it.
+    ...(way === "alone" && { speculation: false }),
+  };
   const tokens: AnswerToken[] = [];
+  let cachedTokens = 0;
   for await (const piece of client.complete({ ...fields, model, prompt }, signal)) {
     if (piece.type === "text") tokens.push(...(piece.tokens ?? []));
+    if (piece.type === "end") cachedTokens = piece.numbers?.cachedTokens ?? 0;
   }
   const label = `${prompt.length} tokens, ${way}`;
-  if (tokens.length > 0) return { label, prompt, tokens };
+  if (tokens.length > 0) return { way, label, prompt, tokens, cachedTokens };
   throw new ExoError("peer_incompatible", `The answer to a prompt of ${label}, told no log-probabilities.`);
 }

@@ -1,37 +1,47 @@
-import { availableParallelism } from "node:os";
 import { formatByteSize } from "../../config/byte-size.js";
 import type { Config } from "../../config/config.js";
 import { ExoError } from "../../core/errors.js";
 import { stageMemory, totalBytes } from "../../model/memory-estimate.js";
 import type { ResolvedModel } from "../../model/resolved-model.js";
-import { type Device, listDevices } from "../../native/devices.js";
+import { type Device, listDevices, usableCores } from "../../native/devices.js";
 import { encodeKvOperations, encodeRows } from "../../native/micro-batch.js";
 import { Stage } from "../../native/stage.js";
 import { chooseDevices, usedDevices } from "../../runtime/compute-devices.js";
+import { PrefillPolicy } from "../../runtime/prefill-policy.js";
 import { type ReferenceRow, referenceRow } from "./compare-answer.js";
+import type { RingComputing } from "./ring-computing.js";
 
 const FORGET_EVERYTHING = encodeKvOperations([{ op: "remove", sequence: null, from: 0, to: null }]);
+
+/** Of the ring that is compared: how it computes, on how many stages, and the longest that it is asked. */
+export interface ReferenceRing {
+  readonly computing: RingComputing;
+  readonly stageCount: number;
+  readonly contextSize: number;
+}
 
 /** The whole model in this process: what the ring's answers are held against. */
 export class ReferenceModel {
   readonly #stage: Stage;
-  readonly #batchSize: number;
+  readonly #prefill: PrefillPolicy;
 
-  private constructor(stage: Stage, batchSize: number) {
+  private constructor(stage: Stage, prefill: PrefillPolicy) {
     this.#stage = stage;
-    this.#batchSize = batchSize;
+    this.#prefill = prefill;
   }
 
   /** Refuses with `out_of_memory` what does not fit the memory that is free, before anything is read. */
   static async load(
     model: ResolvedModel,
     config: Config,
-    contextSize: number,
+    ring: ReferenceRing,
     signal: AbortSignal,
   ): Promise<ReferenceModel> {
+    const { contextSize, stageCount } = ring;
+    const { ubatch, kv, kvV, flashAttention } = ring.computing;
     const found = listDevices();
     const devices = chooseDevices(config.device, found);
-    refuseTooLarge(model, config, contextSize, usedDevices(devices, found));
+    refuseTooLarge(model, config, ring, usedDevices(devices, found));
     const stage = await Stage.load(
       {
         modelPath: model.path,
@@ -39,18 +49,18 @@ export class ReferenceModel {
         layerEnd: model.info.layerCount,
         hasOutput: true,
         contextSize,
-        batchSize: config.ubatch,
-        microBatchSize: config.ubatch,
+        batchSize: ubatch,
+        microBatchSize: ubatch,
         maxOutputs: 1,
-        threads: config.threads ?? availableParallelism(),
+        threads: config.threads ?? usableCores().length,
         devices,
-        kvTypeK: config.kv,
-        kvTypeV: config.kvV ?? config.kv,
-        flashAttention: config.flashAttention,
+        kvTypeK: kv,
+        kvTypeV: kvV,
+        flashAttention,
       },
       { signal },
     );
-    return new ReferenceModel(stage, config.ubatch);
+    return new ReferenceModel(stage, new PrefillPolicy(stageCount, ubatch));
   }
 
   /** The text of one token. */
@@ -59,8 +69,8 @@ export class ReferenceModel {
   }
 
   /**
-   * What the model says at each place of an answer to the prompt, computed as a node alone would: the prompt in chunks,
-   * the answer token by token.
+   * What the model says at each place of an answer to the prompt, computed as the ring computes an answer alone: the
+   * prompt in its chunks, the answer token by token.
    */
   async score(
     prompt: readonly number[],
@@ -84,9 +94,10 @@ export class ReferenceModel {
   /** Of the last of `tokens`, which stand from `begin` on. */
   async #lastLogits(tokens: readonly number[], begin: number, signal: AbortSignal): Promise<Float32Array> {
     let logits: Float32Array | null = null;
-    for (let at = 0; at < tokens.length; at += this.#batchSize) {
+    const chunk = this.#prefill.chunk(tokens.length, false);
+    for (let at = 0; at < tokens.length; at += chunk) {
       signal.throwIfAborted();
-      const rows = tokens.slice(at, at + this.#batchSize).map((token, index) => ({
+      const rows = tokens.slice(at, at + chunk).map((token, index) => ({
         sequence: 0,
         position: begin + at + index,
         token,
@@ -104,16 +115,17 @@ export class ReferenceModel {
   }
 }
 
-function refuseTooLarge(model: ResolvedModel, config: Config, contextSize: number, devices: readonly Device[]): void {
+function refuseTooLarge(model: ResolvedModel, config: Config, ring: ReferenceRing, devices: readonly Device[]): void {
+  const { ubatch, kv, kvV, flashAttention } = ring.computing;
   const part = { begin: 0, end: model.info.layerCount, hasEmbedding: true, hasOutput: true };
   const needed = totalBytes(
     stageMemory(model.info, part, {
-      contextSize,
+      contextSize: ring.contextSize,
       slots: 1,
-      kvType: config.kv,
-      kvTypeV: config.kvV ?? config.kv,
-      ubatch: config.ubatch,
-      flashAttention: config.flashAttention !== "off",
+      kvType: kv,
+      kvTypeV: kvV,
+      ubatch,
+      flashAttention: flashAttention !== "off",
     }),
   );
   const free = devices.reduce((sum, device) => sum + device.memoryFree, 0);

@@ -9,6 +9,8 @@ export interface ComparedAnswer {
   readonly comparison: AnswerComparison;
   /** Of the first token in which they differ, as one node has it. */
   readonly referenceText: string | null;
+  /** Mean difference that passes. */
+  readonly tolerance: number;
 }
 
 /** What `exo-native bench --verify --json` prints. Differences are of natural logarithms of probabilities. */
@@ -18,10 +20,13 @@ export interface VerifyReport {
   readonly nodes: number;
   /** File of the whole model. */
   readonly reference: string;
+  /** Mean difference that passes for rounding, where an answer need not be exact. */
   readonly tolerance: number;
   readonly ok: boolean;
   /** Everything was compared before the time was up. */
   readonly complete: boolean;
+  /** The ring took a repeated prompt from its cache, so that this was compared, too. */
+  readonly cache_used: boolean;
   /** `null` when it is infinite. */
   readonly largest_difference: number | null;
   readonly answers: readonly VerifiedAnswer[];
@@ -30,7 +35,9 @@ export interface VerifyReport {
 export interface VerifiedAnswer {
   readonly prompt: string;
   readonly prompt_tokens: number;
+  readonly cached_tokens: number;
   readonly tokens: number;
+  readonly tolerance: number;
   readonly ok: boolean;
   readonly different_tokens: number;
   readonly mean_difference: number | null;
@@ -50,12 +57,12 @@ export function verifyReport(
   found: {
     readonly reference: string;
     readonly tolerance: number;
-    readonly timeUp: boolean;
+    readonly complete: boolean;
     readonly compared: readonly ComparedAnswer[];
   },
 ): VerifyReport {
-  const { reference, tolerance, timeUp, compared } = found;
-  const answers = compared.map((one) => verifiedAnswer(one, tolerance));
+  const { reference, tolerance, complete, compared } = found;
+  const answers = compared.map(verifiedAnswer);
   return {
     model: model.id,
     url: client.url.origin,
@@ -63,18 +70,21 @@ export function verifyReport(
     reference,
     tolerance,
     ok: answers.length > 0 && answers.every(({ ok }) => ok),
-    complete: !timeUp,
+    complete,
+    cache_used: answers.some(({ cached_tokens }) => cached_tokens > 0),
     largest_difference: finite(Math.max(0, ...compared.map(({ comparison }) => comparison.largestDifference))),
     answers,
   };
 }
 
-function verifiedAnswer({ answer, comparison, referenceText }: ComparedAnswer, tolerance: number): VerifiedAnswer {
+function verifiedAnswer({ answer, comparison, referenceText, tolerance }: ComparedAnswer): VerifiedAnswer {
   const first = comparison.firstDifference;
   return {
     prompt: answer.label,
     prompt_tokens: answer.prompt.length,
+    cached_tokens: answer.cachedTokens,
     tokens: comparison.tokens,
+    tolerance,
     ok: !isMismatch(comparison, tolerance),
     different_tokens: comparison.differentTokens,
     mean_difference: finite(comparison.meanDifference),
@@ -100,7 +110,7 @@ function finite(value: number): number | null {
 const ALIGNMENTS: readonly Alignment[] = ["left", "right", "right", "right", "right", "left"];
 
 export function verifyTable(report: VerifyReport, width: number, paint: Paint): string {
-  const { model, nodes, url, reference, tolerance, answers, complete } = report;
+  const { model, nodes, url, reference, answers } = report;
   const heading = `${model} on ${nodes} ${nodes === 1 ? "node" : "nodes"}, ${url}, beside ${reference} on one`;
   const rows = answers.map((one) => [
     `  ${one.prompt}`,
@@ -110,19 +120,28 @@ export function verifyTable(report: VerifyReport, width: number, paint: Paint): 
     differenceText(one.largest_difference),
     one.ok ? paint("green", "same") : paint("red", "differs"),
   ]);
-  const notes = [
-    `How far log-probabilities are off; ${tolerance} in the mean, and ${MOST_OVER_MEAN * tolerance} at one place, pass for ` +
-      "rounding: in batches of another size kernels add up in another order, which can also tip a close choice.",
-    ...(nodes === 1 ? ["The ring has one node, so nothing is split."] : []),
-    ...(complete ? [] : ["The time was up before everything was compared."]),
-    ...(report.ok ? [`The ring computes what one node computes: ${agreement(report)}.`] : []),
-  ];
   return `${[
     paint("bold", heading),
     ...inColumns([["Prompt", "tokens", "chosen otherwise", "mean off", "most off", ""], ...rows], ALIGNMENTS),
     "",
-    ...notes.flatMap((note) => wrapped(note, width - 1)),
+    ...notes(report).flatMap((note) => wrapped(note, width - 1)),
   ].join("\n")}\n`;
+}
+
+function notes(report: VerifyReport): readonly string[] {
+  const { nodes, tolerance, answers, complete, cache_used } = report;
+  const exact = answers.filter((one) => one.tolerance < tolerance).length;
+  return [
+    `How far log-probabilities are off; ${tolerance} in the mean, and ${MOST_OVER_MEAN * tolerance} at one place, pass for ` +
+      "rounding: in batches of another size kernels add up in another order, which can also tip a close choice.",
+    ...(exact === 0
+      ? []
+      : [`${exact} of the answers had to agree to the last digits: there the batches are the same.`]),
+    ...(nodes === 1 ? ["The ring has one node, so nothing is split."] : []),
+    ...(complete ? [] : ["The time was up before everything was compared."]),
+    ...(complete && !cache_used ? ["The ring took nothing from its prefix cache, so that was not compared."] : []),
+    ...(report.ok ? [`The ring computes what one node computes: ${agreement(report)}.`] : []),
+  ];
 }
 
 function agreement({ answers, largest_difference }: VerifyReport): string {
@@ -134,10 +153,10 @@ function agreement({ answers, largest_difference }: VerifyReport): string {
 }
 
 /** One sentence about the first answer that is wrong. */
-export function mismatchText({ answers, tolerance }: VerifyReport): string {
+export function mismatchText({ answers }: VerifyReport): string {
   const wrong = answers.find(({ ok }) => !ok);
   if (wrong === undefined) return "The ring gave no answer to compare.";
-  const { first_difference: first, prompt, mean_difference, largest_difference } = wrong;
+  const { first_difference: first, prompt, tolerance, mean_difference, largest_difference } = wrong;
   const token =
     first === null
       ? ""
