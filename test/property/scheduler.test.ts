@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { ExoError } from "../../src/core/errors.js";
 import { END_OF_GENERATION, type HeldPipeline, heldScheduler, RecordedJob } from "../support/held-pipeline.js";
@@ -32,28 +33,25 @@ const setting = fc.record({
 /** What the pipeline does at each step: how the oldest micro-batch ends. */
 const ending = fc.constantFrom("lands", "lands", "lands", "lands", "lands", "fails", "leaves the first stage");
 
-/** A job with an answer that depends on its prompt alone, and that checks what it is made of. */
+/** A job with an answer that depends on its prompt alone. */
 class CheckedJob extends RecordedJob {
-  /** The token that follows the past that the stages hold. */
-  next(past: readonly number[]): number {
-    assert.deepEqual(past, [...this.promptTokens, ...this.tokens], "the past is the request's own");
-    return 1000 + this.tokens.length;
+  /** What the stages must hold of it when they choose its next token. */
+  get past(): readonly number[] {
+    return [...this.promptTokens, ...this.tokens];
   }
 }
 
-/** Samples of the oldest micro-batch, each made for the job whose sequence it is. */
+/** Samples of the oldest micro-batch, each made for the job whose past its sequence holds: there must be one. */
 async function land(pipeline: HeldPipeline, jobs: readonly CheckedJob[]): Promise<void> {
   const running = pipeline.first();
   const tokens = running.pasts.map((past) => {
-    const job = jobs.find((one) => sameStart(past, one) && past.length === one.promptTokens.length + one.tokens.length);
-    // The job has ended meanwhile: nobody will look at it.
-    return job === undefined ? END_OF_GENERATION : job.next(past);
+    const owners = jobs.filter((one) => isDeepStrictEqual(one.past, past));
+    assert.ok(owners.length > 0, `no request has the past ${past.join(" ")}`);
+    const job = owners.find((one) => one.outcomes.length === 0);
+    // Nobody will look at it.
+    return job === undefined ? END_OF_GENERATION : 1000 + job.tokens.length;
   });
   await running.finish(tokens);
-}
-
-function sameStart(past: readonly number[], job: CheckedJob): boolean {
-  return job.outcomes.length === 0 && job.promptTokens.every((token, index) => past[index] === token);
 }
 
 describe("the scheduler under any load", () => {
