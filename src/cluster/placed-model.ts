@@ -48,6 +48,7 @@ export class PlacedModel<Head extends LoadedHead> {
   #record: RingRecord;
   #ring: LoadedRing<Head> | null = null;
   #epoch = 0;
+  #wasReady = false;
   /** Why there will be no further try, or `null`. */
   #failure: ExoError | null = null;
   #running: Promise<void> | null = null;
@@ -152,9 +153,13 @@ export class PlacedModel<Head extends LoadedHead> {
       const error = ExoError.from(thrown);
       if (signal.aborted) return;
       this.#broke(error);
-      // A damaged file, a wrong flag or too little memory will not mend itself.
-      if (!error.retryable) throw error;
+      if (!this.#mayMend(error)) throw error;
     }
+  }
+
+  /** A damaged file or a wrong flag will not mend itself; memory that held the model once may be free again soon. */
+  #mayMend({ retryable, code }: ExoError): boolean {
+    return retryable || (this.#wasReady && code === "out_of_memory");
   }
 
   async #load(model: ResolvedModel, signal: AbortSignal): Promise<LoadedRing<Head>> {
@@ -187,6 +192,7 @@ export class PlacedModel<Head extends LoadedHead> {
       vocabularySize: info.vocabularySize,
       parameterCount: info.parameterCount,
     };
+    this.#wasReady = true;
     this.#update({ state: "ready", reason: null, card });
     logger.info({ model: model.id, ring: ringId, epoch: this.#epoch, nodes: plan.stages.length }, "ring ready");
     return loaded;

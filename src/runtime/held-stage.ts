@@ -84,11 +84,16 @@ export class HeldStage {
     return this.#metered.work(this.#outgoing.sent());
   }
 
-  /** Idempotent. */
+  /** Resolves when the stage's memory is free, though a dead neighbour may keep the edge to it open longer. Idempotent. */
   async close(reason: ExoError): Promise<void> {
     clearTimeout(this.#unused);
     this.#incoming.close(reason);
-    await this.#outgoing.close();
+    void this.left();
     await this.stage.close();
+  }
+
+  /** Closes the edge to the next stage; resolves when that took what was sent, or is gone. Idempotent. */
+  left(): Promise<void> {
+    return this.#outgoing.close();
   }
 }

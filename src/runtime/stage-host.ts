@@ -25,6 +25,8 @@ export interface StageHostOptions {
 export class StageHost {
   readonly #options: StageHostOptions;
   readonly #held = new Map<string, HeldStage>();
+  /** By ring: settles when the stage that is no longer held has given its memory back. */
+  readonly #closing = new Map<string, Promise<void>>();
   /** Rings of which a stage is being loaded, and at which epoch. */
   readonly #loading = new Map<string, number>();
 
@@ -56,16 +58,20 @@ export class StageHost {
     }
   }
 
-  /** Frees a stage; one that is not held, or of a newer epoch, is left alone. */
+  /** Resolves when the stage's memory is free; one of a newer epoch is left alone. */
   async unload(place: StagePlace): Promise<void> {
     const held = this.#held.get(place.ringId);
-    if (held === undefined || held.request.place.epoch > place.epoch) return;
-    await this.#drop(held, new ExoError("not_ready", "The head took the ring down."));
+    if (held !== undefined && held.request.place.epoch <= place.epoch) {
+      this.#drop(held, new ExoError("not_ready", "The head took the ring down."));
+    }
+    await this.#closing.get(place.ringId);
   }
 
   async close(): Promise<void> {
     const reason = new ExoError("stage_lost", "This node is shutting down.");
-    await Promise.all(this.held().map((held) => this.#drop(held, reason)));
+    const all = this.held();
+    for (const held of all) this.#drop(held, reason);
+    await Promise.all([...this.#closing.values(), ...all.map((held) => held.left())]);
   }
 
   async #load(request: LoadStageRequest, signal: AbortSignal, tell: (event: LoadStageEvent) => void): Promise<void> {
@@ -129,13 +135,15 @@ export class StageHost {
       { ring: held.request.place.ringId, reason: reason.message },
       "the ring is gone; freeing its stage",
     );
-    void this.#drop(held, reason);
+    this.#drop(held, reason);
   }
 
-  async #drop(held: HeldStage, reason: ExoError): Promise<void> {
+  /** Only once for each stage, and a ring's next one waits for it, so there is one entry per ring. */
+  #drop(held: HeldStage, reason: ExoError): void {
     const { ringId } = held.request.place;
-    if (this.#held.get(ringId) === held) this.#held.delete(ringId);
-    await held.close(reason);
+    this.#held.delete(ringId);
+    const closing = held.close(reason).finally(() => this.#closing.delete(ringId));
+    this.#closing.set(ringId, closing);
   }
 
   /** One stage of a ring at a time: whoever comes while it is being loaded, or with an older epoch, is refused. */
@@ -162,10 +170,11 @@ export class StageHost {
     );
   }
 
-  async #makeWay(place: StagePlace): Promise<void> {
-    const held = this.#held.get(place.ringId);
-    if (held === undefined) return;
-    await this.#drop(held, new ExoError("stale_epoch", `Ring ${place.ringId} went on to epoch ${place.epoch}.`));
+  /** Two stages of a ring at once may be more than the node's memory holds. */
+  async #makeWay({ ringId, epoch }: StagePlace): Promise<void> {
+    const held = this.#held.get(ringId);
+    if (held !== undefined) this.#drop(held, new ExoError("stale_epoch", `Ring ${ringId} went on to epoch ${epoch}.`));
+    await this.#closing.get(ringId);
   }
 }
 

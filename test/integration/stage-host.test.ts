@@ -1,16 +1,23 @@
 import assert from "node:assert/strict";
-import { afterEach, describe, test } from "node:test";
+import { afterEach, describe, type TestContext, test } from "node:test";
 import { silentLogger, systemClock } from "../../src/core/ports.js";
 import { ModelStore } from "../../src/model/model-store.js";
 import { libraryInfo, nativeCounters } from "../../src/native/load.js";
+import { encodeRows } from "../../src/native/micro-batch.js";
 import { StageHost } from "../../src/runtime/stage-host.js";
 import { PROTOCOL_VERSION } from "../../src/transport/compatibility.js";
 import { plaintextCredentials } from "../../src/transport/credentials.js";
+import { frameHeadRoom, type OutgoingFrame } from "../../src/transport/frame.js";
+import { encodeFrame } from "../../src/transport/frame-encode.js";
 import { HopServer } from "../../src/transport/hop-server.js";
 import type { LoadStageEvent, LoadStageRequest } from "../../src/transport/node-service.js";
+import { eventually } from "../support/eventually.js";
 import { tinyModel } from "../support/models.js";
+import { connect, startNode } from "./transport-harness.js";
 
 const model = tinyModel();
+const { llama_tag, llama_commit } = libraryInfo();
+const build = { protocolVersion: PROTOCOL_VERSION, llamaTag: llama_tag, llamaCommit: llama_commit };
 
 function request(epoch: number, change: Partial<LoadStageRequest> = {}): LoadStageRequest {
   return {
@@ -33,12 +40,10 @@ function request(epoch: number, change: Partial<LoadStageRequest> = {}): LoadSta
   };
 }
 
-function host(memoryCap: number | null = null): StageHost {
-  const { llama_tag, llama_commit } = libraryInfo();
-  const build = { protocolVersion: PROTOCOL_VERSION, llamaTag: llama_tag, llamaCommit: llama_commit };
+function host(memoryCap: number | null = null, hopServer = new HopServer(build, silentLogger)): StageHost {
   return new StageHost({
     ports: {
-      hopServer: new HopServer(build, silentLogger),
+      hopServer,
       credentials: plaintextCredentials(),
       build,
       nodeId: "worker",
@@ -56,6 +61,49 @@ async function load(on: StageHost, wanted: LoadStageRequest): Promise<LoadStageE
   const types: LoadStageEvent["type"][] = [];
   for await (const event of on.load(wanted, new AbortController().signal)) types.push(event.type);
   return types;
+}
+
+/** A prompt that takes about a second to compute. */
+const LONG = { width: 128, rows: 8192 } as const;
+const longRequest = {
+  model: tinyModel({ width: LONG.width, contextLength: LONG.rows }),
+  contextSize: LONG.rows,
+  batchSize: LONG.rows,
+  microBatchSize: 512,
+};
+
+function longFrame(epoch: number): OutgoingFrame {
+  const headRoom = frameHeadRoom(LONG.rows, 0);
+  const rows = Array.from({ length: LONG.rows }, (_, position) => ({ sequence: 0, position, token: 0, output: true }));
+  const fields = {
+    epoch,
+    microBatch: 0,
+    fromStage: 0,
+    activationType: "f32",
+    embeddingSize: LONG.width,
+    rows: encodeRows(rows),
+    kvOperations: new Int32Array(0),
+    computeMicroseconds: 0,
+    queueMicroseconds: 0,
+  } as const;
+  return encodeFrame(fields, new Uint8Array(headRoom + LONG.rows * LONG.width * 4), headRoom);
+}
+
+/** Loads a stage, gives it a long prompt, and breaks the edge that this came on; resolves when the host knows. */
+async function orphanWhileComputing(context: TestContext): Promise<StageHost> {
+  const node = await startNode(context, { build });
+  const stages = host(null, node.hops);
+  await load(stages, request(1, longRequest));
+  const { client, closed } = await connect(context, node.address, {
+    build,
+    edge: { ringId: "ring", epoch: 1, fromStage: 0, nodeId: "head" },
+    maxFrameBytes: 8 * 2 ** 20,
+    frameDeadlineMs: 100,
+  });
+  await client.send(longFrame(1));
+  assert.equal((await closed)?.code, "deadline_exceeded");
+  await eventually(async () => assert.equal(stages.held().length, 0));
+  return stages;
 }
 
 describe("StageHost", () => {
@@ -105,6 +153,23 @@ describe("StageHost", () => {
       assert.match(thrown.message, /--memory/);
       return true;
     });
+  });
+
+  test("a newer epoch waits for the memory of a stage that still computes for a ring that broke", async (context) => {
+    const stages = await orphanWhileComputing(context);
+    let most = 0;
+    for await (const _ of stages.load(request(2), new AbortController().signal)) {
+      most = Math.max(most, nativeCounters().stages);
+    }
+    assert.equal(most, 1, "never two stages of one ring at once");
+    await stages.close();
+  });
+
+  test("unloads a stage that still computes for a ring that broke, before it says so", async (context) => {
+    const stages = await orphanWhileComputing(context);
+    assert.equal(nativeCounters().stages, 1, "the prompt is still being computed");
+    await stages.unload(request(1).place);
+    assert.equal(nativeCounters().stages, 0);
   });
 
   test("frees a stage whose head leaves while it is loaded", async () => {
