@@ -19,6 +19,7 @@ StageParams read_stage_params(const Napi::Value & value) {
     params.max_outputs      = fields.uint32("max_outputs");
     params.threads          = fields.int32("threads");
     params.batch_threads    = fields.int32("batch_threads");
+    params.keep_awake       = fields.boolean("keep_awake");
     params.devices          = fields.texts("devices");
     params.gpu_layers       = fields.int32("gpu_layers");
     params.kv_type_k        = kv_type_from_name(fields.text("kv_type_k"));

@@ -1,6 +1,7 @@
 #include "compute_threads.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -16,13 +17,16 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 // How long ggml's threads look for the next graph before they sleep, in ggml's unit of 131072 rounds. To wake them takes
-// longer than a short graph has to spare, so those of a whole model are awake for the next token, some milliseconds;
-// those of a part, whose neighbours compute between its graphs, would spin in their way.
+// longer than a short graph has to spare, so where nobody else computes in between they are awake for the next token,
+// some milliseconds; elsewhere they would spin in somebody's way.
 constexpr uint32_t poll_asleep = 0;
 constexpr uint32_t poll_awake  = 1;
 
 // How long the head's way back waits for a neighbour's graph: about a token of a middling model, far from a prefill.
 constexpr std::chrono::milliseconds patience{ 20 };
+
+// From llama_decode where a computation failed, or, because of our rules, an assertion; codes above are the batch's fault.
+constexpr int32_t decode_failed = -2;
 
 // The CPU backend is opened at run time, so its functions are looked up by name.
 template <typename Function> Function * cpu_function(const char * name) {
@@ -34,7 +38,7 @@ template <typename Function> Function * cpu_function(const char * name) {
 
 }  // namespace
 
-// Threads of ggml, and the order in which stages may use them.
+// Threads of ggml.
 class ThreadPool {
   public:
     ThreadPool(int threads, uint32_t poll) {
@@ -45,9 +49,10 @@ class ThreadPool {
         pool_       = create(&params);
     }
 
+    // Threads that wait within a graph for good cannot be joined, so a retired pool is left to the end of the process.
     ~ThreadPool() {
         const auto destroy = cpu_function<decltype(ggml_threadpool_free)>("ggml_threadpool_free");
-        if (destroy != nullptr && pool_ != nullptr) destroy(pool_);
+        if (destroy != nullptr && pool_ != nullptr && !retired_) destroy(pool_);
     }
 
     ThreadPool(const ThreadPool &)             = delete;
@@ -55,15 +60,31 @@ class ThreadPool {
 
     // The pool of that kind, made when nobody has it yet.
     static std::shared_ptr<ThreadPool> shared(int threads, uint32_t poll) {
-        static std::mutex                                mutex;
+        static std::mutex                                                    mutex;
         static std::map<std::pair<int, uint32_t>, std::weak_ptr<ThreadPool>> pools;
-        const std::lock_guard<std::mutex>                lock(mutex);
-        auto                                             pool = pools[{ threads, poll }].lock();
-        if (!pool) pools[{ threads, poll }] = pool = std::make_shared<ThreadPool>(threads, poll);
+        const std::lock_guard<std::mutex>                                    lock(mutex);
+        auto pool = pools[{ threads, poll }].lock();
+        if (!pool || pool->retired()) pools[{ threads, poll }] = pool = std::make_shared<ThreadPool>(threads, poll);
         return pool;
     }
 
     ggml_threadpool_t threads() const { return pool_; }
+    bool              retired() const { return retired_; }
+    void              retire() { retired_ = true; }
+
+  private:
+    ggml_threadpool_t pool_ = nullptr;
+    std::atomic<bool> retired_{ false };
+};
+
+// The order in which the stages of a process compute, whatever their threads.
+class Turns {
+  public:
+    // Outlives every thread that may still wait for it when the process ends.
+    static Turns & of_process() {
+        static auto * turns = new Turns;
+        return *turns;
+    }
 
     void wait_for_turn() {
         std::unique_lock<std::mutex> lock(mutex_);
@@ -102,37 +123,54 @@ class ThreadPool {
 
     bool is_turn_of(Waiting::const_iterator one) const { return !taken_ && waiting_.cbegin() == one; }
 
-    ggml_threadpool_t          pool_ = nullptr;
-    std::mutex                 mutex_;
-    std::condition_variable    turn_;
-    Waiting                    waiting_;
-    bool                       taken_ = false;
-    Clock::time_point          free_since_;
+    std::mutex              mutex_;
+    std::condition_variable turn_;
+    Waiting                 waiting_;
+    bool                    taken_ = false;
+    Clock::time_point       free_since_;
 };
 
 ComputeThreads::ComputeThreads(llama_context * context, int threads, int batch_threads, Sharing sharing,
-                               bool whole) :
+                               bool keep_awake) :
     context_(context),
     threads_(threads),
     batch_threads_(batch_threads),
-    sharing_(sharing) {
-    // A graph may use fewer threads than its pool has; the rest sleep on. So one pool does for both numbers, and must:
-    // where a context goes from one pool to another, ggml puts the first to sleep, though a neighbour may compute on it.
-    const int size = std::max(threads, batch_threads);
-    if (size == 1) return;
-    if (sharing != Sharing::none) order_ = ThreadPool::shared(size, poll_asleep);
-    pool_ = sharing != Sharing::in_turn ? std::make_shared<ThreadPool>(size, poll_asleep) :
-            whole                       ? ThreadPool::shared(size, poll_awake) :
-                                          order_;
-    if (pool_->threads() != nullptr) llama_attach_threadpool(context_, pool_->threads(), nullptr);
+    sharing_(sharing),
+    keep_awake_(keep_awake) {
+    if (std::max(threads, batch_threads) == 1) return;
+    if (sharing != Sharing::none) order_ = &Turns::of_process();
+    attach_pool();
 }
 
 ComputeThreads::~ComputeThreads() {
     if (pool_) llama_detach_threadpool(context_);
 }
 
-ComputeThreads::Turn::Turn(ComputeThreads & threads) : order_(threads.order_.get()) {
-    if (order_ == nullptr) return;
+std::shared_ptr<ThreadPool> ComputeThreads::find_pool() const {
+    // A graph may use fewer threads than its pool has; the rest sleep on. So one pool does for both numbers, and must:
+    // where a context goes from one pool to another, ggml puts the first to sleep, though a neighbour may compute on it.
+    const int size = std::max(threads_, batch_threads_);
+    if (sharing_ != Sharing::in_turn) return std::make_shared<ThreadPool>(size, poll_asleep);
+    return ThreadPool::shared(size, keep_awake_ ? poll_awake : poll_asleep);
+}
+
+void ComputeThreads::attach_pool() {
+    pool_ = find_pool();
+    if (pool_->threads() != nullptr) llama_attach_threadpool(context_, pool_->threads(), nullptr);
+}
+
+int32_t ComputeThreads::decode(const llama_batch & batch) {
+    const int32_t status = llama_decode(context_, batch);
+    if (status <= decode_failed && pool_) pool_->retire();
+    return status;
+}
+
+ComputeThreads::Turn::Turn(ComputeThreads & threads) : order_(threads.order_) {
+    if (order_ != nullptr) take(threads);
+    if (threads.pool_ && threads.pool_->retired()) threads.attach_pool();
+}
+
+void ComputeThreads::Turn::take(ComputeThreads & threads) {
     const auto asked = Clock::now();
     if (threads.sharing_ == Sharing::in_turn) {
         order_->wait_for_turn();

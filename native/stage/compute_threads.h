@@ -9,6 +9,7 @@
 namespace exo {
 
 class ThreadPool;
+class Turns;
 
 // How a stage gets on with the other stages of its process.
 enum class Sharing {
@@ -24,13 +25,13 @@ enum class Sharing {
 
 // The threads that a stage computes with. ggml starts and ends its threads for every graph unless it is given a pool.
 //
-// All stages of the process with the same number of threads compute in turn: ggml's threads spin while they wait for
-// each other within a graph, so two graphs at once on the same cores take longer than one after the other. A stage with
-// a single thread spins for nobody: it has no pool and does not wait.
+// The stages of a process compute in turn: ggml's threads spin while they wait for each other within a graph, so two
+// graphs at once on the same cores take longer than one after the other. Those with the same number of threads share
+// them. A stage with a single thread spins for nobody: it has no pool and does not wait.
 class ComputeThreads {
   public:
-    // `whole`: the stage holds the whole model, so nothing happens elsewhere between its graphs.
-    ComputeThreads(llama_context * context, int threads, int batch_threads, Sharing sharing, bool whole);
+    // `keep_awake`: nobody else computes between this stage's graphs, so its threads may spin until the next one.
+    ComputeThreads(llama_context * context, int threads, int batch_threads, Sharing sharing, bool keep_awake);
     ~ComputeThreads();
     ComputeThreads(const ComputeThreads &)             = delete;
     ComputeThreads & operator=(const ComputeThreads &) = delete;
@@ -42,7 +43,7 @@ class ComputeThreads {
         std::chrono::steady_clock::duration behind_others{ 0 };
     };
 
-    // While it lives, the context may compute. Held around `llama_decode`.
+    // While it lives, the context may compute.
     class Turn {
       public:
         explicit Turn(ComputeThreads & threads);
@@ -53,17 +54,27 @@ class ComputeThreads {
         const Wait & wait() const { return wait_; }
 
       private:
-        ThreadPool * order_;  // null: nothing to give back
-        Wait         wait_;
+        void take(ComputeThreads & threads);
+
+        Turns * order_;  // null: nothing to give back
+        Wait    wait_;
     };
 
+    // `llama_decode`, within a turn. Where an assertion fails in the middle of a graph, the other threads wait for this
+    // one for good; stages that share them get new ones at their next turn.
+    int32_t decode(const llama_batch & batch);
+
   private:
+    std::shared_ptr<ThreadPool> find_pool() const;
+    void                        attach_pool();
+
     llama_context *             context_;
     const int                   threads_;
     const int                   batch_threads_;
     const Sharing               sharing_;
+    const bool                  keep_awake_;
     std::shared_ptr<ThreadPool> pool_;   // null for a single thread
-    std::shared_ptr<ThreadPool> order_;  // whose turns count; null: nobody's
+    Turns *                     order_ = nullptr;  // whose turns count; null: nobody's
 };
 
 }  // namespace exo

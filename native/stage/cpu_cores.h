@@ -9,7 +9,8 @@ namespace exo {
 // NativeCpuCores of src/native/bindings.ts.
 struct CpuCores {
     // One logical CPU of each physical core that this process may run on: of two hardware threads only one, because
-    // both share the arithmetic units that matter here; no efficiency cores.
+    // both share the arithmetic units that matter here. No more than the machine has fast cores: efficiency cores, which
+    // come last, are left out unless the process may not run on enough others.
     std::vector<int32_t> cpus;
     // CPUs' worth of time that a container's limit gives the process; 0: no limit.
     double               quota = 0;

@@ -79,7 +79,7 @@ void LoadedModel::prepare_context(const std::atomic<bool> & aborted) {
                          params_.is_head_only() ? Sharing::urgent :
                                                   Sharing::in_turn;
     threads_ = std::make_unique<ComputeThreads>(context_.get(), params_.threads, params_.batch_threads, sharing,
-                                                params_.is_whole());
+                                                params_.keep_awake);
     memory_  = memory_of(context_.get());
 }
 

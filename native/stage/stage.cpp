@@ -229,7 +229,7 @@ void Stage::run_batch(const DecodeRequest & request) {
     const LogCapture           log;
     const ComputeThreads::Turn turn(model_->threads());
     turn_wait_ = turn.wait();
-    const int32_t              status = llama_decode(model_->context(), batch);
+    const int32_t              status = model_->threads().decode(batch);
     check_decode_status(status, request.rows.size(), log.reason());
     outputs_ = static_cast<size_t>(std::count(batch.logits, batch.logits + batch.n_tokens, 1));
     model_->note_outputs(outputs_);

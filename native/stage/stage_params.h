@@ -22,6 +22,7 @@ struct StageParams {
     uint32_t                 max_outputs      = 0;
     int32_t                  threads          = 0;
     int32_t                  batch_threads    = 0;
+    bool                     keep_awake       = false;
     std::vector<std::string> devices;
     int32_t                  gpu_layers = -1;
     ggml_type                kv_type_k  = GGML_TYPE_F16;

@@ -1,8 +1,11 @@
+#include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <memory>
 #include <thread>
 
 #include "../stage/devices.h"
+#include "../stage/loaded_model.h"
 #include "check.h"
 #include "loaded_stage.h"
 #include "tiny_model.h"
@@ -14,7 +17,8 @@ namespace {
 
 std::string model_path;
 
-constexpr int rounds = 2;
+constexpr int rounds    = 2;
+constexpr int tiny_rows = 16;
 
 StageParams with_threads(StageParams params, int threads, int batch_threads) {
     params.threads       = threads;
@@ -127,6 +131,40 @@ void what_waits_for_others_is_queued() {
     }
 }
 
+int32_t decode_with(LoadedModel & model) {
+    llama_memory_clear(llama_get_memory(model.context()), false);
+    DecodeBatch                builder;
+    const ComputeThreads::Turn turn(model.threads());
+    return model.threads().decode(builder.build(some_rows(0, 0, tiny_rows), nullptr, true));
+}
+
+std::vector<float> logits_of(LoadedModel & model) {
+    CHECK(decode_with(model) == 0);
+    const float * logits = llama_get_logits(model.context());
+    return std::vector<float>(logits, logits + size_t(tiny_rows) * tiny_vocabulary);
+}
+
+// Where ggml looks between two nodes of a graph, as one of its assertions would on the stage's own thread.
+bool fail_within_a_graph(void *) {
+    throw StageError(ErrorCode::internal, "an assertion of this test");
+}
+
+// ggml's other threads then wait for the one that left the graph, for good.
+void a_graph_that_is_left_leaves_the_others_right() {
+    std::atomic<bool> no{ false };
+    const auto        params = with_threads(params_for(model_path, 0, tiny_layers, true), 2, 2);
+    const auto        open   = [&] { return std::make_unique<LoadedModel>(params, [](float) {}, no, no); };
+
+    auto       breaks = open();
+    const auto stays  = open();
+    const auto answer = logits_of(*stays);
+    llama_set_abort_callback(breaks->context(), fail_within_a_graph, nullptr);
+    CHECK(decode_with(*breaks) == -3);
+    breaks.reset();
+    CHECK(logits_of(*stays) == answer);
+    CHECK(logits_of(*open()) == answer);
+}
+
 }  // namespace
 
 int main() {
@@ -142,5 +180,6 @@ int main() {
     the_threads_outlive_a_stage();
     an_idle_stage_has_no_queue();
     what_waits_for_others_is_queued();
+    a_graph_that_is_left_leaves_the_others_right();
     std::filesystem::remove_all(directory);
 }

@@ -67,6 +67,8 @@ export interface NativeStageParams {
   /** For one row, and for several. Stages of this process with the same numbers share their threads. */
   readonly threads: number;
   readonly batch_threads: number;
+  /** Between graphs the threads look for the next one for some milliseconds before they sleep. */
+  readonly keep_awake: boolean;
   /** ggml device names, or `[]` for CPU only. */
   readonly devices: readonly string[];
   /** Layers of this stage on those devices, counted from its first; -1: all. */

@@ -35,6 +35,11 @@ export interface StageOptions {
   readonly threads?: number;
   /** Threads for batches of many rows. Default: `threads`. */
   readonly batchThreads?: number;
+  /**
+   * Threads spin for some milliseconds for the next token rather than sleep, because nobody else computes in between.
+   * Default: the stage holds the whole model.
+   */
+  readonly keepAwake?: boolean;
   /** Device names of `listDevices()`. Default: CPU only. */
   readonly devices?: readonly string[];
   /** Layers of this stage on those devices, counted from its first. Default: all. */
@@ -87,6 +92,7 @@ export function toNativeStageParams(options: StageOptions): NativeStageParams {
     max_outputs: options.maxOutputs ?? Math.min(batchSize, Math.max(DEFAULT_STAGE.maxOutputs, maxSequences)),
     threads,
     batch_threads: options.batchThreads ?? threads,
+    keep_awake: options.keepAwake ?? (layerBegin === 0 && layerEnd > 0 && options.hasOutput),
     devices: options.devices ?? [],
     gpu_layers: options.gpuLayers ?? -1,
     kv_type_k: options.kvTypeK ?? DEFAULT_STAGE.kvType,

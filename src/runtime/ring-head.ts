@@ -160,14 +160,17 @@ function speculatorOf({ speculation, stageCount, ring }: RingHeadOptions, model:
 }
 
 async function draftModelFor(
-  { speculation, ring, compute }: RingHeadOptions,
+  { speculation, ring, compute, nextHop }: RingHeadOptions,
   { front, output }: HeadStages,
   { clock, logger }: RingHeadPorts,
   hooks: LoadHooks,
 ): Promise<DraftModel | null> {
   const { draftModel: file } = speculation;
   if (file === null) return null;
-  if (front.info.canTrim) return openDraftModel({ file, target: output, ring, compute, clock, logger }, hooks);
+  if (front.info.canTrim) {
+    const wholeTarget = nextHop === null;
+    return openDraftModel({ file, target: output, ring, wholeTarget, compute, clock, logger }, hooks);
+  }
   logger.warn(
     { architecture: front.info.architecture },
     "no drafts: models of this architecture keep a recurrent state, of which rejected tokens cannot be taken back",

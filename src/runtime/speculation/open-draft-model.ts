@@ -12,6 +12,8 @@ export interface OpenDraftModelOptions {
   /** The model drafted for, where its output head is. */
   readonly target: Stage;
   readonly ring: RingSettings;
+  /** The target is on this node alone; in a longer ring other stages compute between the draft model's graphs. */
+  readonly wholeTarget: boolean;
   readonly compute: ComputeSettings;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -22,7 +24,7 @@ const LEAST_PROBABILITY = 0.3;
 
 /** Loads a draft model whole, beside the head. Rejects when it cannot draft for the target; nothing stays behind. */
 export async function openDraftModel(options: OpenDraftModelOptions, { signal }: LoadHooks): Promise<DraftModel> {
-  const { file, target, ring, compute, clock, logger } = options;
+  const { file, target, ring, wholeTarget, compute, clock, logger } = options;
   const stage = await Stage.load(
     {
       ...stageOptions(ring, compute),
@@ -30,6 +32,8 @@ export async function openDraftModel(options: OpenDraftModelOptions, { signal }:
       layerBegin: 0,
       layerEnd: file.info.layerCount,
       hasOutput: true,
+      // The threads of a target that is whole are awake too, and the same.
+      keepAwake: wholeTarget,
     },
     signal === undefined ? {} : { signal },
   );
