@@ -17,7 +17,7 @@ import { packageVersion } from "./core/package.js";
 import { type Logger, systemClock } from "./core/ports.js";
 import { StaticDiscovery } from "./discovery/static.js";
 import { ModelStore } from "./model/model-store.js";
-import { coresAreLimited } from "./native/devices.js";
+import { coreLimitGroup } from "./native/devices.js";
 import { libraryInfo } from "./native/load.js";
 import { setNativeLogger } from "./native/log.js";
 import { LocalRings } from "./runtime/local-rings.js";
@@ -74,7 +74,7 @@ export async function startNode(options: NodeOptions): Promise<ExoNode> {
   setNativeLogger(logger);
   const credentials = config.open ? await openCredentials() : plaintextCredentials();
   const id = await loadNodeId(config.paths.configDir, config.grpc.port);
-  const machine = await machineOf(coresAreLimited());
+  const machine = await machineOf(coreLimitGroup());
   const node = new RunningNode(options, id, machine, credentials);
   await node.start();
   return node;

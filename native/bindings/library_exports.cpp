@@ -78,6 +78,7 @@ Napi::Value cpu_cores(const Napi::CallbackInfo & info) {
     auto result = Napi::Object::New(info.Env());
     result.Set("cpus", cpus);
     result.Set("quota", cores.quota);
+    result.Set("group", cores.group);
     return result;
 }
 

@@ -91,13 +91,14 @@ std::vector<int32_t> allowed_cores() {
 
 }  // namespace
 
-double cpu_quota(const std::string & mount, const std::string & own) {
-    double      least = 0;
-    std::string path  = own;
+CpuLimit cpu_limit(const std::string & mount, const std::string & own) {
+    CpuLimit    least;
+    std::string path = own;
     for (;;) {
-        const double quota = quota_in(mount + path);
-        if (quota > 0 && (least == 0 || quota < least)) least = quota;
-        if (path.empty() || path == "/") return least;
+        const bool   is_root = path.empty() || path == "/";
+        const double quota   = quota_in(mount + path);
+        if (quota > 0 && (least.quota == 0 || quota <= least.quota)) least = { quota, is_root ? "/" : path };
+        if (is_root) return least;
         path.erase(path.find_last_of('/'));
     }
 }
@@ -108,7 +109,9 @@ CpuCores cpu_cores() {
     // On processors with two kinds of cores the count of llama.cpp leaves out the slow ones, which come last.
     cores.cpus.resize(std::min(cores.cpus.size(), math_cores()));
 #if defined(__linux__)
-    cores.quota = cpu_quota("/sys/fs/cgroup", own_group());
+    const auto limit = cpu_limit("/sys/fs/cgroup", own_group());
+    cores.quota      = limit.quota;
+    cores.group      = limit.group;
 #endif
     return cores;
 }

@@ -24,22 +24,32 @@ void write(const std::filesystem::path & file, const char * text) {
 void limits_of_groups_are_found() {
     const auto mount = std::filesystem::temp_directory_path() / "exo-cpu-cores-test";
     std::filesystem::remove_all(mount);
-    CHECK(cpu_quota(mount.string(), "/") == 0);
+    CHECK(cpu_limit(mount.string(), "/").quota == 0);
     write(mount / "cpu.max", "max 100000");
     write(mount / "a" / "cpu.max", "350000 100000");
     write(mount / "a" / "b" / "cpu.max", "400000 100000");
-    CHECK(cpu_quota(mount.string(), "/") == 0);
-    CHECK(cpu_quota(mount.string(), "/a") == 3.5);
+    CHECK(cpu_limit(mount.string(), "/").quota == 0);
+    CHECK(cpu_limit(mount.string(), "/a").quota == 3.5);
     // the group around it leaves less than its own
-    CHECK(cpu_quota(mount.string(), "/a/b") == 3.5);
+    CHECK(cpu_limit(mount.string(), "/a/b").quota == 3.5);
+    CHECK(cpu_limit(mount.string(), "/a/b").group == "/a");
+    CHECK(cpu_limit(mount.string(), "/").group.empty());
+    // two groups with limits of their own, and two within one limit
+    write(mount / "a" / "d" / "cpu.max", "200000 100000");
+    write(mount / "a" / "e" / "cpu.max", "200000 100000");
+    CHECK(cpu_limit(mount.string(), "/a/d").group == "/a/d");
+    CHECK(cpu_limit(mount.string(), "/a/e").group == "/a/e");
+    write(mount / "a" / "e" / "f" / "cpu.max", "200000 100000");
+    CHECK(cpu_limit(mount.string(), "/a/e/f").group == "/a/e");
     // a group that cannot be seen from here
-    CHECK(cpu_quota(mount.string(), "/c/d") == 0);
+    CHECK(cpu_limit(mount.string(), "/c/d").quota == 0);
     write(mount / "cpu.max", "not a number");
     write(mount / "cpu" / "cpu.cfs_quota_us", "-1");
     write(mount / "cpu" / "cpu.cfs_period_us", "100000");
-    CHECK(cpu_quota(mount.string(), "/") == 0);
+    CHECK(cpu_limit(mount.string(), "/").quota == 0);
     write(mount / "cpu" / "cpu.cfs_quota_us", "50000");
-    CHECK(cpu_quota(mount.string(), "/") == 0.5);
+    CHECK(cpu_limit(mount.string(), "/").quota == 0.5);
+    CHECK(cpu_limit(mount.string(), "/").group == "/");
     std::filesystem::remove_all(mount);
 }
 

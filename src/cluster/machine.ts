@@ -4,16 +4,21 @@ import { hostname, networkInterfaces } from "node:os";
 
 /**
  * A name for what the processors of this process belong to, the same in every node that shares them: the machine, or a
- * container that has a limit of its own. It tells others nothing else.
+ * container or service that has a limit of its own. It tells others nothing else.
  *
- * @param limited the processors are limited for this container
+ * @param limitGroup the control group that limits the processors; `null`: none does
  */
-export async function machineOf(limited: boolean): Promise<string> {
+export async function machineOf(limitGroup: string | null): Promise<string> {
   // The kernel's own id, new at each boot and the same in all containers.
   const boot = await readFile("/proc/sys/kernel/random/boot_id", "utf8").catch(() => null);
-  const container = limited ? await readlink("/proc/self/ns/cgroup").catch(() => "") : "";
-  const text = boot === null ? namesOfThisMachine() : `${boot.trim()} ${container}`;
+  const group = limitGroup === null ? "" : `${await cgroupNamespace()} ${limitGroup}`;
+  const text = boot === null ? namesOfThisMachine() : `${boot.trim()} ${group}`;
   return createHash("sha256").update(text).digest("hex").slice(0, 16);
+}
+
+/** Containers see their own group as the root of a namespace; services share one, and see where in it they are. */
+async function cgroupNamespace(): Promise<string> {
+  return readlink("/proc/self/ns/cgroup").catch(() => "");
 }
 
 function namesOfThisMachine(): string {

@@ -26,8 +26,10 @@ export interface NativeLibraryInfo {
 export interface NativeCpuCores {
   /** One logical CPU of each physical core that this process may run on. */
   readonly cpus: Int32Array;
-  /** CPUs' worth of time that a container's limit gives the process; 0: no limit. */
+  /** CPUs' worth of time that a container's or a service's limit gives the process; 0: no limit. */
   readonly quota: number;
+  /** The control group that has this limit; "": no limit. */
+  readonly group: string;
 }
 
 export interface NativeDevice {

@@ -21,9 +21,10 @@ export function usableCores(): readonly number[] {
   return [...cpus].slice(0, quota === 0 ? cpus.length : Math.max(1, Math.floor(quota)));
 }
 
-/** Whether a container's limit, and not the machine, says how many cores there are. */
-export function coresAreLimited(): boolean {
-  return loadBindings().cpu_cores().quota > 0;
+/** The control group whose limit, rather than the machine, says how many cores there are; `null`: no such limit. */
+export function coreLimitGroup(): string | null {
+  const { group } = loadBindings().cpu_cores();
+  return group === "" ? null : group;
 }
 
 /** The devices of this machine with their memory as it is now. */
