@@ -28,6 +28,10 @@ constexpr std::chrono::milliseconds patience{ 20 };
 // From llama_decode where a computation failed, or, because of our rules, an assertion; codes above are the batch's fault.
 constexpr int32_t decode_failed = -2;
 
+// Time for the other threads of a graph that was left to end their part of its node, before its memory may be freed.
+// ggml has nothing to wait for them with.
+constexpr std::chrono::milliseconds last_node{ 200 };
+
 // The CPU backend is opened at run time, so its functions are looked up by name.
 template <typename Function> Function * cpu_function(const char * name) {
     const auto device = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU);
@@ -161,7 +165,10 @@ void ComputeThreads::attach_pool() {
 
 int32_t ComputeThreads::decode(const llama_batch & batch) {
     const int32_t status = llama_decode(context_, batch);
-    if (status <= decode_failed && pool_) pool_->retire();
+    if (status <= decode_failed && pool_) {
+        pool_->retire();
+        std::this_thread::sleep_for(last_node);
+    }
     return status;
 }
 
