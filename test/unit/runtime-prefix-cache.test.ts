@@ -104,4 +104,21 @@ describe("the prefix cache", () => {
     while (held.pipeline.running.length > 0) await held.pipeline.first().fail(new ExoError("internal", "broken"));
     assert.equal((await ask(held, text(1, 100))).cachedTokens, 0);
   });
+
+  test("who copied what a failed micro-batch was to compute fails with it, and leaves nothing to reuse", async () => {
+    const held = set(3, 2);
+    const first = new RecordedJob([...SYSTEM.slice(0, 60), 5], 100);
+    held.scheduler.submit(first);
+    // 61 rows: one micro-batch. The others copy from it while it is under way.
+    const followers = [6, 7].map((token) => new RecordedJob([...SYSTEM.slice(0, 60), token], 4));
+    for (const job of followers) held.scheduler.submit(job);
+    held.pipeline.first().handOver();
+    const copies = held.pipeline.running.flatMap(({ operations }) => operations.filter(({ op }) => op === "copy"));
+    assert.equal(copies.length, 2, "both copy what is not computed yet");
+    const error = new ExoError("internal", "broken");
+    await held.pipeline.first().fail(error);
+    await drain(held);
+    for (const job of [first, ...followers]) assert.equal(job.failure, error);
+    assert.equal((await ask(held, [...SYSTEM.slice(0, 60), 8])).cachedTokens, 0);
+  });
 });
