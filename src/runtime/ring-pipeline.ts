@@ -1,7 +1,7 @@
 import { ExoError } from "../core/errors.js";
 import type { Clock, Logger } from "../core/ports.js";
 import type { ActivationType } from "../native/activation.js";
-import { KV_OPERATION_NUMBERS } from "../native/bindings.js";
+import { KV_OPERATION_NUMBERS, ROW_BYTES } from "../native/bindings.js";
 import type { DecodeResult, SampleRequest, Stage } from "../native/stage.js";
 import { type BatchFrame, type FrameLimits, frameHeadRoom, type OutgoingFrame } from "../transport/frame.js";
 import { decodeFrame } from "../transport/frame-decode.js";
@@ -9,6 +9,7 @@ import { encodeFrame, encodeFrameWithoutRows } from "../transport/frame-encode.j
 import { Breakage } from "./breakage.js";
 import { HopTimes } from "./hop-times.js";
 import type { RingBatch } from "./micro-batch.js";
+import { outputRows } from "./output-rows.js";
 import type { Pipeline, PipelineResult } from "./pipeline.js";
 import { SendQueue } from "./send-queue.js";
 
@@ -182,13 +183,7 @@ export class RingPipeline implements Pipeline {
     frame: BatchFrame,
   ): Promise<Pick<DecodeResult, "samples" | "computeSeconds" | "queueSeconds">> {
     const samples = samplesOfReturnedRows(batch.samples);
-    const expected = samples.reduce((rows, { drafted }) => rows + 1 + drafted, 0);
-    if (frame.rowCount !== expected) {
-      throw new ExoError(
-        "bad_frame",
-        `The last stage returned ${frame.rowCount} rows where ${expected} were asked for.`,
-      );
-    }
+    checkReturned(frame, outputRows(batch.rows));
     if (frame.rowCount === 0) return { samples: [], computeSeconds: 0, queueSeconds: 0 };
     return this.#options.output.decode({
       rows: frame.rows,
@@ -197,6 +192,13 @@ export class RingPipeline implements Pipeline {
       samples,
     });
   }
+}
+
+function checkReturned({ rows, rowCount }: BatchFrame, expected: Uint8Array): void {
+  if (Buffer.compare(rows, expected) === 0) return;
+  const asked = expected.byteLength / ROW_BYTES;
+  const what = rowCount === asked ? `${asked} other rows than those that` : `${rowCount} rows where ${asked}`;
+  throw new ExoError("bad_frame", `The last stage returned ${what} were asked for.`);
 }
 
 /** Only the rows that were asked for come back, in their order. */

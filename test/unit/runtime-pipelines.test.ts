@@ -146,4 +146,32 @@ describe("a pipeline round a ring", () => {
     await assert.rejects(run, { code: "context_exceeded" });
     assert.equal(pipeline.broken, null);
   });
+
+  test("takes back no other rows than it asked for", async () => {
+    let sampled = 0;
+    const output = stage(() => {
+      sampled += 1;
+      return NOTHING;
+    });
+    const { pipeline } = ring(stage(), output);
+    const others = [
+      [row(5, true)],
+      [{ ...row(4, true), sequence: 1 }],
+      [{ ...row(4, true), token: 6 }],
+      [row(4, false)],
+      [row(3, true), row(4, true)],
+      [],
+    ];
+    for (const [microBatch, rows] of others.entries()) {
+      const run = pipeline.run(BATCH, () => {});
+      await pipeline.onFrame(returned(microBatch, rows));
+      await assert.rejects(run, { code: "bad_frame" });
+    }
+    assert.equal(sampled, 0);
+    assert.equal(pipeline.broken, null);
+    const run = pipeline.run(BATCH, () => {});
+    await pipeline.onFrame(returned(others.length, [row(4, true)]));
+    await run;
+    assert.equal(sampled, 1);
+  });
 });
