@@ -91,6 +91,27 @@ describe("the prefix cache", () => {
     assert.ok(follower.cachedTokens >= MICRO_BATCH, "what was computed is used all the same");
   });
 
+  test("when the first of them leaves, the next one computes what they share, and the others wait for it", async () => {
+    const held = set(4);
+    const jobs = [2, 3, 4].map((seed) => new RecordedJob([...SYSTEM, ...text(seed, 10)], 4));
+    for (const job of jobs) held.scheduler.submit(job);
+    jobs[0]?.cancel();
+    await drain(held);
+    assert.equal(jobs[2]?.cachedTokens, SYSTEM.length);
+  });
+
+  test("nobody waits for one that has left while a micro-batch of it is still under way", async () => {
+    const held = set(4);
+    const left = new RecordedJob([...SYSTEM, 5], 4);
+    held.scheduler.submit(left);
+    left.cancel();
+    const jobs = [2, 3].map((seed) => new RecordedJob([...SYSTEM, ...text(seed, 10)], 4));
+    for (const job of jobs) held.scheduler.submit(job);
+    await drain(held);
+    assert.ok((jobs[0]?.cachedTokens ?? 0) < SYSTEM.length);
+    assert.equal(jobs[1]?.cachedTokens, SYSTEM.length);
+  });
+
   test("a conversation survives as many strangers as there are other slots", async () => {
     const held = set(4);
     await ask(held, text(1, 1000));
