@@ -71,9 +71,9 @@ export class FlightPlanner {
 
   /**
    * @param timings `null` when it failed
-   * @param tokens that its slots got
+   * @param tokens that each of those who asked for samples got
    */
-  landed(flight: Flight, timings: PipelineTimings | null, tokens: number): void {
+  landed(flight: Flight, timings: PipelineTimings | null, tokens: readonly number[]): void {
     const { decodeRows, promptRows } = flight;
     this.#atFirstStage.delete(flight);
     if (decodeRows > 0) this.#groupsUnderWay -= 1;
@@ -109,7 +109,11 @@ export class FlightPlanner {
     return { batch, slots: [...slots], sampled, copies: builder.copies, decodeRows, promptRows, load };
   }
 
-  #learn({ promptRows, batch, slots, sampled, load }: Flight, timings: PipelineTimings, tokens: number): void {
+  #learn(
+    { promptRows, batch, slots, sampled, load }: Flight,
+    timings: PipelineTimings,
+    tokens: readonly number[],
+  ): void {
     const { drafts } = this.#options;
     if (promptRows > 0) {
       this.#prefill.record(batch.rowCount, timings.compute);

@@ -1,5 +1,6 @@
 import { ExoError } from "../core/errors.js";
 import type { Clock, Logger } from "../core/ports.js";
+import { pause } from "../core/waiting.js";
 import type { Sample, SampleRun } from "../native/stage.js";
 import { Admission } from "./admission.js";
 import type { ContextFull } from "./context-shift.js";
@@ -40,6 +41,9 @@ export interface SchedulerStats {
 
 /** Half of the frames that an edge lets be under way (`HOP_WINDOW`), less one. */
 const MOST_UNDER_WAY = 15;
+
+/** What is under way when everything ends may take so long to come back. */
+const LONGEST_LANDING_MS = 2000;
 
 /**
  * Continuous batching at the head of a ring. Deals waiting jobs into slots. Running requests go round in groups
@@ -111,10 +115,16 @@ export class Scheduler {
     };
   }
 
-  /** Ends every job with `error` and resolves when nothing is under way. */
+  /**
+   * Ends every job with `error` and resolves when nothing is under way, or after a short time: from a stage that hangs
+   * nothing comes back until the pipeline is closed.
+   */
   async close(error: ExoError): Promise<void> {
     this.#shutDown(error);
-    if (this.#underWay.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    if (this.#underWay.size === 0) return;
+    const landed = new AbortController();
+    this.#idle.push(() => landed.abort());
+    await pause(LONGEST_LANDING_MS, landed.signal);
   }
 
   #shutDown(error: ExoError): void {
@@ -181,10 +191,7 @@ export class Scheduler {
   #land(flight: Flight, result: PipelineResult): void {
     this.#deliver();
     for (const slot of flight.slots) slot.underWay -= 1;
-    let tokens = 0;
-    flight.sampled.forEach((sampled, index) => {
-      tokens += this.#acceptRun(sampled, result.samples[index] ?? []);
-    });
+    const tokens = flight.sampled.map((sampled, index) => this.#acceptRun(sampled, result.samples[index] ?? []));
     this.#planner.landed(flight, result.timings, tokens);
     for (const slot of flight.slots) this.#releaseIfDone(slot);
   }
@@ -207,12 +214,12 @@ export class Scheduler {
 
   #crash(flight: Flight, error: ExoError): void {
     this.#options.logger.warn({ code: error.code, error: error.message }, "a micro-batch failed");
-    this.#planner.landed(flight, null, 0);
+    this.#planner.landed(flight, null, []);
     for (const slot of flight.slots) slot.underWay -= 1;
     for (const slot of this.#lostWith(flight)) {
       // What the stages hold of this sequence is unknown now: forget it all before the slot is used again.
       slot.cached.truncate(0);
-      slot.outcome = { kind: "failed", error };
+      slot.outcome ??= { kind: "failed", error };
       this.#releaseIfDone(slot);
     }
   }

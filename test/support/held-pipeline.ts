@@ -13,7 +13,7 @@ import type { GenerationJob, JobOutcome } from "../../src/runtime/slot.js";
 export const END_OF_GENERATION = 2;
 export const CONTEXT = 64;
 /** Stands where a sequence lacks a token that a failed micro-batch was to compute. */
-const LOST = -1;
+export const LOST = -1;
 
 /** The scheduler only hands samplers on. */
 const sampler = {} as Sampler;

@@ -32,11 +32,17 @@ export interface RingLoad {
   readonly groups: number;
 }
 
+export interface DecodedRequest {
+  readonly job: GenerationJob;
+  readonly sequence: number;
+  readonly drafted: number;
+  /** That it got; none if it had ended meanwhile. */
+  readonly tokens: number;
+}
+
 /** What came of a micro-batch that held next tokens and drafts, and nothing else. */
 export interface DecodedRound extends RingLoad {
-  readonly requests: readonly { readonly job: GenerationJob; readonly sequence: number; readonly drafted: number }[];
-  /** That the requests got. */
-  readonly tokens: number;
+  readonly requests: readonly DecodedRequest[];
   /** Seconds, on the threads of all stages together, and of hops. */
   readonly compute: number;
   readonly overhead: number;
@@ -140,10 +146,14 @@ export class Speculator {
   }
 
   #book(round: DecodedRound, drafted: boolean): void {
-    const { requests, tokens, compute } = round;
+    const { requests, compute } = round;
+    // Whoever left is no proof against the drafts: of them it is not known what they would have got.
+    const stayed = requests.filter(({ tokens }) => tokens > 0);
+    if (stayed.length === 0) return;
+    const tokens = stayed.reduce((sum, request) => sum + request.tokens, 0);
     const taken = this.#seconds(compute, round) + this.#draftSeconds(requests.map(({ job }) => job));
     const plainRound = this.#roundOf(round)(computePasses(rowsOf(requests, () => 1))) ?? 0;
-    const plain = drafted ? (tokens / requests.length) * plainRound : this.#seconds(compute, round);
+    const plain = drafted ? (tokens / stayed.length) * plainRound : this.#seconds(compute, round);
     this.#budget.book(taken, plain, plainRound);
   }
 
