@@ -12,7 +12,7 @@ import type { GenerationJob, JobOutcome } from "../../src/runtime/slot.js";
 
 export const END_OF_GENERATION = 2;
 export const CONTEXT = 64;
-/** Stands where a sequence lacks a token that a failed micro-batch was to compute. */
+/** Stands for what a sequence holds after a micro-batch of it failed. */
 export const LOST = -1;
 
 /** The scheduler only hands samplers on. */
@@ -40,7 +40,7 @@ export interface Running {
   finish(tokens: readonly number[]): Promise<void>;
   /** For each sample the tokens chosen, more than one where a draft was right. */
   finishRuns(runs: readonly (readonly number[])[]): Promise<void>;
-  /** A stage refused it: its sequences lack what it was to add, also for those computed since. */
+  /** A stage refused it: what its sequences hold is unknown, also to those computed since. */
   fail(error: ExoError): Promise<void>;
 }
 
@@ -48,6 +48,7 @@ interface Frame {
   readonly rows: readonly Row[];
   readonly operations: readonly HeldOperation[];
   pasts: readonly (readonly number[])[];
+  failed: boolean;
 }
 
 /**
@@ -58,7 +59,7 @@ export class HeldPipeline implements Pipeline {
   readonly broken: ExoError | null = null;
   readonly running: Running[] = [];
   readonly #held = new Map<number, number[]>();
-  /** All that did not fail, in order. */
+  /** All so far, in order. */
   readonly #frames: Frame[] = [];
   #onBroken: (error: ExoError) => void = () => {};
 
@@ -71,7 +72,7 @@ export class HeldPipeline implements Pipeline {
   run(batch: RingBatch, onHandedOver: () => void): Promise<PipelineResult> {
     const rows = decodeRows(batch.rows);
     const operations = operationsOf(batch);
-    const frame: Frame = { rows, operations, pasts: [] };
+    const frame: Frame = { rows, operations, pasts: [], failed: false };
     this.#frames.push(frame);
     this.#compute(frame, { afterFailure: false });
     const sampled = batch.samples.reduce((sum, { drafted = 0 }) => sum + 1 + drafted, 0);
@@ -147,15 +148,18 @@ export class HeldPipeline implements Pipeline {
   }
 
   #undo(failed: Frame): void {
-    this.#frames.splice(this.#frames.indexOf(failed), 1);
+    failed.failed = true;
     this.#held.clear();
     for (const frame of this.#frames) this.#compute(frame, { afterFailure: true });
   }
 
-  /** After a failure sequences lack tokens, which become `LOST`. */
+  /** After a failure sequences may lack tokens, which become `LOST`. */
   #compute(frame: Frame, { afterFailure }: { readonly afterFailure: boolean }): void {
     for (const operation of frame.operations) this.#apply(operation, afterFailure);
     frame.pasts = frame.rows.flatMap((row) => this.#add(row, afterFailure));
+    if (!frame.failed) return;
+    const changed = frame.operations.map(({ op, sequence, destination }) => (op === "copy" ? destination : sequence));
+    for (const sequence of [...changed, ...frame.rows.map((row) => row.sequence)]) this.#tokens(sequence).fill(LOST);
   }
 
   #tokens(sequence: number): number[] {
