@@ -15,6 +15,7 @@ const char * error_code_name(ErrorCode code) {
         case ErrorCode::out_of_memory:    return "out_of_memory";
         case ErrorCode::cancelled:        return "cancelled";
         case ErrorCode::bad_frame:        return "bad_frame";
+        case ErrorCode::stage_lost:       return "stage_lost";
         case ErrorCode::internal:         return "internal";
     }
     return "internal";

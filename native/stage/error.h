@@ -19,6 +19,7 @@ enum class ErrorCode {
     out_of_memory,
     cancelled,
     bad_frame,
+    stage_lost,
     internal,
 };
 

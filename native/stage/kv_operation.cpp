@@ -57,7 +57,9 @@ void check_window(llama_memory_t memory, int32_t sequence, int32_t end, const Kv
 }
 
 void remove_range(llama_memory_t memory, int32_t sequence, int32_t p0, int32_t p1, const KvTraits & traits) {
-    if (p0 > 0) check_window(memory, sequence, p0, traits);
+    // what stays behind a removal in the middle goes on from where it is: it needs nothing from before the gap
+    const bool cuts_back = p1 < 0 || p1 > llama_memory_seq_pos_max(memory, sequence);
+    if (p0 > 0 && cuts_back) check_window(memory, sequence, p0, traits);
     if (llama_memory_seq_rm(memory, sequence, p0, p1)) return;
     throw StageError(ErrorCode::unsupported,
                      format("Positions %d to %d of sequence %d cannot be removed from this model's memory.", p0, p1,

@@ -174,8 +174,8 @@ void Stage::release() {
 // that is not 4-byte aligned, or not f32, costs one more.
 DecodeResult Stage::compute(const DecodeRequest & request) {
     if (broken_) {
-        throw StageError(ErrorCode::internal, "The stage failed before in a way that its state may be wrong; load it "
-                                              "again.");
+        throw StageError(ErrorCode::stage_lost, "The stage failed before in a way that its state may be wrong; load it "
+                                                "again.");
     }
     const AbortGuard guard;
     try {
@@ -194,8 +194,10 @@ DecodeResult Stage::compute(const DecodeRequest & request) {
         return result;
     } catch (...) {
         const auto error = current_error();
-        broken_          = broken_ || error.code() == ErrorCode::internal;
-        throw error;
+        if (error.code() != ErrorCode::internal) throw error;
+        broken_ = true;
+        throw StageError(ErrorCode::stage_lost, format("The stage failed in a way that its state may be wrong; load it "
+                                                       "again. The reason: %s", error.what()));
     }
 }
 

@@ -109,11 +109,10 @@ export class Admission {
    * wait for that, once, than to compute it beside it.
    */
   #waitsForLeader(waiting: Waiting): boolean {
+    if (waiting.leader !== null && !goesOn(waiting.leader)) waiting.leader = null;
     waiting.leader ??= this.#findLeader(waiting.job);
     const { leader } = waiting;
-    if (leader === null) return false;
-    const { slot, job, tokens } = leader;
-    return slot.job === job && slot.outcome === null && slot.cached.length < tokens;
+    return leader !== null && leader.slot.cached.length < leader.tokens;
   }
 
   #findLeader(job: GenerationJob): Leader | null {
@@ -122,7 +121,7 @@ export class Admission {
     let leader: Leader | null = null;
     let most = this.#copyCost + Math.max(0, ...prefixes.commonPrefixes(job.promptTokens.slice(0, -1)).values());
     for (const slot of slots) {
-      if (slot.job === null || slot.promptLeft === 0) continue;
+      if (slot.job === null || slot.outcome !== null || slot.promptLeft === 0) continue;
       const tokens = commonLength(slot.job.promptTokens, job.promptTokens);
       if (tokens <= most) continue;
       leader = { slot, job: slot.job, tokens };
@@ -174,4 +173,8 @@ export class Admission {
     slot.stale = false;
     return reused;
   }
+}
+
+function goesOn({ slot, job }: Leader): boolean {
+  return slot.job === job && slot.outcome === null;
 }

@@ -2,7 +2,7 @@ import type { SampleRequest } from "../native/stage.js";
 import type { Admission } from "./admission.js";
 import { shiftContext } from "./context-shift.js";
 import { GroupSizer } from "./group-size.js";
-import { type RingBatch, RingBatchBuilder } from "./micro-batch.js";
+import { type RingBatch, RingBatchBuilder, type SequenceCopy } from "./micro-batch.js";
 import type { PipelineTimings } from "./pipeline.js";
 import { PrefillPolicy } from "./prefill-policy.js";
 import type { GenerationJob, Slot } from "./slot.js";
@@ -14,6 +14,8 @@ export interface Flight {
   readonly batch: RingBatch;
   readonly slots: readonly Slot[];
   readonly sampled: readonly Sampled[];
+  /** Which sequences begin with tokens of which others. */
+  readonly copies: readonly SequenceCopy[];
   /** Rows that carry a request's next tokens, and rows of prompts. */
   readonly decodeRows: number;
   readonly promptRows: number;
@@ -69,9 +71,9 @@ export class FlightPlanner {
 
   /**
    * @param timings `null` when it failed
-   * @param tokens that its slots got
+   * @param tokens that each of those who asked for samples got
    */
-  landed(flight: Flight, timings: PipelineTimings | null, tokens: number): void {
+  landed(flight: Flight, timings: PipelineTimings | null, tokens: readonly number[]): void {
     const { decodeRows, promptRows } = flight;
     this.#atFirstStage.delete(flight);
     if (decodeRows > 0) this.#groupsUnderWay -= 1;
@@ -103,10 +105,15 @@ export class FlightPlanner {
     this.#addPrompts(builder, prompts, slots, sampled);
     if (builder.isEmpty) return null;
     const batch = builder.build();
-    return { batch, slots: [...slots], sampled, decodeRows, promptRows: batch.rowCount - decodeRows, load };
+    const promptRows = batch.rowCount - decodeRows;
+    return { batch, slots: [...slots], sampled, copies: builder.copies, decodeRows, promptRows, load };
   }
 
-  #learn({ promptRows, batch, slots, sampled, load }: Flight, timings: PipelineTimings, tokens: number): void {
+  #learn(
+    { promptRows, batch, slots, sampled, load }: Flight,
+    timings: PipelineTimings,
+    tokens: readonly number[],
+  ): void {
     const { drafts } = this.#options;
     if (promptRows > 0) {
       this.#prefill.record(batch.rowCount, timings.compute);

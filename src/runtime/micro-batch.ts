@@ -14,6 +14,11 @@ export interface RingBatch {
   readonly samples: readonly SampleRequest[];
 }
 
+export interface SequenceCopy {
+  readonly sequence: number;
+  readonly destination: number;
+}
+
 /** Collects the rows of one micro-batch, up to its size. */
 export class RingBatchBuilder {
   readonly #capacity: number;
@@ -52,6 +57,11 @@ export class RingBatchBuilder {
 
   addKvOperation(operation: KvOperation): void {
     this.#kvOperations.push(operation);
+  }
+
+  /** The copies among the KV operations, in their order. */
+  get copies(): readonly SequenceCopy[] {
+    return this.#kvOperations.filter((operation) => operation.op === "copy");
   }
 
   build(): RingBatch {

@@ -1,13 +1,15 @@
 import { ExoError } from "../core/errors.js";
 import type { Clock, Logger } from "../core/ports.js";
 import type { ActivationType } from "../native/activation.js";
-import { KV_OPERATION_NUMBERS } from "../native/bindings.js";
+import { KV_OPERATION_NUMBERS, ROW_BYTES } from "../native/bindings.js";
 import type { DecodeResult, SampleRequest, Stage } from "../native/stage.js";
 import { type BatchFrame, type FrameLimits, frameHeadRoom, type OutgoingFrame } from "../transport/frame.js";
 import { decodeFrame } from "../transport/frame-decode.js";
 import { encodeFrame, encodeFrameWithoutRows } from "../transport/frame-encode.js";
+import { Breakage } from "./breakage.js";
 import { HopTimes } from "./hop-times.js";
 import type { RingBatch } from "./micro-batch.js";
+import { outputRows } from "./output-rows.js";
 import type { Pipeline, PipelineResult } from "./pipeline.js";
 import { SendQueue } from "./send-queue.js";
 
@@ -46,9 +48,8 @@ export class RingPipeline implements Pipeline {
   readonly #options: RingPipelineOptions;
   readonly #queue: SendQueue;
   readonly #awaited = new Map<number, Awaited>();
-  readonly #listeners: ((error: ExoError) => void)[] = [];
+  readonly #breakage = new Breakage();
   #nextMicroBatch = 0;
-  #broken: ExoError | null = null;
 
   constructor(options: RingPipelineOptions) {
     this.#options = options;
@@ -58,16 +59,15 @@ export class RingPipeline implements Pipeline {
   }
 
   get broken(): ExoError | null {
-    return this.#broken;
+    return this.#breakage.reason;
   }
 
   onBroken(callback: (error: ExoError) => void): void {
-    if (this.#broken === null) this.#listeners.push(callback);
-    else callback(this.#broken);
+    this.#breakage.listen(callback);
   }
 
   async run(batch: RingBatch, onHandedOver: () => void): Promise<PipelineResult> {
-    if (this.#broken !== null) throw this.#broken;
+    if (this.broken !== null) throw this.broken;
     const begun = this.#options.clock.monotonic();
     const microBatch = this.#nextMicroBatch;
     this.#nextMicroBatch = (microBatch + 1) >>> 0;
@@ -78,10 +78,16 @@ export class RingPipeline implements Pipeline {
     this.#queue.add(outgoing).then(
       // The connection writes at the end of this turn of the event loop; what can wait comes after that.
       () => setImmediate(onHandedOver),
-      (thrown: unknown) => this.#forget(microBatch, ExoError.from(thrown)),
+      (thrown: unknown) => this.#fail(microBatch, ExoError.from(thrown)),
     );
     const frame = await back;
-    const { samples, computeSeconds, queueSeconds } = await this.#computeOutput(batch, frame);
+    const { samples, computeSeconds, queueSeconds } = await this.#computeOutput(batch, frame).catch(
+      (thrown: unknown) => {
+        const error = ExoError.from(thrown);
+        this.#fail(microBatch, error);
+        throw error;
+      },
+    );
     const timings = {
       total: (this.#options.clock.monotonic() - begun) / 1000,
       compute: computeSeconds + frame.computeMicroseconds / 1e6,
@@ -99,16 +105,14 @@ export class RingPipeline implements Pipeline {
       this.#options.logger.debug({ microBatch: frame.microBatch }, "a frame came back that nothing waits for");
       return;
     }
-    if (frame.kind === "error") this.#forget(frame.microBatch, frame.error);
+    if (frame.kind === "error") this.#fail(frame.microBatch, frame.error);
     else this.#settle(frame.microBatch)?.resolve(frame);
   }
 
   /** Nothing more will come back: a stage or an edge is lost. */
   break(error: ExoError): void {
-    if (this.#broken !== null) return;
-    this.#broken = error;
     for (const microBatch of [...this.#awaited.keys()]) this.#forget(microBatch, error);
-    for (const listener of this.#listeners) listener(error);
+    this.#breakage.set(error);
   }
 
   async close(): Promise<void> {
@@ -137,6 +141,12 @@ export class RingPipeline implements Pipeline {
     this.#awaited.delete(microBatch);
     clearTimeout(awaited?.timer);
     return awaited;
+  }
+
+  /** One micro-batch failed; and the ring, if with it a stage is lost. */
+  #fail(microBatch: number, error: ExoError): void {
+    this.#forget(microBatch, error);
+    if (error.code === "stage_lost") this.break(error);
   }
 
   #forget(microBatch: number, error: ExoError): void {
@@ -173,13 +183,7 @@ export class RingPipeline implements Pipeline {
     frame: BatchFrame,
   ): Promise<Pick<DecodeResult, "samples" | "computeSeconds" | "queueSeconds">> {
     const samples = samplesOfReturnedRows(batch.samples);
-    const expected = samples.reduce((rows, { drafted }) => rows + 1 + drafted, 0);
-    if (frame.rowCount !== expected) {
-      throw new ExoError(
-        "bad_frame",
-        `The last stage returned ${frame.rowCount} rows where ${expected} were asked for.`,
-      );
-    }
+    checkReturned(frame, outputRows(batch.rows));
     if (frame.rowCount === 0) return { samples: [], computeSeconds: 0, queueSeconds: 0 };
     return this.#options.output.decode({
       rows: frame.rows,
@@ -188,6 +192,13 @@ export class RingPipeline implements Pipeline {
       samples,
     });
   }
+}
+
+function checkReturned({ rows, rowCount }: BatchFrame, expected: Uint8Array): void {
+  if (Buffer.compare(rows, expected) === 0) return;
+  const asked = expected.byteLength / ROW_BYTES;
+  const what = rowCount === asked ? `${asked} other rows than those that` : `${rowCount} rows where ${asked}`;
+  throw new ExoError("bad_frame", `The last stage returned ${what} were asked for.`);
 }
 
 /** Only the rows that were asked for come back, in their order. */

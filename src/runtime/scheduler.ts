@@ -1,5 +1,6 @@
 import { ExoError } from "../core/errors.js";
 import type { Clock, Logger } from "../core/ports.js";
+import { pause } from "../core/waiting.js";
 import type { Sample, SampleRun } from "../native/stage.js";
 import { Admission } from "./admission.js";
 import type { ContextFull } from "./context-shift.js";
@@ -41,6 +42,9 @@ export interface SchedulerStats {
 /** Half of the frames that an edge lets be under way (`HOP_WINDOW`), less one. */
 const MOST_UNDER_WAY = 15;
 
+/** What is under way when everything ends may take so long to come back. */
+const LONGEST_LANDING_MS = 2000;
+
 /**
  * Continuous batching at the head of a ring. Deals waiting jobs into slots. Running requests go round in groups
  * (`group-size.ts`) that follow each other, so that no stage idles; prompts are cut into chunks (`prefill-policy.ts`) that
@@ -53,7 +57,8 @@ export class Scheduler {
   readonly #planner: FlightPlanner;
   readonly #watches = new Map<GenerationJob, JobWatch>();
   readonly #speculator: Speculator | null;
-  #underWay = 0;
+  /** In the order of their launch, which is the order in which the stages compute them. */
+  readonly #underWay = new Set<Flight>();
   #closed: ExoError | null = null;
   /** Jobs whose last token their readers may not know of yet. */
   readonly #undelivered = new Set<GenerationJob>();
@@ -106,14 +111,20 @@ export class Scheduler {
       slots: this.#slots.length,
       busySlots: this.#slots.filter((slot) => !slot.idle).length,
       waiting: this.#admission.waiting,
-      microBatchesUnderWay: this.#underWay,
+      microBatchesUnderWay: this.#underWay.size,
     };
   }
 
-  /** Ends every job with `error` and resolves when nothing is under way. */
+  /**
+   * Ends every job with `error` and resolves when nothing is under way, or after a short time: from a stage that hangs
+   * nothing comes back until the pipeline is closed.
+   */
   async close(error: ExoError): Promise<void> {
     this.#shutDown(error);
-    if (this.#underWay > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    if (this.#underWay.size === 0) return;
+    const landed = new AbortController();
+    this.#idle.push(() => landed.abort());
+    await pause(LONGEST_LANDING_MS, landed.signal);
   }
 
   #shutDown(error: ExoError): void {
@@ -145,7 +156,7 @@ export class Scheduler {
   }
 
   #pump(): void {
-    while (this.#closed === null && this.#underWay < MOST_UNDER_WAY) {
+    while (this.#closed === null && this.#underWay.size < MOST_UNDER_WAY) {
       const flight = this.#planner.next();
       if (flight === null) return;
       this.#launch(flight);
@@ -153,7 +164,7 @@ export class Scheduler {
   }
 
   #launch(flight: Flight): void {
-    this.#underWay += 1;
+    this.#underWay.add(flight);
     this.#planner.launched(flight);
     for (const slot of flight.slots) slot.underWay += 1;
     this.#options.pipeline
@@ -163,11 +174,11 @@ export class Scheduler {
         (thrown: unknown) => this.#crash(flight, ExoError.from(thrown)),
       )
       .finally(() => {
-        this.#underWay -= 1;
-        const underWay = this.#underWay;
+        this.#underWay.delete(flight);
+        const underWay = this.#underWay.size;
         this.#pump();
-        if (this.#underWay === underWay) this.#deliver();
-        if (this.#underWay === 0) for (const resolve of this.#idle.splice(0)) resolve();
+        if (this.#underWay.size === underWay) this.#deliver();
+        if (this.#underWay.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
       });
   }
 
@@ -180,10 +191,7 @@ export class Scheduler {
   #land(flight: Flight, result: PipelineResult): void {
     this.#deliver();
     for (const slot of flight.slots) slot.underWay -= 1;
-    let tokens = 0;
-    flight.sampled.forEach((sampled, index) => {
-      tokens += this.#acceptRun(sampled, result.samples[index] ?? []);
-    });
+    const tokens = flight.sampled.map((sampled, index) => this.#acceptRun(sampled, result.samples[index] ?? []));
     this.#planner.landed(flight, result.timings, tokens);
     for (const slot of flight.slots) this.#releaseIfDone(slot);
   }
@@ -206,14 +214,24 @@ export class Scheduler {
 
   #crash(flight: Flight, error: ExoError): void {
     this.#options.logger.warn({ code: error.code, error: error.message }, "a micro-batch failed");
-    this.#planner.landed(flight, null, 0);
-    for (const slot of flight.slots) {
-      slot.underWay -= 1;
+    this.#planner.landed(flight, null, []);
+    for (const slot of flight.slots) slot.underWay -= 1;
+    for (const slot of this.#lostWith(flight)) {
       // What the stages hold of this sequence is unknown now: forget it all before the slot is used again.
       slot.cached.truncate(0);
-      slot.outcome = { kind: "failed", error };
+      slot.outcome ??= { kind: "failed", error };
       this.#releaseIfDone(slot);
     }
+  }
+
+  /** The slots of a micro-batch that failed, and those for which tokens were copied from them since. */
+  #lostWith(failed: Flight): readonly Slot[] {
+    const lost = new Set(failed.slots.map(({ sequence }) => sequence));
+    const launched = [...this.#underWay];
+    for (const { copies } of launched.slice(launched.indexOf(failed) + 1)) {
+      for (const { sequence, destination } of copies) if (lost.has(sequence)) lost.add(destination);
+    }
+    return this.#slots.filter(({ sequence }) => lost.has(sequence));
   }
 
   #accept(slot: Slot, sample: Sample | ExoError): void {

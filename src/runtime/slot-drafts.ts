@@ -12,8 +12,8 @@ export interface Sampled {
 /** What came of a micro-batch without rows of prompts. */
 export interface LandedGroup {
   readonly sampled: readonly Sampled[];
-  /** That the slots got. */
-  readonly tokens: number;
+  /** That each of them got: none if its request had ended meanwhile. */
+  readonly tokens: readonly number[];
   readonly timings: PipelineTimings;
   /** When it was sent. */
   readonly load: RingLoad;
@@ -44,8 +44,13 @@ export class SlotDrafts {
 
   landed({ sampled, tokens, timings, load }: LandedGroup): void {
     const { compute, total, queue } = timings;
-    const requests = sampled.map(({ slot, job, draft }) => ({ job, sequence: slot.sequence, drafted: draft.length }));
-    this.#speculator?.record({ ...load, requests, tokens, compute, overhead: total - compute - queue });
+    const requests = sampled.map(({ slot: { sequence }, job, draft }, index) => ({
+      job,
+      sequence,
+      drafted: draft.length,
+      tokens: tokens[index] ?? 0,
+    }));
+    this.#speculator?.record({ ...load, requests, compute, overhead: total - compute - queue });
   }
 
   /** A micro-batch with the rows of one prompt and nothing else. */

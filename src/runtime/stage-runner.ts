@@ -1,7 +1,7 @@
 import { ExoError } from "../core/errors.js";
 import type { Logger } from "../core/ports.js";
 import type { ActivationType } from "../native/activation.js";
-import { KV_OPERATION_NUMBERS, ROW_BYTES, ROW_OUTPUT } from "../native/bindings.js";
+import { KV_OPERATION_NUMBERS, ROW_BYTES } from "../native/bindings.js";
 import type { Stage } from "../native/stage.js";
 import {
   type BatchFrame,
@@ -12,6 +12,7 @@ import {
 } from "../transport/frame.js";
 import { decodeFrame } from "../transport/frame-decode.js";
 import { encodeErrorFrame, encodeFrame, encodeFrameWithoutRows } from "../transport/frame-encode.js";
+import { outputRows } from "./output-rows.js";
 import { SendQueue } from "./send-queue.js";
 
 export interface StageRunnerOptions {
@@ -90,17 +91,4 @@ export class StageRunner {
     const { epoch, stageIndex } = this.#options;
     return { epoch, microBatch: frame.microBatch, fromStage: stageIndex };
   }
-}
-
-/** The rows whose hidden states the head wants back. */
-function outputRows(rows: Uint8Array): Uint8Array {
-  const view = new DataView(rows.buffer, rows.byteOffset, rows.byteLength);
-  const kept = new Uint8Array(rows.byteLength);
-  let length = 0;
-  for (let at = 0; at < rows.byteLength; at += ROW_BYTES) {
-    if ((view.getUint16(at + 2, true) & ROW_OUTPUT) === 0) continue;
-    kept.set(rows.subarray(at, at + ROW_BYTES), length);
-    length += ROW_BYTES;
-  }
-  return kept.subarray(0, length);
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { ExoError } from "../../src/core/errors.js";
 import { silentLogger, systemClock } from "../../src/core/ports.js";
 import { encodeKvOperations, encodeRows } from "../../src/native/micro-batch.js";
 import type { Stage } from "../../src/native/stage.js";
@@ -112,6 +113,32 @@ describe("a draft model", () => {
     own.draft(0, someTokens(20), 8, () => (calls += 1));
     await own.close();
     assert.equal(calls, 3);
+  });
+
+  for (const [code, asked] of [
+    ["stage_lost", 1],
+    ["context_exceeded", 3],
+  ] as const) {
+    test(`is asked no more after it failed ${asked} times with ${code}`, async (t) => {
+      const stage = await loadRange(tiny.path, [0, 4, true], { maxSequences: 2, contextSize: 256 });
+      const own = await openModel({ stage });
+      const failing = t.mock.method(stage, "decode", () => Promise.reject(new ExoError(code, "no")));
+      for (let time = 0; time < 10; time += 1) assert.deepEqual((await draft(own, 0, someTokens(10), 2)).tokens, []);
+      assert.equal(failing.mock.callCount(), asked);
+      await own.close();
+    });
+  }
+
+  test("that fails now and then is asked again", async (t) => {
+    const stage = await loadRange(tiny.path, [0, 4, true], { maxSequences: 2, contextSize: 256 });
+    const own = await openModel({ stage });
+    for (let time = 0; time < 5; time += 1) {
+      const once = t.mock.method(stage, "decode", () => Promise.reject(new ExoError("context_exceeded", "no")));
+      assert.deepEqual((await draft(own, 0, someTokens(10), 2)).tokens, []);
+      once.mock.restore();
+      assert.equal((await draft(own, 0, someTokens(10), 2)).tokens.length, 2);
+    }
+    await own.close();
   });
 
   test("is measured before it is used", () => {

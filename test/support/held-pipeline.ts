@@ -12,6 +12,8 @@ import type { GenerationJob, JobOutcome } from "../../src/runtime/slot.js";
 
 export const END_OF_GENERATION = 2;
 export const CONTEXT = 64;
+/** Stands for what a sequence holds after a micro-batch of it failed. */
+export const LOST = -1;
 
 /** The scheduler only hands samplers on. */
 const sampler = {} as Sampler;
@@ -38,7 +40,15 @@ export interface Running {
   finish(tokens: readonly number[]): Promise<void>;
   /** For each sample the tokens chosen, more than one where a draft was right. */
   finishRuns(runs: readonly (readonly number[])[]): Promise<void>;
+  /** A stage refused it: what its sequences hold is unknown, also to those computed since. */
   fail(error: ExoError): Promise<void>;
+}
+
+interface Frame {
+  readonly rows: readonly Row[];
+  readonly operations: readonly HeldOperation[];
+  pasts: readonly (readonly number[])[];
+  failed: boolean;
 }
 
 /**
@@ -49,6 +59,8 @@ export class HeldPipeline implements Pipeline {
   readonly broken: ExoError | null = null;
   readonly running: Running[] = [];
   readonly #held = new Map<number, number[]>();
+  /** All so far, in order. */
+  readonly #frames: Frame[] = [];
   #onBroken: (error: ExoError) => void = () => {};
 
   /** @param seconds what a micro-batch of so many rows takes */
@@ -60,10 +72,11 @@ export class HeldPipeline implements Pipeline {
   run(batch: RingBatch, onHandedOver: () => void): Promise<PipelineResult> {
     const rows = decodeRows(batch.rows);
     const operations = operationsOf(batch);
-    for (const operation of operations) this.#apply(operation);
-    const pasts = rows.flatMap((row) => this.#add(row));
+    const frame: Frame = { rows, operations, pasts: [], failed: false };
+    this.#frames.push(frame);
+    this.#compute(frame, { afterFailure: false });
     const sampled = batch.samples.reduce((sum, { drafted = 0 }) => sum + 1 + drafted, 0);
-    assert.equal(pasts.length, sampled, "the rows with output are those to be sampled");
+    assert.equal(frame.pasts.length, sampled, "the rows with output are those to be sampled");
     return new Promise((resolve, reject) => {
       const settle = async (act: () => void): Promise<void> => {
         this.running.splice(this.running.indexOf(running), 1);
@@ -75,12 +88,18 @@ export class HeldPipeline implements Pipeline {
         rows,
         operations,
         removed: operations.filter(({ op }) => op === "remove").map(({ sequence, from }) => ({ sequence, from })),
-        pasts,
+        get pasts() {
+          return frame.pasts;
+        },
         handOver: onHandedOver,
         finish: (tokens) => running.finishRuns(tokens.map((token) => [token])),
         finishRuns: (runs) =>
           settle(() => resolve({ samples: runs.map((run) => run.map(sampleOf)), timings: this.#timings(rows.length) })),
-        fail: (error) => settle(() => reject(error)),
+        fail: (error) =>
+          settle(() => {
+            this.#undo(frame);
+            reject(error);
+          }),
       };
       this.running.push(running);
     });
@@ -128,14 +147,30 @@ export class HeldPipeline implements Pipeline {
     return { total: seconds, compute: seconds, queue: 0 };
   }
 
+  #undo(failed: Frame): void {
+    failed.failed = true;
+    this.#held.clear();
+    for (const frame of this.#frames) this.#compute(frame, { afterFailure: true });
+  }
+
+  /** After a failure sequences may lack tokens, which become `LOST`. */
+  #compute(frame: Frame, { afterFailure }: { readonly afterFailure: boolean }): void {
+    for (const operation of frame.operations) this.#apply(operation, afterFailure);
+    frame.pasts = frame.rows.flatMap((row) => this.#add(row, afterFailure));
+    if (!frame.failed) return;
+    const changed = frame.operations.map(({ op, sequence, destination }) => (op === "copy" ? destination : sequence));
+    for (const sequence of [...changed, ...frame.rows.map((row) => row.sequence)]) this.#tokens(sequence).fill(LOST);
+  }
+
   #tokens(sequence: number): number[] {
     const tokens = this.#held.get(sequence) ?? [];
     this.#held.set(sequence, tokens);
     return tokens;
   }
 
-  #apply({ op, sequence, destination, from, to, delta }: HeldOperation): void {
+  #apply({ op, sequence, destination, from, to, delta }: HeldOperation, afterFailure: boolean): void {
     const tokens = this.#tokens(sequence);
+    if (afterFailure) while (tokens.length < to) tokens.push(LOST);
     const end = to < 0 ? tokens.length : to;
     if (op === "copy") {
       assert.equal(from, 0);
@@ -149,11 +184,12 @@ export class HeldPipeline implements Pipeline {
     }
   }
 
-  #add({ sequence, position, token, output }: Row): number[][] {
+  #add({ sequence, position, token, output }: Row, afterFailure: boolean): number[][] {
     const tokens = this.#tokens(sequence);
-    assert.equal(position, tokens.length, "positions of a sequence have no gap");
-    tokens.push(token);
-    return output ? [[...tokens]] : [];
+    if (afterFailure) while (tokens.length < position) tokens.push(LOST);
+    else assert.equal(position, tokens.length, "positions of a sequence have no gap");
+    tokens[position] = token;
+    return output ? [tokens.slice(0, position + 1)] : [];
   }
 }
 

@@ -91,6 +91,27 @@ describe("the prefix cache", () => {
     assert.ok(follower.cachedTokens >= MICRO_BATCH, "what was computed is used all the same");
   });
 
+  test("when the first of them leaves, the next one computes what they share, and the others wait for it", async () => {
+    const held = set(4);
+    const jobs = [2, 3, 4].map((seed) => new RecordedJob([...SYSTEM, ...text(seed, 10)], 4));
+    for (const job of jobs) held.scheduler.submit(job);
+    jobs[0]?.cancel();
+    await drain(held);
+    assert.equal(jobs[2]?.cachedTokens, SYSTEM.length);
+  });
+
+  test("nobody waits for one that has left while a micro-batch of it is still under way", async () => {
+    const held = set(4);
+    const left = new RecordedJob([...SYSTEM, 5], 4);
+    held.scheduler.submit(left);
+    left.cancel();
+    const jobs = [2, 3].map((seed) => new RecordedJob([...SYSTEM, ...text(seed, 10)], 4));
+    for (const job of jobs) held.scheduler.submit(job);
+    await drain(held);
+    assert.ok((jobs[0]?.cachedTokens ?? 0) < SYSTEM.length);
+    assert.equal(jobs[1]?.cachedTokens, SYSTEM.length);
+  });
+
   test("a conversation survives as many strangers as there are other slots", async () => {
     const held = set(4);
     await ask(held, text(1, 1000));
@@ -103,5 +124,22 @@ describe("the prefix cache", () => {
     held.scheduler.submit(new RecordedJob(text(1, 100), 4));
     while (held.pipeline.running.length > 0) await held.pipeline.first().fail(new ExoError("internal", "broken"));
     assert.equal((await ask(held, text(1, 100))).cachedTokens, 0);
+  });
+
+  test("who copied what a failed micro-batch was to compute fails with it, and leaves nothing to reuse", async () => {
+    const held = set(3, 2);
+    const first = new RecordedJob([...SYSTEM.slice(0, 60), 5], 100);
+    held.scheduler.submit(first);
+    // 61 rows: one micro-batch. The others copy from it while it is under way.
+    const followers = [6, 7].map((token) => new RecordedJob([...SYSTEM.slice(0, 60), token], 4));
+    for (const job of followers) held.scheduler.submit(job);
+    held.pipeline.first().handOver();
+    const copies = held.pipeline.running.flatMap(({ operations }) => operations.filter(({ op }) => op === "copy"));
+    assert.equal(copies.length, 2, "both copy what is not computed yet");
+    const error = new ExoError("internal", "broken");
+    await held.pipeline.first().fail(error);
+    await drain(held);
+    for (const job of [first, ...followers]) assert.equal(job.failure, error);
+    assert.equal((await ask(held, [...SYSTEM.slice(0, 60), 8])).cachedTokens, 0);
   });
 });

@@ -263,4 +263,26 @@ describe("Scheduler", () => {
     for (const job of jobs) assert.deepEqual(job.outcomes, [{ kind: "failed", error }]);
     assert.throws(() => scheduler.submit(new RecordedJob([4])), { code: "stage_lost" });
   });
+
+  test("closes when what is under way is back, or soon although a stage hangs", async (t) => {
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    const error = new ExoError("not_ready", "going down");
+    for (const hangs of [false, true]) {
+      const { pipeline, scheduler } = set();
+      const job = new RecordedJob([5, 6, 7]);
+      scheduler.submit(job);
+      let closed = false;
+      const closing = scheduler.close(error).then(() => {
+        closed = true;
+      });
+      await new Promise((done) => setImmediate(done));
+      assert.equal(closed, false);
+      if (hangs) t.mock.timers.tick(2000);
+      else await pipeline.first().finish([8]);
+      await closing;
+      assert.equal(pipeline.running.length, hangs ? 1 : 0);
+      if (hangs) await pipeline.first().fail(new ExoError("stage_lost", "the pipeline is closed"));
+      assert.deepEqual(job.outcomes, [{ kind: "failed", error }]);
+    }
+  });
 });

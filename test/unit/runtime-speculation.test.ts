@@ -334,6 +334,20 @@ describe("a draft model", () => {
     assert.equal(model.asked.length, 0);
   });
 
+  test("reads a long prompt for a long answer, and not for a few tokens", async () => {
+    for (const { tokens, asked } of [
+      { tokens: 60, asked: true },
+      { tokens: 9, asked: false },
+    ]) {
+      const model = Object.assign(new HeldDrafter(), { behind: () => 1001, secondsPerRow: 0.01 });
+      const { pipeline, scheduler } = speculating({}, { ngrams: false, model });
+      const job = new RecordedJob([3, 4, 5], tokens);
+      scheduler.submit(job);
+      while (job.outcomes.length === 0 && !model.busy) await pipeline.answer(counting);
+      assert.equal(model.busy, asked, `for ${tokens} tokens`);
+    }
+  });
+
   test("at work for a request that is cancelled keeps nobody waiting", async () => {
     const model = new HeldDrafter();
     const { pipeline, scheduler } = speculating({ slots: 1 }, { ngrams: false, model });

@@ -31,6 +31,8 @@ interface Active {
 }
 
 const WEIGHT_OF_NEW = 0.2;
+/** One after the other: a model that fails so often will go on failing. */
+const MOST_FAILURES = 3;
 const NOTHING: ModelDraft = { tokens: [], probabilities: [] };
 
 /**
@@ -46,6 +48,9 @@ export class DraftModel implements Drafter {
   readonly #active = new Map<number, Active>();
   #settled: () => void = () => {};
   #running = false;
+  /** Rounds that failed since one did not. */
+  #failures = 0;
+  #retired = false;
   #secondsPerToken = 0;
   #secondsPerRow = 0;
 
@@ -84,7 +89,7 @@ export class DraftModel implements Drafter {
     const { info } = this.#options.stage;
     const room = info.contextSize - tokens.length;
     const foreign = tokens.some((token) => token >= info.vocabularySize);
-    if (room < 1 || foreign || tokens.length === 0) {
+    if (this.#retired || room < 1 || foreign || tokens.length === 0) {
       onDone(NOTHING, 0);
       return;
     }
@@ -126,21 +131,32 @@ export class DraftModel implements Drafter {
   async #run(): Promise<void> {
     if (this.#running) return;
     this.#running = true;
-    while (this.#active.size > 0) {
-      const actives = [...this.#active.values()];
-      try {
-        await this.#round(actives);
-      } catch (thrown) {
-        const error = ExoError.from(thrown);
-        this.#options.logger.warn({ code: error.code, error: error.message }, "the draft model failed");
-        for (const active of actives) {
-          this.#known.delete(active.sequence);
-          this.#finish(active);
+    try {
+      while (this.#active.size > 0) {
+        const actives = [...this.#active.values()];
+        try {
+          await this.#round(actives);
+          this.#failures = 0;
+        } catch (thrown) {
+          this.#failed(actives, ExoError.from(thrown));
         }
+        this.#settled();
       }
-      this.#settled();
+    } finally {
+      this.#running = false;
     }
-    this.#running = false;
+  }
+
+  #failed(actives: readonly Active[], error: ExoError): void {
+    const { logger } = this.#options;
+    logger.warn({ code: error.code, error: error.message }, "the draft model failed");
+    this.#failures += 1;
+    this.#retired = error.code === "stage_lost" || this.#failures === MOST_FAILURES;
+    if (this.#retired) logger.error({ code: error.code }, "no more drafts by the draft model: it will go on failing");
+    for (const active of this.#retired ? [...this.#active.values()] : actives) {
+      this.#known.delete(active.sequence);
+      this.#finish(active);
+    }
   }
 
   async #round(actives: readonly Active[]): Promise<void> {

@@ -32,21 +32,36 @@ export interface RingLoad {
   readonly groups: number;
 }
 
+export interface DecodedRequest {
+  readonly job: GenerationJob;
+  readonly sequence: number;
+  readonly drafted: number;
+  /** That it got; none if it had ended meanwhile. */
+  readonly tokens: number;
+}
+
 /** What came of a micro-batch that held next tokens and drafts, and nothing else. */
 export interface DecodedRound extends RingLoad {
-  readonly requests: readonly { readonly job: GenerationJob; readonly sequence: number; readonly drafted: number }[];
-  /** That the requests got. */
-  readonly tokens: number;
+  readonly requests: readonly DecodedRequest[];
   /** Seconds, on the threads of all stages together, and of hops. */
   readonly compute: number;
   readonly overhead: number;
+}
+
+/** What the draft model could do for a request. */
+interface ModelChance {
+  /** As `DraftChance.survival`. */
+  readonly survival: readonly number[];
+  /** Seconds that it takes to learn what it does not know of the request yet. */
+  readonly reading: number;
+  readonly room: number;
 }
 
 /** Rounds with drafts after which one without is measured again, for drafts are judged by it. */
 const PLAIN_EVERY = 64;
 /** Tokens of a draft that is made only to see how the model does. */
 const TRIAL_LENGTH = 3;
-/** Rounds over which the draft model's reading of a prompt may pay off. */
+/** Rounds over which the draft model's reading of a prompt may pay off, if the answer may go on for so many. */
 const ROUNDS_TO_PAY_OFF = 32;
 const WEIGHT_OF_NEW = 0.15;
 
@@ -98,7 +113,8 @@ export class Speculator {
     const [sure = 0] = drafts.ngramGuess(1).survival;
     if (most < 1 || drafts.drafting || sure >= (survival[0] ?? 0)) return;
     const history = tokens();
-    const length = this.#modelLength(survival, load, model, Math.max(0, model.behind(sequence, history) - 1));
+    const reading = Math.max(0, model.behind(sequence, history) - 1) * model.secondsPerRow;
+    const length = this.#modelLength({ survival, reading, room: candidate.room }, load, model);
     if (length === 0) return;
     drafts.drafting = true;
     model.draft(sequence, history, length, (draft, seconds) => {
@@ -140,10 +156,14 @@ export class Speculator {
   }
 
   #book(round: DecodedRound, drafted: boolean): void {
-    const { requests, tokens, compute } = round;
+    const { requests, compute } = round;
+    // Whoever left is no proof against the drafts: of them it is not known what they would have got.
+    const stayed = requests.filter(({ tokens }) => tokens > 0);
+    if (stayed.length === 0) return;
+    const tokens = stayed.reduce((sum, request) => sum + request.tokens, 0);
     const taken = this.#seconds(compute, round) + this.#draftSeconds(requests.map(({ job }) => job));
     const plainRound = this.#roundOf(round)(computePasses(rowsOf(requests, () => 1))) ?? 0;
-    const plain = drafted ? (tokens / requests.length) * plainRound : this.#seconds(compute, round);
+    const plain = drafted ? (tokens / stayed.length) * plainRound : this.#seconds(compute, round);
     this.#budget.book(taken, plain, plainRound);
   }
 
@@ -174,14 +194,17 @@ export class Speculator {
   }
 
   /** How many tokens the model should draft: as many as pay, else a few now and then that the budget can bear. */
-  #modelLength(survival: readonly number[], load: RingLoad, model: Drafter, behind: number): number {
+  #modelLength({ survival, reading, room }: ModelChance, load: RingLoad, model: Drafter): number {
     const inGroup = Math.ceil(load.running / load.groups);
     const chances = Array.from({ length: inGroup }, (_, sequence) => ({ sequence, survival }));
-    const reading = behind * model.secondsPerRow;
     const round = this.#roundOf(load);
     const risk = this.#budget.risk(round([inGroup]) ?? 0);
     const limits = { perRequest: survival.length, inAll: this.#options.perMicroBatch, risk };
-    const cost = (length: number): number => length * model.secondsPerToken + reading / ROUNDS_TO_PAY_OFF;
+    const cost = (length: number): number => {
+      const tokens = survival.slice(0, length).reduce((sum, chance) => sum + chance, 1);
+      const rounds = Math.max(1, Math.min(ROUNDS_TO_PAY_OFF, room / tokens));
+      return length * model.secondsPerToken + reading / rounds;
+    };
     const [length = 0] = chooseDraftLengths(chances, round, limits, cost);
     if (length > 0) return length;
     const trial = Math.min(TRIAL_LENGTH, survival.length);
