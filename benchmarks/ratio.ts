@@ -1,7 +1,5 @@
 import { type Spread, spreadOf } from "../src/core/statistics.js";
 
-export { ascending, quantile, type Spread, spreadOf } from "../src/core/statistics.js";
-
 /**
  * How the first stands to the second. Measurements of the same round are compared with each other, because what slows a
  * shared machine in one round slows both; where the rounds do not match, the medians are compared.

@@ -6,6 +6,7 @@ import { packageRoot } from "../../src/core/package.js";
 import { ModelStore } from "../../src/model/model-store.js";
 import type { ResolvedModel } from "../../src/model/resolved-model.js";
 import { usableCores } from "../../src/native/devices.js";
+import { countOf, runScript } from "../script.js";
 import { CutModel } from "./cut-model.js";
 import { saveQuality } from "./report.js";
 import { type Opinion, opinionOf, scoreOf } from "./score.js";
@@ -62,25 +63,28 @@ async function measure(run: Run, textName: string): Promise<void> {
   process.stderr.write(`Saved: ${files.join(", ")}\n`);
 }
 
-const { values } = parseArgs({
-  options: {
-    model: { type: "string", multiple: true, default: ["tinyllama"] },
-    text: { type: "string", default: join(packageRoot(), "benchmarks", "texts", "alice.txt") },
-    tokens: { type: "string", default: "1024" },
-    threads: { type: "string" },
-    help: { type: "boolean", default: false },
-  },
-});
-
-if (values.help) {
-  process.stdout.write(HELP);
-} else {
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      model: { type: "string", multiple: true, default: ["tinyllama"] },
+      text: { type: "string", default: join(packageRoot(), "benchmarks", "texts", "alice.txt") },
+      tokens: { type: "string", default: "1024" },
+      threads: { type: "string" },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(HELP);
+    return;
+  }
+  const limit = countOf(values.tokens, "--tokens");
+  const threads = values.threads === undefined ? usableCores().length : countOf(values.threads, "--threads");
   const { paths } = await loadConfig();
   const text = await readFile(values.text, "utf8");
   const store = new ModelStore({ modelsDir: paths.modelsDir });
   for (const spec of values.model) {
-    const model = await store.resolve(spec, {});
-    const threads = Number(values.threads ?? usableCores().length);
-    await measure({ model, text, limit: Number(values.tokens), threads }, basename(values.text));
+    await measure({ model: await store.resolve(spec, {}), text, limit, threads }, basename(values.text));
   }
 }
+
+await runScript(main);

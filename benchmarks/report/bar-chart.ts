@@ -1,4 +1,4 @@
-import type { Spread } from "../statistics.js";
+import type { Spread } from "../../src/core/statistics.js";
 import { line, rect, shortNumber, svg, text } from "./svg.js";
 
 export interface Bar {

@@ -1,6 +1,7 @@
+import { spreadOf } from "../../src/core/statistics.js";
 import { FIGURES, isFigureName } from "../figures.js";
 import { type CaseOutcome, type Outcome, referenceOf, type SubjectOutcome } from "../outcome.js";
-import { ratioOf, spreadOf } from "../statistics.js";
+import { ratioOf } from "../ratio.js";
 import { type Bar, drawBarChart } from "./bar-chart.js";
 import { drawLineChart, type Series } from "./line-chart.js";
 

@@ -2,9 +2,10 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { packageRoot } from "../../src/core/package.js";
+import { type Spread, spreadOf } from "../../src/core/statistics.js";
 import { formatFigure, isFigureName } from "../figures.js";
 import { findSubject, type Outcome, samplesOf } from "../outcome.js";
-import { ratioOf, type Spread, spreadOf } from "../statistics.js";
+import { ratioOf } from "../ratio.js";
 
 const place = z.strictObject({ case: z.string(), subject: z.string(), figure: z.string() });
 

@@ -1,7 +1,8 @@
 import { formatByteSize } from "../../src/config/byte-size.js";
+import { spreadOf } from "../../src/core/statistics.js";
 import { FIGURES, isFigureName } from "../figures.js";
 import { type CaseOutcome, type Outcome, referenceOf, type SubjectOutcome } from "../outcome.js";
-import { ratioOf, spreadOf } from "../statistics.js";
+import { ratioOf } from "../ratio.js";
 import type { Chart } from "./charts.js";
 import { commandOf, formatBound, formatMeasured, type GoalResult, tally } from "./goals.js";
 import { reading } from "./reading.js";

@@ -1,5 +1,6 @@
+import { spreadOf } from "../../src/core/statistics.js";
 import { type Outcome, samplesOf } from "../outcome.js";
-import { ratioOf, spreadOf } from "../statistics.js";
+import { ratioOf } from "../ratio.js";
 
 const GENERAL =
   "One stream passes through the nodes one after the other, so more nodes make room for a larger model, not a faster answer. " +

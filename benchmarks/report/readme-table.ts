@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
+import { spreadOf } from "../../src/core/statistics.js";
 import { type Outcome, outcomeSchema, samplesOf } from "../outcome.js";
-import { ratioOf, spreadOf } from "../statistics.js";
+import { ratioOf } from "../ratio.js";
 
 const COLUMNS = [
   { title: "prefill of 512", id: "prefill-512", figure: "prefill" },

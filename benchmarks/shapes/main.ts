@@ -3,6 +3,7 @@ import { loadConfig } from "../../src/config/load.js";
 import { ModelStore } from "../../src/model/model-store.js";
 import type { ResolvedModel } from "../../src/model/resolved-model.js";
 import type { StageOptions } from "../../src/native/stage-options.js";
+import { countsOf, runScript } from "../script.js";
 import { ModelUnderTest } from "./model-under-test.js";
 import { describeDifference, difference } from "./same-bits.js";
 
@@ -48,28 +49,32 @@ async function compare(model: ResolvedModel, way: Way, reference: Reference | nu
   }
 }
 
-const { values } = parseArgs({
-  options: {
-    model: { type: "string", multiple: true, default: ["tinyllama"] },
-    threads: { type: "string", default: "1,2" },
-    help: { type: "boolean", default: false },
-  },
-});
-
-if (values.help) {
-  process.stdout.write(HELP);
-} else {
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      model: { type: "string", multiple: true, default: ["tinyllama"] },
+      threads: { type: "string", default: "1,2" },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(HELP);
+    return;
+  }
+  const threadCounts = countsOf(values.threads, "--threads");
   const { paths } = await loadConfig();
   const store = new ModelStore({ modelsDir: paths.modelsDir });
+  const models = await Promise.all(values.model.map((spec) => store.resolve(spec, {})));
   process.stdout.write("| model | computed with | what changes | logits |\n|---|---|---|---|\n");
-  for (const spec of values.model) {
-    const model = await store.resolve(spec, {});
+  for (const model of models) {
     for (const flashAttention of ["on", "off"] as const) {
       let reference: Reference | null = null;
-      for (const threads of values.threads.split(",").map(Number)) {
+      for (const threads of threadCounts) {
         const here = await compare(model, { threads, flashAttention }, reference);
         reference ??= here;
       }
     }
   }
 }
+
+await runScript(main);

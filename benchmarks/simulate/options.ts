@@ -93,7 +93,7 @@ function parse(args: readonly string[]) {
       },
     });
   } catch (thrown) {
-    throw new OptionError(`${thrown instanceof Error ? thrown.message : String(thrown)} --help says more.`);
+    throw new OptionError(`${thrown instanceof Error ? thrown.message : String(thrown)}; --help says more.`);
   }
 }
 

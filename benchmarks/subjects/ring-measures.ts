@@ -1,9 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { ascending, quantile } from "../../src/core/statistics.js";
 import type { Measure } from "../cases/bench-case.js";
 import type { ContinuationKind } from "../continuations.js";
 import type { Figures } from "../figures.js";
 import { SHORT_PROMPT } from "../prompts.js";
-import { ascending, quantile } from "../statistics.js";
 import { ask, askStreaming, PLAIN } from "./asking.js";
 import { killNode } from "./killed-node.js";
 import { measurePipeline } from "./pipeline.js";

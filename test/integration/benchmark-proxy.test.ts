@@ -6,7 +6,7 @@ import { buffer } from "node:stream/consumers";
 import { after, before, describe, test } from "node:test";
 import { z } from "zod";
 import { DelayProxy } from "../../benchmarks/network/delay-proxy.js";
-import { ascending, quantile } from "../../benchmarks/statistics.js";
+import { ascending, quantile } from "../../src/core/statistics.js";
 
 const HOST = "127.0.0.1";
 const ANY = { host: HOST, port: 0 };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { ratioOf } from "../../benchmarks/statistics.js";
+import { ratioOf } from "../../benchmarks/ratio.js";
 
 describe("how one subject stands to another", () => {
   test("rounds are compared with each other, so that a machine that slows down between them changes nothing", () => {
