@@ -1,3 +1,7 @@
+#if defined(__linux__)
+#    include <sched.h>
+#endif
+
 #include "../stage/stage.h"
 
 #include <filesystem>
@@ -61,6 +65,21 @@ void stages_equal_the_whole_model() {
         CHECK(logits_of(ring, rows) == expected);
         CHECK(logits_of(line, rows) == expected);
     }
+}
+
+// So that it does not interrupt the event loop that wakes it. The callback runs on the stage's thread.
+void a_stage_computes_as_batch_work() {
+#if defined(__linux__)
+    int               policy = -1;
+    Stage             stage;
+    Waiter<StageInfo> waiter;
+    stage.load(params_for(0, tiny_layers, true), [](float) {}, [&, done = waiter.callback()](Outcome<StageInfo> loaded) {
+        policy = sched_getscheduler(0);
+        done(std::move(loaded));
+    });
+    waiter.wait();
+    CHECK(policy == SCHED_BATCH);
+#endif
 }
 
 void kv_operations_leave_what_a_fresh_run_has() {
@@ -165,6 +184,7 @@ int main() {
     model_path = (directory / "tiny.gguf").string();
     exo::test::write_tiny_model(model_path);
     stages_equal_the_whole_model();
+    a_stage_computes_as_batch_work();
     kv_operations_leave_what_a_fresh_run_has();
     bad_states_are_errors();
     closing_ends_everything();

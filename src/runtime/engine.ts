@@ -6,7 +6,6 @@ import type { Stage } from "../native/stage.js";
 import { Answer, type PreparedPrompt } from "./answer.js";
 import type { ContextFull } from "./context-shift.js";
 import type { Pipeline } from "./pipeline.js";
-import { checkQueueRoom } from "./queue-room.js";
 import { Scheduler, type SchedulerStats } from "./scheduler.js";
 import type { Speculator } from "./speculation/speculator.js";
 import { systemTokens } from "./system-prefix.js";
@@ -60,7 +59,8 @@ export class Engine {
 
   /** See `InferenceService.generate`. */
   async *generate(request: InferenceRequest, signal: AbortSignal): AsyncGenerator<InferenceEvent, void, void> {
-    this.#checkRoom();
+    // What will be refused costs nothing before: a long prompt's template and tokens keep everybody waiting.
+    this.#scheduler.checkRoom();
     const prompt = this.#prepare(request);
     const gone = new AbortController();
     const events = new AsyncQueue<InferenceEvent>();
@@ -96,13 +96,6 @@ export class Engine {
   async close(error: ExoError): Promise<void> {
     await this.#scheduler.close(error);
     await this.#options.pipeline.close();
-  }
-
-  /** What will be refused costs nothing before: a long prompt's template and tokens keep everybody waiting. */
-  #checkRoom(): void {
-    const { pipeline, queueLimit } = this.#options;
-    if (pipeline.broken !== null) throw pipeline.broken;
-    checkQueueRoom(this.#scheduler.stats(), queueLimit);
   }
 
   #prepare(request: InferenceRequest): PreparedPrompt {

@@ -86,11 +86,16 @@ export class Scheduler {
     options.pipeline.onBroken((error) => this.#shutDown(error));
   }
 
-  /** Queues a job; throws `overloaded` when the queue is full, or why nothing is computed any more. */
-  submit(job: GenerationJob): void {
+  /** Throws `overloaded` when the queue is full, or why nothing is computed any more. */
+  checkRoom(): void {
     const refusal = this.#closed ?? this.#options.pipeline.broken;
     if (refusal !== null) throw refusal;
     this.#admission.checkRoom();
+  }
+
+  /** Queues a job. Throws as `checkRoom`. */
+  submit(job: GenerationJob): void {
+    this.checkRoom();
     if (job.signal.aborted) {
       job.onEnd({ kind: "cancelled" });
       return;
