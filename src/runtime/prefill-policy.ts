@@ -1,7 +1,7 @@
 /** Fewest rows at which CPU kernels work at about full speed (llama-bench, IQ2_XXS: 64 rows 0.85 of 256, 128 rows 0.95). */
 const LEAST_CHUNK = 128;
 /** Chunks of a long prompt per stage that follows: enough that filling and draining the pipeline costs little. */
-const CHUNKS_PER_STAGE = 8;
+const CHUNKS_PER_STAGE = 16;
 /** While others wait for their next token, a chunk keeps a stage for about so long. */
 const PATIENCE_SECONDS = 0.25;
 const STEP = 32;
