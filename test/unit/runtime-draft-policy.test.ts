@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { computePasses } from "../../src/runtime/speculation/compute-passes.js";
 import { chooseDraftLengths, type DraftChance } from "../../src/runtime/speculation/draft-lengths.js";
 import { HitRates } from "../../src/runtime/speculation/hit-rates.js";
-import { LossBudget } from "../../src/runtime/speculation/loss-budget.js";
+import { LOSSES_OF_REQUEST, LOSSES_OF_RING, LossBudget } from "../../src/runtime/speculation/loss-budget.js";
 import { PassTimes } from "../../src/runtime/speculation/pass-times.js";
 
 describe("computePasses", () => {
@@ -112,6 +112,7 @@ describe("chooseDraftLengths", () => {
   const sure = (sequence: number, probability: number, length = 31): DraftChance => ({
     sequence,
     survival: Array.from({ length }, (_, index) => probability ** (index + 1)),
+    mayLose: 1000,
   });
   const limits = { perRequest: 31, inAll: 60, risk: 1000 };
   /** A device that is bound by reading weights: a pass costs 10 and its rows little. */
@@ -123,7 +124,7 @@ describe("chooseDraftLengths", () => {
       chooseDraftLengths([sure(0, 0.9)], () => null, limits),
       [0],
     );
-    assert.deepEqual(chooseDraftLengths([{ sequence: 0, survival: [] }], flat, limits), [0]);
+    assert.deepEqual(chooseDraftLengths([{ sequence: 0, survival: [], mayLose: 1000 }], flat, limits), [0]);
   });
 
   test("drafts the longer the surer the guess", () => {
@@ -150,7 +151,14 @@ describe("chooseDraftLengths", () => {
   });
 
   test("nobody pays for what is drafted for another", () => {
-    const others = Array.from({ length: 15 }, (_, index): DraftChance => ({ sequence: index + 1, survival: [] }));
+    const others = Array.from(
+      { length: 15 },
+      (_, index): DraftChance => ({
+        sequence: index + 1,
+        survival: [],
+        mayLose: 1000,
+      }),
+    );
     assert.deepEqual(
       chooseDraftLengths([sure(0, 0.99), ...others], flat, limits),
       Array.from({ length: 16 }, () => 0),
@@ -169,6 +177,14 @@ describe("chooseDraftLengths", () => {
     assert.deepEqual(chooseDraftLengths([sure(0, 0.99)], flat, { ...limits, risk: 0 }), [0]);
   });
 
+  test("risks of a request what it is likely to lose, not what it could", () => {
+    const twice = (passes: readonly number[]): number => passes.reduce((sum, rows) => sum + (rows > 1 ? 20 : 10), 0);
+    const draft = { ...sure(0, 0.9, 3), mayLose: 1 };
+    assert.deepEqual(chooseDraftLengths([draft], twice, limits), [3], "one time in ten a round of 10 more");
+    assert.deepEqual(chooseDraftLengths([{ ...sure(0, 0.6, 3), mayLose: 1 }], twice, limits), [0]);
+    assert.deepEqual(chooseDraftLengths([{ ...draft, mayLose: 0 }], twice, limits), [0]);
+  });
+
   test("stays within its limits and never chooses what is expected to be slower", () => {
     const chances = fc.array(fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 20 }), {
       minLength: 1,
@@ -180,7 +196,7 @@ describe("chooseDraftLengths", () => {
         const [inAll, perRequest, risk] = numbers;
         const offers = probabilities.map((each, sequence) => {
           let product = 1;
-          return { sequence, survival: each.map((probability) => (product *= probability)) };
+          return { sequence, survival: each.map((probability) => (product *= probability)), mayLose: 1000 };
         });
         const round = (passes: readonly number[]): number => passes.reduce((sum, rows) => sum + pass + row * rows, 0);
         const lengths = chooseDraftLengths(offers, round, { perRequest, inAll, risk });
@@ -199,7 +215,7 @@ describe("chooseDraftLengths", () => {
 
 describe("LossBudget", () => {
   test("lets a little be lost for what was spent, and no more", () => {
-    const budget = new LossBudget();
+    const budget = new LossBudget(LOSSES_OF_RING);
     for (let round = 0; round < 100; round += 1) budget.book(1, 1, 1);
     assert.ok(budget.balance > 1.9 && budget.balance < 2.1, "2 %");
     for (let round = 0; round < 1000; round += 1) budget.book(1, 1, 1);
@@ -207,6 +223,15 @@ describe("LossBudget", () => {
     assert.equal(budget.risk(1), 9);
     budget.book(8, 1, 1);
     assert.ok(budget.balance < 0);
+    assert.equal(budget.risk(1), 0);
+  });
+
+  test("what others won is not lost with one request, and a first failure does not end its drafts", () => {
+    const budget = new LossBudget(LOSSES_OF_REQUEST);
+    assert.equal(budget.risk(1), 1);
+    budget.book(2, 1, 1);
+    assert.ok(budget.risk(1) > 0 && budget.risk(1) < 0.1);
+    budget.book(2, 1, 1);
     assert.equal(budget.risk(1), 0);
   });
 
@@ -218,7 +243,7 @@ describe("LossBudget", () => {
     });
     fc.assert(
       fc.property(fc.array(round, { minLength: 200, maxLength: 1500 }), (rounds) => {
-        const budget = new LossBudget();
+        const budget = new LossBudget(LOSSES_OF_RING);
         let taken = 0;
         let plain = 0;
         for (const { cost, tokens } of rounds) {

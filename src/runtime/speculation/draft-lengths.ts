@@ -5,6 +5,8 @@ export interface DraftChance {
   readonly sequence: number;
   /** For each token of the draft the probability that it and all before it are right. Empty: nothing to draft. */
   readonly survival: readonly number[];
+  /** Seconds that this request may lose, on average of how its draft may end. */
+  readonly mayLose: number;
 }
 
 /** How long a round takes whose micro-batch needs these passes; `null`: nothing is known yet. */
@@ -50,11 +52,23 @@ export function chooseDraftLengths(
     if (computing === null) continue;
     const seconds = computing + secondsToDraft(length);
     if (seconds - plain > limits.risk) continue;
+    if (chances.some((chance, index) => likelyLoss(chance, lengths[index] ?? 0, seconds, plain) > chance.mayLose))
+      continue;
     const tokens = chances.map(({ survival }, index) => 1 + sum(survival.slice(0, lengths[index])));
     const rate = sum(tokens) / seconds;
     if (rate > best.rate && Math.min(...tokens) / seconds >= LEAST_SPEED / plain) best = { lengths, rate };
   }
   return best.lengths;
+}
+
+/** By how many seconds a request's tokens are likely to come later than without its draft; ends that gain count as 0. */
+function likelyLoss({ survival }: DraftChance, length: number, seconds: number, plain: number): number {
+  let loss = 0;
+  for (let right = 0; right < length; right += 1) {
+    const chance = (right === 0 ? 1 : (survival[right - 1] ?? 0)) - (survival[right] ?? 0);
+    loss += chance * Math.max(0, seconds - (1 + right) * plain);
+  }
+  return loss;
 }
 
 function secondsOf(chances: readonly DraftChance[], lengths: readonly number[], round: RoundSeconds): number | null {

@@ -1,9 +1,23 @@
 /** Part of the time that drafts may waste. */
 const SHARE = 0.02;
-/** What may be saved up for bad times, what may be risked on top of it, and what is remembered as lost: in plain rounds. */
-const MOST_SAVED = 5;
-const MOST_RISKED = 4;
-const MOST_OWED = 8;
+
+/** All in rounds without drafts. */
+export interface LossLimits {
+  /** What may be saved up for bad times, what may be lost beyond it, and what is remembered as lost. */
+  readonly saved: number;
+  readonly risked: number;
+  readonly owed: number;
+  /** Down to which debt something may still be risked. */
+  readonly patience: number;
+}
+
+/** Of a whole ring: of each draft the most that it can cost counts. */
+export const LOSSES_OF_RING: LossLimits = { saved: 5, risked: 4, owed: 8, patience: 0 };
+/**
+ * Of one request: what a draft is likely to cost counts, so a few may fail. What was won with other requests must not be
+ * lost with this one, which may be short.
+ */
+export const LOSSES_OF_REQUEST: LossLimits = { saved: 8, risked: 1, owed: 8, patience: 1 };
 
 /**
  * Keeps drafts from costing more than they bring, whatever the estimates say: what each round took is booked against
@@ -11,16 +25,22 @@ const MOST_OWED = 8;
  * made good.
  */
 export class LossBudget {
+  readonly #limits: LossLimits;
   #balance = 0;
+
+  constructor(limits: LossLimits) {
+    this.#limits = limits;
+  }
 
   /** Seconds saved up; below 0: owed. */
   get balance(): number {
     return this.#balance;
   }
 
-  /** Seconds that may be lost at once; 0 while something is owed. */
+  /** Seconds that may be lost at once; 0 while too much is owed. */
   risk(plainRound: number): number {
-    return this.#balance < 0 ? 0 : this.#balance + MOST_RISKED * plainRound;
+    const { risked, patience } = this.#limits;
+    return this.#balance < -patience * plainRound ? 0 : this.#balance + risked * plainRound;
   }
 
   /**
@@ -29,7 +49,8 @@ export class LossBudget {
    * @param plainRound what a round without drafts takes
    */
   book(seconds: number, plain: number, plainRound: number): void {
+    const { saved, owed } = this.#limits;
     const balance = this.#balance + plain - seconds + SHARE * Math.min(seconds, plain);
-    this.#balance = Math.min(MOST_SAVED * plainRound, Math.max(-MOST_OWED * plainRound, balance));
+    this.#balance = Math.min(saved * plainRound, Math.max(-owed * plainRound, balance));
   }
 }

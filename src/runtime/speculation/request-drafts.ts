@@ -1,4 +1,5 @@
 import type { HitRates, RequestHitRates } from "./hit-rates.js";
+import { LOSSES_OF_REQUEST, LossBudget } from "./loss-budget.js";
 import type { ModelDraft } from "./model-draft.js";
 import { NgramIndex } from "./ngram-index.js";
 
@@ -32,6 +33,7 @@ export class RequestDrafts {
   drafting = false;
   /** What the draft model took for the coming round. */
   draftSeconds = 0;
+  readonly budget = new LossBudget(LOSSES_OF_REQUEST);
 
   /** @param prompt its tokens, to copy from; `null`: nothing is copied */
   constructor(prompt: readonly number[] | null, ngrams: HitRates, models: HitRates) {

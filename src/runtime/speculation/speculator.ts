@@ -2,7 +2,7 @@ import type { GenerationJob } from "../slot.js";
 import { computePasses, type SequenceRows } from "./compute-passes.js";
 import { chooseDraftLengths, type RoundSeconds } from "./draft-lengths.js";
 import { HitRates } from "./hit-rates.js";
-import { LossBudget } from "./loss-budget.js";
+import { LOSSES_OF_RING, LossBudget } from "./loss-budget.js";
 import type { Drafter } from "./model-draft.js";
 import { PassTimes } from "./pass-times.js";
 import { type Guess, MODEL_PRIORS, NGRAM_PRIORS, RequestDrafts } from "./request-drafts.js";
@@ -50,6 +50,7 @@ export interface DecodedRound extends RingLoad {
 
 /** What the draft model could do for a request. */
 interface ModelChance {
+  readonly job: GenerationJob;
   /** As `DraftChance.survival`. */
   readonly survival: readonly number[];
   /** Seconds that it takes to learn what it does not know of the request yet. */
@@ -75,7 +76,7 @@ export class Speculator {
   readonly #ngramRates = new HitRates(NGRAM_PRIORS);
   readonly #modelRates = new HitRates(MODEL_PRIORS);
   readonly #times = new PassTimes();
-  readonly #budget = new LossBudget();
+  readonly #budget = new LossBudget(LOSSES_OF_RING);
   #overhead = 0;
   #roundsSincePlain = 0;
 
@@ -114,7 +115,7 @@ export class Speculator {
     if (most < 1 || drafts.drafting || sure >= (survival[0] ?? 0)) return;
     const history = tokens();
     const reading = Math.max(0, model.behind(sequence, history) - 1) * model.secondsPerRow;
-    const length = this.#modelLength({ survival, reading, room: candidate.room }, load, model);
+    const length = this.#modelLength({ job, survival, reading, room: candidate.room }, load, model);
     if (length === 0) return;
     drafts.drafting = true;
     model.draft(sequence, history, length, (draft, seconds) => {
@@ -131,9 +132,14 @@ export class Speculator {
     const plain = computePasses(group.map(({ sequence }) => ({ sequence, rows: 1 })));
     const known = this.#roundsSincePlain < PLAIN_EVERY && plain.every((rows) => this.#times.knows(rows));
     const round = this.#roundOf(load);
-    const risk = known ? this.#budget.risk(round(plain) ?? 0) : 0;
+    const plainRound = round(plain) ?? 0;
+    const risk = known ? this.#budget.risk(plainRound) : 0;
     if (risk <= 0) return guesses.map(() => []);
-    const chances = group.map(({ sequence }, index) => ({ sequence, survival: guesses[index]?.survival ?? [] }));
+    const chances = group.map(({ job, sequence }, index) => ({
+      sequence,
+      survival: guesses[index]?.survival ?? [],
+      mayLose: this.#mayLose(job, plainRound),
+    }));
     const inAll = Math.min(perMicroBatch, rowsLeft - group.length);
     const lengths = chooseDraftLengths(chances, round, { perRequest, inAll, risk });
     return guesses.map(({ tokens }, index) => tokens.slice(0, lengths[index]));
@@ -165,6 +171,14 @@ export class Speculator {
     const plainRound = this.#roundOf(round)(computePasses(rowsOf(requests, () => 1))) ?? 0;
     const plain = drafted ? (tokens / stayed.length) * plainRound : this.#seconds(compute, round);
     this.#budget.book(taken, plain, plainRound);
+    for (const { job, tokens } of stayed) {
+      this.#requests.get(job)?.budget.book(taken, drafted ? tokens * plainRound : plain, plainRound);
+    }
+  }
+
+  /** Seconds that this request may lose at once. */
+  #mayLose(job: GenerationJob, plainRound: number): number {
+    return job.speculation ? this.#draftsOf(job).budget.risk(plainRound) : 0;
   }
 
   /** The wait for the draft model before this round, which several requests may have shared. */
@@ -194,11 +208,13 @@ export class Speculator {
   }
 
   /** How many tokens the model should draft: as many as pay, else a few now and then that the budget can bear. */
-  #modelLength({ survival, reading, room }: ModelChance, load: RingLoad, model: Drafter): number {
+  #modelLength({ job, survival, reading, room }: ModelChance, load: RingLoad, model: Drafter): number {
     const inGroup = Math.ceil(load.running / load.groups);
-    const chances = Array.from({ length: inGroup }, (_, sequence) => ({ sequence, survival }));
     const round = this.#roundOf(load);
-    const risk = this.#budget.risk(round([inGroup]) ?? 0);
+    const plainRound = round([inGroup]) ?? 0;
+    const mayLose = this.#mayLose(job, plainRound);
+    const chances = Array.from({ length: inGroup }, (_, sequence) => ({ sequence, survival, mayLose }));
+    const risk = this.#budget.risk(plainRound);
     const limits = { perRequest: survival.length, inAll: this.#options.perMicroBatch, risk };
     const cost = (length: number): number => {
       const tokens = survival.slice(0, length).reduce((sum, chance) => sum + chance, 1);
