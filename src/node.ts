@@ -7,12 +7,13 @@ import type { NodeRecord } from "./cluster/node-record.js";
 import { place } from "./cluster/place.js";
 import { PlacedModel } from "./cluster/placed-model.js";
 import { type PlacementProgress, toProgress } from "./cluster/placement-progress.js";
+import { ringSettings } from "./cluster/ring-settings.js";
 import { formatHostPort, type HostPort } from "./config/address.js";
 import type { Config } from "./config/config.js";
 import { ExoError } from "./core/errors.js";
 import { shortId } from "./core/ids.js";
 import type { InferenceService } from "./core/inference.js";
-import { type Service, ServiceGroup } from "./core/lifecycle.js";
+import { ServiceGroup, stoppingService } from "./core/lifecycle.js";
 import { packageVersion } from "./core/package.js";
 import { type Logger, systemClock } from "./core/ports.js";
 import { StaticDiscovery } from "./discovery/static.js";
@@ -24,11 +25,11 @@ import { LocalRings } from "./runtime/local-rings.js";
 import { OwnCompute } from "./runtime/own-compute.js";
 import { ownRecord } from "./runtime/own-record.js";
 import { PeerService } from "./runtime/peer-service.js";
+import { Measurement } from "./runtime/probe/measurement.js";
 import { RingHead } from "./runtime/ring-head.js";
 import { Router } from "./runtime/router.js";
 import { NO_SPECULATION, resolveSpeculation } from "./runtime/speculation/settings.js";
 import { StageHost } from "./runtime/stage-host.js";
-import type { Caller } from "./transport/caller.js";
 import { type NodeBuild, PROTOCOL_VERSION } from "./transport/compatibility.js";
 import { ControlClient } from "./transport/control-client.js";
 import { openCredentials, plaintextCredentials, type TransportCredentials } from "./transport/credentials.js";
@@ -93,6 +94,7 @@ class RunningNode implements ExoNode {
   readonly #models: ModelStore;
   readonly #hops: HopServer;
   readonly #stages: StageHost;
+  readonly #measurement: Measurement;
   readonly #rings = new LocalRings();
   readonly #membership: Membership;
   readonly #discovery: StaticDiscovery;
@@ -133,15 +135,17 @@ class RunningNode implements ExoNode {
       models: this.#models,
       addressOf: (nodeId) => this.#membership.find(nodeId)?.address ?? null,
     });
+    this.#measurement = this.#createMeasurement();
     this.inference = new Router(this.#rings, this.#membership);
     this.#transport = this.#createTransport();
     this.#api = this.#createApi();
     this.#services = new ServiceGroup(`node ${this.name}`, [
-      this.#stageService(),
+      stoppingService("stages", () => this.#stages.close()),
       this.#transport,
       this.#membership,
+      this.#measurement,
       this.#discovery,
-      this.#ringService(),
+      stoppingService("rings", () => this.#rings.stop()),
       this.#api,
     ]);
   }
@@ -197,7 +201,7 @@ class RunningNode implements ExoNode {
         place({
           model,
           nodes: [this.#record(), ...this.#membership.alive().map((member) => member.record)],
-          ring: this.#ringSettings(),
+          ring: ringSettings(this.#config),
           contextSize: this.#config.ctx,
           layers: this.#config.layers,
           besideHead: speculation.draftModel?.info ?? null,
@@ -227,19 +231,6 @@ class RunningNode implements ExoNode {
     placed.start();
   }
 
-  #ringSettings() {
-    const { slots, ubatch, kv, kvV, flashAttention, wire } = this.#config;
-    return {
-      slots,
-      batchSize: ubatch,
-      microBatchSize: ubatch,
-      kvTypeK: kv,
-      kvTypeV: kvV ?? kv,
-      flashAttention,
-      wireType: wire,
-    };
-  }
-
   #hopPorts() {
     return {
       hopServer: this.#hops,
@@ -249,10 +240,6 @@ class RunningNode implements ExoNode {
       clock: systemClock,
       logger: this.#logger,
     };
-  }
-
-  #caller(): Caller {
-    return { ...this.#build, nodeId: this.id };
   }
 
   #hello(): NodeHello {
@@ -281,13 +268,29 @@ class RunningNode implements ExoNode {
       knows: this.#membership.alive().map((member) => member.id),
       rings: this.#rings.list().map((placed) => placed.record()),
       held: this.#stages.held(),
+      power: this.#measurement.power,
+      links: this.#measurement.links(),
+    });
+  }
+
+  #createMeasurement(): Measurement {
+    return new Measurement({
+      ...this.#hopPorts(),
+      caller: { ...this.#build, nodeId: this.id },
+      record: () => this.#record(),
+      cacheDir: this.#config.paths.cacheDir,
+      compute: this.#compute,
+      models: this.#models,
+      membership: this.#membership,
+      rings: this.#rings,
+      stages: this.#stages,
     });
   }
 
   #createMembership(): Membership {
     return new Membership({
       hello: () => this.#hello(),
-      connect: (peer) => new ControlClient({ peer, credentials: this.#credentials, caller: this.#caller() }),
+      connect: (peer) => new ControlClient({ peer, credentials: this.#credentials, caller: { ...this.#build, nodeId: this.id } }),
       ownAddress: () => this.#reachableAddress(),
       heartbeatMs: HEARTBEAT_MS,
       missesUntilGone: MISSES_UNTIL_GONE,
@@ -308,6 +311,7 @@ class RunningNode implements ExoNode {
       membership: this.#membership,
       stages: this.#stages,
       rings: this.#rings,
+      speeds: this.#measurement,
       clock: systemClock,
     });
     return new TransportServer({
@@ -338,13 +342,5 @@ class RunningNode implements ExoNode {
       systemFingerprint: `exo-native-${packageVersion()}-llama.cpp-${this.#build.llamaTag}`,
       apiKeys: apiKey,
     });
-  }
-
-  #stageService(): Service {
-    return { name: "stages", start: async () => {}, stop: () => this.#stages.close() };
-  }
-
-  #ringService(): Service {
-    return { name: "rings", start: async () => {}, stop: () => this.#rings.stop() };
   }
 }

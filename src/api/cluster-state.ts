@@ -1,5 +1,6 @@
 import type { Member } from "../cluster/membership.js";
 import type { NodeRecord, RingComputingRecord, RingRecord, StageWorkRecord } from "../cluster/node-record.js";
+import type { PredictionRecord } from "../cluster/prediction-record.js";
 import { formatHostPort } from "../config/address.js";
 import type { DiscoveredPeer } from "../discovery/discovery.js";
 import type { ClusterNode, ClusterRing, ClusterSnapshot } from "./cluster-snapshot.js";
@@ -52,6 +53,7 @@ export class ClusterState implements ClusterView, ModelCatalog {
         ...members.map((member) => toNode(member.record, formatHostPort(member.address), member.state, member.reason)),
         ...strangers.map(toStranger),
       ],
+      links: [self, ...members.filter(({ state }) => state !== "gone").map(({ record }) => record)].flatMap(toLinks),
       rings: this.#rings().map(toRing),
     };
   }
@@ -89,6 +91,7 @@ function toNode(record: NodeRecord, address: string, state: ClusterNode["state"]
     state,
     reason,
     memory_cap: record.memoryCap,
+    power: record.power,
     devices: record.devices.map((device) => ({
       name: device.name,
       description: device.description,
@@ -142,6 +145,7 @@ function toRing(ring: RingRecord): ClusterRing {
     waiting_requests: ring.waitingRequests,
     computing: ring.computing && toComputing(ring.computing),
     plan: ring.planReasons,
+    prediction: toPrediction(ring.prediction),
     hops: ring.hops && { samples: ring.hops.samples, p50_ms: ring.hops.p50, p99_ms: ring.hops.p99 },
     stages: stages.map((stage) => ({
       node_id: stage.nodeId,
@@ -154,6 +158,31 @@ function toRing(ring: RingRecord): ClusterRing {
       memory: toMemory(stage.memory),
       planned_weights: stage.plannedWeights,
     })),
+  };
+}
+
+function toLinks({ id, links }: NodeRecord) {
+  return links.map(({ to, seconds, bytesPerSecond }) => ({
+    from: id,
+    to,
+    one_way_ms: seconds * 1000,
+    bytes_per_second: bytesPerSecond,
+  }));
+}
+
+function toPrediction({ predicted, measured, error }: PredictionRecord) {
+  return {
+    predicted: predicted && {
+      ttft_seconds: predicted.ttftSeconds,
+      decode_tokens_per_second: predicted.decodeTokensPerSecond,
+      aggregate_tokens_per_second: predicted.aggregateTokensPerSecond,
+    },
+    measured: {
+      ttft_seconds: measured.ttftSeconds,
+      decode_tokens_per_second: measured.decodeTokensPerSecond,
+      requests: measured.requests,
+    },
+    error,
   };
 }
 

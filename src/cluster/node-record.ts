@@ -1,5 +1,8 @@
 import { z } from "zod";
 import { ExoError } from "../core/errors.js";
+import { linkRecordSchema } from "./link-record.js";
+import { powerSchema } from "./power-record.js";
+import { predictionSchema } from "./prediction-record.js";
 
 const bytes = z.number().nonnegative();
 const count = z.int().nonnegative();
@@ -93,6 +96,7 @@ const ring = z.object({
   stages: z.array(ringStage).max(1024),
   /** Why it was placed so. */
   planReasons: z.array(text).max(1024),
+  prediction: predictionSchema,
   card: z.object({
     created: z.number(),
     contextTrained: count,
@@ -124,6 +128,9 @@ const record = z.object({
   knows: z.array(text).max(1024),
   /** Rings whose head this node is. */
   rings: z.array(ring).max(256),
+  power: powerSchema,
+  /** Ways to other nodes that this node measured. */
+  links: z.array(linkRecordSchema).max(4096),
 });
 
 export type NodeRecord = z.infer<typeof record>;

@@ -1,3 +1,4 @@
+import type { Settings } from "../config/config.js";
 import type { ActivationType } from "../native/activation.js";
 import type { KvType } from "../native/stage-options.js";
 
@@ -13,4 +14,20 @@ export interface RingSettings {
   readonly kvTypeV: KvType;
   readonly flashAttention: "auto" | "on" | "off";
   readonly wireType: ActivationType;
+}
+
+/** As the owner of the head wants them; the context depends on the model. */
+export function ringSettings(
+  config: Pick<Settings, "slots" | "ubatch" | "kv" | "kvV" | "flashAttention" | "wire">,
+): Omit<RingSettings, "contextSize"> {
+  const { slots, ubatch, kv, kvV, flashAttention, wire } = config;
+  return {
+    slots,
+    batchSize: ubatch,
+    microBatchSize: ubatch,
+    kvTypeK: kv,
+    kvTypeV: kvV ?? kv,
+    flashAttention,
+    wireType: wire,
+  };
 }

@@ -40,6 +40,7 @@ export function serviceWith(methods: Partial<NodeService>): NodeService {
     tokenize: missing,
     detokenize: missing,
     applyTemplate: missing,
+    probeModel: missing,
     ...methods,
   };
 }

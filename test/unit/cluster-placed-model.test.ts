@@ -4,6 +4,7 @@ import type { LoadedHead } from "../../src/cluster/head-port.js";
 import { Membership } from "../../src/cluster/membership.js";
 import { NO_MEMORY, NO_WORK, type NodeRecord, type RingRecord } from "../../src/cluster/node-record.js";
 import { PlacedModel } from "../../src/cluster/placed-model.js";
+import { NOTHING_MEASURED } from "../../src/cluster/prediction-record.js";
 import type { RingSettings } from "../../src/cluster/ring-settings.js";
 import { ExoError } from "../../src/core/errors.js";
 import { silentLogger } from "../../src/core/ports.js";
@@ -38,6 +39,8 @@ const self: NodeRecord = {
   stages: [],
   knows: [],
   rings: [],
+  power: "unknown",
+  links: [],
 };
 
 const ring: RingSettings = {
@@ -75,7 +78,7 @@ class FakeHead implements LoadedHead {
   readonly #listeners: ((error: ExoError) => void)[] = [];
 
   memory = () => NO_MEMORY;
-  load = () => ({ busySlots: 0, waiting: 0, work: NO_WORK, hops: null });
+  load = () => ({ busySlots: 0, waiting: 0, work: NO_WORK, hops: null, measured: NOTHING_MEASURED });
   check = async () => {};
   close = async () => {};
 
