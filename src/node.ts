@@ -290,7 +290,8 @@ class RunningNode implements ExoNode {
   #createMembership(): Membership {
     return new Membership({
       hello: () => this.#hello(),
-      connect: (peer) => new ControlClient({ peer, credentials: this.#credentials, caller: { ...this.#build, nodeId: this.id } }),
+      connect: (peer) =>
+        new ControlClient({ peer, credentials: this.#credentials, caller: { ...this.#build, nodeId: this.id } }),
       ownAddress: () => this.#reachableAddress(),
       heartbeatMs: HEARTBEAT_MS,
       missesUntilGone: MISSES_UNTIL_GONE,

@@ -8,6 +8,7 @@ import { type LoadHooks, Stage, type StageInfo } from "../native/stage.js";
 import type { ContextFull } from "./context-shift.js";
 import { Engine } from "./engine.js";
 import { HeadEdges } from "./head-edges.js";
+import type { MeteredPart } from "./held-stage.js";
 import { LocalPipeline } from "./local-pipeline.js";
 import { MeteredStage, type SentFrames } from "./metered-stage.js";
 import { RingBatchBuilder } from "./micro-batch.js";
@@ -19,7 +20,6 @@ import { openDraftModel } from "./speculation/open-draft-model.js";
 import { outputRows, type SpeculationSettings } from "./speculation/settings.js";
 import { Speculator } from "./speculation/speculator.js";
 import { type ComputeSettings, frameLimits, stageOptions } from "./stage-settings.js";
-import type { MeteredPart } from "./held-stage.js";
 import { warmUp } from "./warm-up.js";
 
 export interface RingHeadOptions extends HeadRequest {

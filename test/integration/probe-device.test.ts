@@ -12,8 +12,8 @@ import { writeProbeFile } from "../../src/runtime/probe/probe-file.js";
 import { readProbeModel } from "../../src/runtime/probe/probe-model.js";
 import { modelSpeedSchema } from "../../src/transport/probe-messages.js";
 import { eventually } from "../support/eventually.js";
-import { tinyModel } from "../support/models.js";
 import { encodeGguf } from "../support/gguf-writer.js";
+import { tinyModel } from "../support/models.js";
 import { loadRange } from "../support/stages.js";
 import { tinyGguf, tinyMetadata, tinyTensors } from "../support/tiny-gguf.js";
 import { writeTinyMamba } from "../support/tiny-mamba.js";
@@ -85,7 +85,10 @@ describe("a probe of this machine", () => {
       kind?.passes.map(({ rows }) => rows),
       [1, 2, 4, 8, 32, 128],
     );
-    assert.ok((kind?.passes.at(-1)?.seconds ?? 0) > 2 * (kind?.passes[0]?.seconds ?? 1), "128 rows take longer than one");
+    assert.ok(
+      (kind?.passes.at(-1)?.seconds ?? 0) > 2 * (kind?.passes[0]?.seconds ?? 1),
+      "128 rows take longer than one",
+    );
     assert.ok(speed.output.length > 1);
   });
 
@@ -144,7 +147,9 @@ describe("a probe of this machine", () => {
         if (passes++ >= after) abort.abort();
       };
       if (after === 0) abort.abort();
-      await assert.rejects(probeDevice(await options(path, { checkpoint, signal: abort.signal })), { code: "cancelled" });
+      await assert.rejects(probeDevice(await options(path, { checkpoint, signal: abort.signal })), {
+        code: "cancelled",
+      });
     }
   });
 

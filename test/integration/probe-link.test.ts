@@ -81,9 +81,15 @@ describe("a link over gRPC", () => {
     const node = await startNode(context);
     const client = echo(context, node.address);
     await client.exchange(1);
-    const ended = assert.rejects(client.exchange(1).then(() => client.exchange(1)).then(() => poll(client)), (error) => {
-      return failsWith("stage_lost")(error) || failsWith("peer_unreachable")(error);
-    });
+    const ended = assert.rejects(
+      client
+        .exchange(1)
+        .then(() => client.exchange(1))
+        .then(() => poll(client)),
+      (error) => {
+        return failsWith("stage_lost")(error) || failsWith("peer_unreachable")(error);
+      },
+    );
     await node.stop();
     await ended;
   });
@@ -186,7 +192,13 @@ describe("asking a peer what a model takes there", () => {
       { ...speed, kinds: [] },
       { ...speed, perPass: -1 },
       { ...speed, output: [{ rows: 1, seconds: Number.NaN }] },
-      { ...speed, output: [{ rows: 2, seconds: 1 }, { rows: 1, seconds: 2 }] },
+      {
+        ...speed,
+        output: [
+          { rows: 2, seconds: 1 },
+          { rows: 1, seconds: 2 },
+        ],
+      },
       { ...speed, output: [{ rows: 1, seconds: 1e9 }] },
     ];
     for (const answer of wrong) {

@@ -13,7 +13,14 @@ interface Sample {
   readonly decode?: number;
 }
 
-function finished({ prompt = 512, cached = 0, tokens = 21, drafted = 0, prefill = 1, decode = 2 }: Sample): InferenceEvent {
+function finished({
+  prompt = 512,
+  cached = 0,
+  tokens = 21,
+  drafted = 0,
+  prefill = 1,
+  decode = 2,
+}: Sample): InferenceEvent {
   return {
     type: "finished",
     reason: "stop",

@@ -48,7 +48,15 @@ describe("the speeds of a set of nodes", () => {
   const link = { seconds: 0.001, bytesPerSecond: 1e8 };
   const nodes = [
     sampleRecord({ id: "a", machine: "m", cores: [0, 1, 2, 3], links: [{ to: "b", ...link }] }),
-    sampleRecord({ id: "b", machine: "m", cores: [0, 1, 2, 3], links: [{ to: "a", ...link }, { to: "gone", ...link }] }),
+    sampleRecord({
+      id: "b",
+      machine: "m",
+      cores: [0, 1, 2, 3],
+      links: [
+        { to: "a", ...link },
+        { to: "gone", ...link },
+      ],
+    }),
     sampleRecord({ id: "c", machine: "n", cores: [0, 1] }),
   ];
 
@@ -79,14 +87,26 @@ describe("the speeds of a set of nodes", () => {
       new Promise((_resolve, reject) => {
         signal.addEventListener("abort", () => reject(new ExoError("cancelled", "Given up.")));
       });
-    const found = await gatherSpeeds(sources(async () => speed(1), { b: hanging }), nodes, REQUEST, 0, NEVER);
+    const found = await gatherSpeeds(
+      sources(async () => speed(1), { b: hanging }),
+      nodes,
+      REQUEST,
+      0,
+      NEVER,
+    );
     assert.deepEqual([...found.nodes.keys()], ["a"]);
     const none = await gatherSpeeds(sources(failing, { b: failing, c: failing }), nodes, REQUEST, 1000, NEVER);
     assert.equal(none.nodes.size, 0);
   });
 
   test("hold the links between these nodes, each with what hops take beyond it", async () => {
-    const { links } = await gatherSpeeds(sources(async () => speed(1), {}, 0.002), nodes, REQUEST, 1000, NEVER);
+    const { links } = await gatherSpeeds(
+      sources(async () => speed(1), {}, 0.002),
+      nodes,
+      REQUEST,
+      1000,
+      NEVER,
+    );
     assert.deepEqual(links, [
       { from: "a", to: "b", seconds: 0.003, bytesPerSecond: 1e8 },
       { from: "b", to: "a", seconds: 0.003, bytesPerSecond: 1e8 },
@@ -103,7 +123,10 @@ describe("the speeds of a set of nodes", () => {
   });
 
   test("cannot be told of a link that is none", () => {
-    for (const wrong of [{ to: "b", seconds: -1, bytesPerSecond: 1 }, { to: "b", seconds: 0, bytesPerSecond: 0 }]) {
+    for (const wrong of [
+      { to: "b", seconds: -1, bytesPerSecond: 1 },
+      { to: "b", seconds: 0, bytesPerSecond: 0 },
+    ]) {
       assert.throws(() => parseNodeRecord({ ...nodes[0], links: [wrong] }), { code: "peer_incompatible" });
     }
     assert.throws(() => parseNodeRecord({ ...nodes[0], power: "nuclear" }), { code: "peer_incompatible" });

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { GgufTensor } from "../../src/model/gguf-header.js";
 import { layerKinds } from "../../src/runtime/probe/layer-kinds.js";
-import { probeValues } from "../../src/runtime/probe/probe-values.js";
 import { planProbe } from "../../src/runtime/probe/probe-plan.js";
+import { probeValues } from "../../src/runtime/probe/probe-values.js";
 
 function tensor(name: string, type = "Q4_0", rowElements = 64, rows = 64, bytes = 100): GgufTensor {
   return { name, type, rowElements, rows, elements: rowElements * rows, offset: 0, bytes };

@@ -21,8 +21,9 @@ export interface OutputShare {
 
 /** Shorter than anything that can be timed. */
 const LEAST_SECONDS = 1e-9;
-/** No pass costs more of itself than of its layers. */
+/** No pass costs more of itself than of its layer, nor more than this on any machine; what says otherwise is noise. */
 const MOST_PER_PASS = 0.5;
+const MOST_PER_PASS_SECONDS = 0.0005;
 
 /**
  * From the times of whole passes to those of their parts. A pass of one layer and a pass of several tell what every pass
@@ -63,7 +64,7 @@ function passCost(times: ProbeTimes): number {
   const layers = window.range.end - window.range.begin;
   const perPass = (single - together.seconds) / (layers - 1);
   const least = Math.min(...times.alone.flatMap((speed) => speed?.passes[0]?.seconds ?? []));
-  return Math.max(0, Math.min(perPass, least * MOST_PER_PASS));
+  return Math.max(0, Math.min(perPass, least * MOST_PER_PASS, MOST_PER_PASS_SECONDS));
 }
 
 /** How much longer a pass of several layers takes than the sum of them, each alone. */
@@ -99,11 +100,14 @@ function scaled({ rows, seconds }: PassTime, factor: number): PassTime {
   return { rows, seconds: seconds * factor };
 }
 
-/** More rows never take less time; what says otherwise is noise. */
+/** More rows never take less time; where they seem to, fewer were disturbed: noise only adds time. */
 export function rising(passes: readonly PassTime[]): readonly PassTime[] {
-  let most = LEAST_SECONDS;
-  return passes.map(({ rows, seconds }) => {
-    most = Math.max(most, seconds);
-    return { rows, seconds: most };
-  });
+  let least = Number.POSITIVE_INFINITY;
+  return passes
+    .toReversed()
+    .map(({ rows, seconds }) => {
+      least = Math.max(LEAST_SECONDS, Math.min(least, seconds));
+      return { rows, seconds: least };
+    })
+    .reverse();
 }

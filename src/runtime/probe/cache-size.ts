@@ -7,7 +7,9 @@ const UNITS: Readonly<Record<string, number>> = { "": 1, K: 1024, M: 1024 ** 2, 
 /** Bytes of all third-level caches of this machine; 0 where the system does not tell. */
 export async function lastLevelCacheBytes(cpus = CPUS): Promise<number> {
   const names = await readdir(cpus).catch(() => []);
-  const caches = await Promise.all(names.filter((name) => /^cpu\d+$/.test(name)).map((name) => cacheOf(join(cpus, name))));
+  const caches = await Promise.all(
+    names.filter((name) => /^cpu\d+$/.test(name)).map((name) => cacheOf(join(cpus, name))),
+  );
   const bySharers = new Map(caches.filter((cache) => cache !== null).map(({ sharers, bytes }) => [sharers, bytes]));
   return [...bySharers.values()].reduce((sum, bytes) => sum + bytes, 0);
 }

@@ -56,7 +56,8 @@ export async function probeDevice(options: DeviceProbeOptions): Promise<ModelSpe
 
 function layersOf({ kinds, window }: ProbePlan): ReadonlySet<number> {
   const alone = kinds.flatMap((kind) => ("layer" in kind ? kind.layer : []));
-  const together = window === null ? [] : Array.from({ length: window.end - window.begin }, (_, at) => window.begin + at);
+  const together =
+    window === null ? [] : Array.from({ length: window.end - window.begin }, (_, at) => window.begin + at);
   return new Set([...alone, ...together]);
 }
 
@@ -131,7 +132,11 @@ class DeviceProbe {
       await window?.stage.pass(1, 0);
       return this.#pass(stage, count, 0);
     };
-    const times = await timeRows(pass, this.#counts.filter((count) => count <= rows), LONGEST_PASS);
+    const times = await timeRows(
+      pass,
+      this.#counts.filter((count) => count <= rows),
+      LONGEST_PASS,
+    );
     await this.#stages.release(stage);
     return times;
   }

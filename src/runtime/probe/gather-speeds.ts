@@ -63,7 +63,10 @@ async function ask(
 }
 
 /** From what each node says of its ways to the others, each with what a hop takes beyond it. */
-export function linksOf(records: readonly Pick<NodeRecord, "id" | "links">[], hopOverhead: number): readonly LinkSpeed[] {
+export function linksOf(
+  records: readonly Pick<NodeRecord, "id" | "links">[],
+  hopOverhead: number,
+): readonly LinkSpeed[] {
   const ids = new Set(records.map(({ id }) => id));
   return records.flatMap(({ id: from, links }) =>
     links

@@ -12,7 +12,7 @@ const LAYER_TENSOR = /^blk\.(\d+)\.(.+)$/;
 
 /** Layers are of one kind when their tensors have the same names, shapes and types. In the order of their first layers. */
 export function layerKinds(tensors: readonly GgufTensor[], layerCount: number): LayerKinds {
-  const layers = Array.from({ length: layerCount }, () => ({ tensors: new Array<string>(), bytes: 0 }));
+  const layers = Array.from({ length: layerCount }, () => ({ tensors: [] as string[], bytes: 0 }));
   for (const { name, type, rowElements, rows, bytes } of tensors) {
     const [, layer, part] = LAYER_TENSOR.exec(name) ?? [];
     const own = layers[Number(layer ?? -1)];

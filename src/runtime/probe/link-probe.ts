@@ -108,7 +108,10 @@ export class LinkProbe implements Service {
       const disturbed = busy();
       this.#keep(peer, disturbed ? (before ?? link) : link, disturbed ? AGAIN_MS : EVERY_MS);
       const { seconds, bytesPerSecond } = link;
-      logger.debug({ node: peer.name, milliseconds: seconds * 1000, bytesPerSecond, at: clock.wall() }, "link measured");
+      logger.debug(
+        { node: peer.name, milliseconds: seconds * 1000, bytesPerSecond, at: clock.wall() },
+        "link measured",
+      );
     } catch (thrown) {
       this.#keep(peer, before, AGAIN_MS);
       if (!signal.aborted) {

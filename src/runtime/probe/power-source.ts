@@ -35,7 +35,12 @@ async function supplyOf(directory: string): Promise<Record<"type" | "online" | "
       (text) => text.trim(),
       () => "",
     );
-  const [type, online, status, scope] = await Promise.all([read("type"), read("online"), read("status"), read("scope")]);
+  const [type, online, status, scope] = await Promise.all([
+    read("type"),
+    read("online"),
+    read("status"),
+    read("scope"),
+  ]);
   return { type, online, status, scope };
 }
 

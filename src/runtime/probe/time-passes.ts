@@ -1,12 +1,16 @@
-import { ascending, quantile } from "../../core/statistics.js";
+import { ascending, quantile, spreadOf } from "../../core/statistics.js";
 import type { PassTime } from "../../planning/speeds.js";
 
 /** Seconds that repeating one pass may take, and how often it is repeated. */
 const REPEAT_SECONDS = 0.06;
 const LEAST_REPEATS = 2;
-export const MOST_REPEATS = 10;
+const USUAL_REPEATS = 10;
+export const MOST_REPEATS = 40;
 /** A pass that takes longer is not repeated. */
 const LONG_SECONDS = 0.5;
+/** Where half of the passes take so much longer than the fastest, other programs are in the way: they are repeated for longer. */
+const UNSTEADY = 1.3;
+const UNSTEADY_SECONDS = 0.25;
 
 /** Row counts that are measured, as far as a pass of the node may have them. */
 const ROW_COUNTS = [1, 2, 4, 8, 32, 128, 512];
@@ -18,11 +22,11 @@ export function rowCounts(most: number): readonly number[] {
 }
 
 /**
- * What a pass takes when nothing disturbs it: the lower quartile of several, of few the least. Noise only ever adds, and a
+ * What a pass takes when nothing disturbs it: of many the lowest tenth, of few the least. Noise only ever adds, and a
  * single lucky one is no rule.
  */
 export function typicalSeconds(samples: readonly number[]): number {
-  return quantile(ascending(samples), samples.length < 4 ? 0 : 0.25);
+  return quantile(ascending(samples), samples.length < USUAL_REPEATS ? 0 : 0.1);
 }
 
 /** Times a pass as often as it is short. The first one, for which memory and graph are made, counts least of all. */
@@ -30,12 +34,19 @@ export async function timePass(pass: () => Promise<number>): Promise<number> {
   const samples = [await pass()];
   const repeats = repeatsOf(samples[0] ?? 0);
   while (samples.length < repeats) samples.push(await pass());
+  while (samples.length < MOST_REPEATS && isUnsteady(samples)) samples.push(await pass());
   return typicalSeconds(samples);
 }
 
 function repeatsOf(seconds: number): number {
   if (seconds > LONG_SECONDS) return 1;
-  return Math.min(MOST_REPEATS, Math.max(LEAST_REPEATS, Math.ceil(REPEAT_SECONDS / seconds)));
+  return Math.min(USUAL_REPEATS, Math.max(LEAST_REPEATS, Math.ceil(REPEAT_SECONDS / seconds)));
+}
+
+function isUnsteady(samples: readonly number[]): boolean {
+  const { median, min } = spreadOf(samples);
+  const total = samples.reduce((sum, seconds) => sum + seconds, 0);
+  return median > UNSTEADY * min && total < UNSTEADY_SECONDS;
 }
 
 /**
