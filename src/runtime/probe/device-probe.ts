@@ -173,9 +173,10 @@ class DeviceProbe {
     const largest = passes.at(-1);
     if (single === undefined || largest === undefined || layerState[layer]?.keyElements === 0) return 0;
     const affordable = Math.floor((FILL_SECONDS * largest.rows) / largest.seconds);
-    const depth = Math.min(DEPTH, affordable);
+    const depth = Math.max(largest.rows, Math.min(DEPTH, affordable));
     if (depth < LEAST_DEPTH) return 0;
-    for (let position = 0; position < depth; position += largest.rows) {
+    // The last pass that was timed left its tokens there.
+    for (let position = largest.rows; position < depth; position += largest.rows) {
       await this.#pass(stage, Math.min(largest.rows, depth - position), position);
     }
     let position = depth;
