@@ -37,7 +37,7 @@ export const NOTHING_MEASURED: MeasuredSpeed = { ttftSeconds: null, decodeTokens
 
 export function predictionOf(predicted: PredictedSpeed | null, measured: MeasuredSpeed): PredictionRecord {
   return {
-    predicted,
+    predicted: predicted && predictedSpeed.parse(predicted),
     measured,
     error: {
       ttft: relative(predicted?.ttftSeconds, measured.ttftSeconds),

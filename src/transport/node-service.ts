@@ -83,7 +83,10 @@ export type LoadStageEvent =
 
 /** Of which model a node is to say what its parts take there, and with which settings of a ring. */
 export interface ProbeModelRequest
-  extends Pick<LoadStageRequest, "model" | "cores" | "microBatchSize" | "kvTypeK" | "kvTypeV" | "flashAttention"> {}
+  extends Pick<LoadStageRequest, "model" | "cores" | "microBatchSize" | "kvTypeK" | "kvTypeV" | "flashAttention"> {
+  /** Measure anew what is known. Default false. */
+  readonly refresh?: boolean;
+}
 
 /**
  * What a node does for its peers. `control-server.ts` offers it over gRPC, `ControlClient` is the same interface at

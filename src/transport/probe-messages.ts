@@ -34,4 +34,5 @@ export const probeModelRequestSchema: z.ZodType<ProbeModelRequest> = z.object({
   kvTypeK: z.enum(KV_TYPES),
   kvTypeV: z.enum(KV_TYPES),
   flashAttention: z.enum(["auto", "on", "off"]),
+  refresh: z.boolean(),
 });

@@ -132,6 +132,7 @@ describe("asking a peer what a model takes there", () => {
     kvTypeK: "f16",
     kvTypeV: "q8_0",
     flashAttention: "off",
+    refresh: true,
   };
   const speed: ModelSpeed = {
     kinds: [

@@ -79,6 +79,23 @@ describe("the speeds of a set of nodes", () => {
     ]);
   });
 
+  test("are measured one after the other on the same machine, at the same time on others", async () => {
+    const underWay = new Set<string>();
+    const together: string[] = [];
+    const answer =
+      (id: string): Answer =>
+      async () => {
+        for (const other of underWay) together.push([id, other].sort().join(" "));
+        underWay.add(id);
+        await new Promise((resolve) => setImmediate(resolve));
+        underWay.delete(id);
+        return speed(1);
+      };
+    await gatherSpeeds(sources(answer("a"), { b: answer("b"), c: answer("c") }), nodes, REQUEST, 1000, NEVER);
+    assert.ok(together.includes("a c"));
+    assert.ok(!together.includes("a b"));
+  });
+
   test("lack a node that fails, is not there, or does not answer in time", async () => {
     const failing: Answer = async () => {
       throw new ExoError("not_ready", "Busy.");

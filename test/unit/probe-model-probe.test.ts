@@ -109,7 +109,7 @@ describe("what parts of models take", () => {
     await modelProbe({ processor: "other" }).speed(REQUEST, NEVER);
     hash = "bb";
     await probe.speed(REQUEST, NEVER);
-    await probe.speed(REQUEST, NEVER, true);
+    await probe.speed({ ...REQUEST, refresh: true }, NEVER);
     assert.equal(probes.length, 7);
   });
 

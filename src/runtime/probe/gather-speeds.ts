@@ -36,18 +36,32 @@ export async function gatherSpeeds(
   const timer = setTimeout(() => late.abort(), deadlineMs);
   const inTime = AbortSignal.any([signal, late.signal]);
   const speeds = new Map<string, ModelSpeed>();
-  const askAll = nodes.map(async ({ id, name }) => {
+  const askOne = async ({ id, name }: NodeRecord): Promise<void> => {
     try {
       speeds.set(id, await ask(sources, id, { ...request, cores: shares.get(id) ?? 0 }, inTime));
     } catch (thrown) {
       const reason = late.signal.aborted ? "it took too long" : ExoError.from(thrown).message;
       sources.logger.info({ node: name, model: request.model, reason }, "a node was not measured");
     }
-  });
-  await Promise.all(askAll);
+  };
+  await Promise.all(
+    byMachine(nodes).map(async (neighbours) => {
+      for (const node of neighbours) await askOne(node);
+    }),
+  );
   clearTimeout(timer);
   if (signal.aborted) throw new ExoError("cancelled", "Measuring was cancelled.");
   return { nodes: speeds, links: linksOf(nodes, sources.hopOverhead()) };
+}
+
+/** Neighbours on a machine would be in each other's way, so they are asked one after the other. */
+function byMachine(nodes: readonly NodeRecord[]): readonly (readonly NodeRecord[])[] {
+  const machines = new Map<string, NodeRecord[]>();
+  for (const node of nodes) {
+    const key = node.machine === "" ? `node ${node.id}` : `machine ${node.machine}`;
+    machines.set(key, [...(machines.get(key) ?? []), node]);
+  }
+  return [...machines.values()];
 }
 
 async function ask(

@@ -61,10 +61,9 @@ export class ModelProbe {
   /**
    * At once when it is known, else measured when the node is idle. Rejects `not_ready` when it is not, `out_of_memory` when
    * not even one layer fits, and as the model's header does.
-   *
-   * @param refresh measures in any case
    */
-  async speed(request: ProbeModelRequest, signal: AbortSignal, refresh = false): Promise<ModelSpeed> {
+  async speed(request: ProbeModelRequest, signal: AbortSignal): Promise<ModelSpeed> {
+    const { refresh = false } = request;
     const model = await this.#options.header(request.model, signal);
     this.#hashes.set(request.model, model.hash);
     const settings = settingsOf(request, this.#options.compute(request.cores));
