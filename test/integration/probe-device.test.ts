@@ -4,6 +4,7 @@ import { readdir, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, test } from "node:test";
+import { systemClock } from "../../src/core/ports.js";
 import { readGgufHeader } from "../../src/model/gguf-header.js";
 import { nativeCounters } from "../../src/native/load.js";
 import type { ModelSpeed, PassTime } from "../../src/planning/speeds.js";
@@ -40,6 +41,7 @@ async function options(path: string, change: Partial<DeviceProbeOptions> = {}): 
     cacheBytes: 64 * 1024 ** 2,
     directory,
     checkpoint: () => {},
+    clock: systemClock,
     signal: new AbortController().signal,
     ...change,
   };
@@ -98,6 +100,16 @@ describe("a probe of this machine", () => {
     await truncate(path, header.dataOffset);
     await truncate(path, fileBytes);
     assertSpeed(await probeDevice(await options(path)), 3);
+  });
+
+  test("measures only what it must when it takes too long", async () => {
+    const path = tinyModel({ layers: 3, contextLength: 2048 });
+    let now = 0;
+    const clock = { monotonic: () => (now += 60_000), wall: () => 0 };
+    const speed = await probeDevice(await options(path, { clock }));
+    assertSpeed(speed, 3);
+    assert.equal(speed.kinds[0]?.passes.at(-1)?.rows, 8);
+    assert.equal(speed.kinds[0]?.perCachedToken, 0);
   });
 
   test("takes no more rows than the node computes in a pass", async () => {

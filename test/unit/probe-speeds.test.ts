@@ -43,7 +43,11 @@ describe("what a pass takes", () => {
   });
 
   test("of more and more rows is timed until it would take too long", async () => {
-    const times = await timeRows(async (rows) => rows * 0.01, [1, 2, 4, 8, 32, 128, 512], 0.5);
+    const times = await timeRows(
+      async (rows) => rows * 0.01,
+      [1, 2, 4, 8, 32, 128, 512],
+      () => 0.5,
+    );
     assert.deepEqual(
       times.map(({ rows }) => rows),
       [1, 2, 4, 8, 32],

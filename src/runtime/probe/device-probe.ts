@@ -1,4 +1,5 @@
 import { ExoError } from "../../core/errors.js";
+import type { Clock } from "../../core/ports.js";
 import type { LayerSpeed, ModelSpeed, PassTime } from "../../planning/speeds.js";
 import { assembleSpeed, rising } from "./assemble-speed.js";
 import { type LayerKinds, layerKinds } from "./layer-kinds.js";
@@ -20,9 +21,12 @@ export interface DeviceProbeOptions {
   readonly directory: string;
   /** Called before each pass; throws when the probe has to make way. */
   readonly checkpoint: () => void;
+  readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
+/** A probe that takes longer, on a slow machine or one with much other work, measures only what it must from then on. */
+const BUDGET_MS = 8_000;
 /** Tokens in the cache where it is told how much they cost, if they can be computed in so many seconds. */
 const DEPTH = 1024;
 const FILL_SECONDS = 1;
@@ -73,6 +77,7 @@ class DeviceProbe {
   readonly #plan: ProbePlan;
   readonly #stages: ProbeStages;
   readonly #counts: readonly number[];
+  readonly #begun: number;
 
   constructor(options: DeviceProbeOptions, kinds: LayerKinds, plan: ProbePlan, stages: ProbeStages) {
     this.#options = options;
@@ -80,6 +85,7 @@ class DeviceProbe {
     this.#plan = plan;
     this.#stages = stages;
     this.#counts = rowCounts(options.settings.microBatchSize);
+    this.#begun = options.clock.monotonic();
   }
 
   async run(): Promise<ModelSpeed> {
@@ -115,7 +121,7 @@ class DeviceProbe {
     });
     if (stage === null) return null;
     const counts = this.#counts.filter((count) => count <= rows);
-    return { range: window, stage, passes: await this.#timeRows(stage, counts, LONGEST_WINDOW_PASS) };
+    return { range: window, stage, passes: await this.#timeRows(stage, counts, () => LONGEST_WINDOW_PASS) };
   }
 
   /** Between two passes of the output head others compute, so its weights are never in a cache. */
@@ -135,7 +141,7 @@ class DeviceProbe {
     const times = await timeRows(
       pass,
       this.#counts.filter((count) => count <= rows),
-      LONGEST_PASS,
+      () => this.#longestPass(),
     );
     await this.#stages.release(stage);
     return times;
@@ -144,7 +150,7 @@ class DeviceProbe {
   async #timeLayer(layer: number): Promise<LayerSpeed> {
     const rows = this.#mostRows();
     const { stage, share } = await this.#loadLayer(layer, rows);
-    const passes = await this.#timeRows(stage, this.#counts, LONGEST_PASS);
+    const passes = await this.#timeRows(stage, this.#counts, () => this.#longestPass());
     const perCachedToken = await this.#timeDepth(stage, layer, passes);
     await this.#stages.release(stage);
     return {
@@ -172,6 +178,7 @@ class DeviceProbe {
     const [single] = passes;
     const largest = passes.at(-1);
     if (single === undefined || largest === undefined || layerState[layer]?.keyElements === 0) return 0;
+    if (this.#isLate()) return 0;
     const affordable = Math.floor((FILL_SECONDS * largest.rows) / largest.seconds);
     const depth = Math.max(largest.rows, Math.min(DEPTH, affordable));
     if (depth < LEAST_DEPTH) return 0;
@@ -189,7 +196,7 @@ class DeviceProbe {
     const { layerCount } = this.#options.model.info;
     const rows = this.#mostRows();
     const stage = await this.#stages.load({ begin: 0, end: layerCount, hasOutput: true, context: rows, rows });
-    const passes = await this.#timeRows(stage, this.#counts, LONGEST_PASS);
+    const passes = await this.#timeRows(stage, this.#counts, () => this.#longestPass());
     const outputBytes = this.#outputBytes();
     const all = this.#bytes(0, layerCount) + outputBytes;
     const part = (bytes: number): readonly PassTime[] =>
@@ -203,7 +210,7 @@ class DeviceProbe {
     };
   }
 
-  #timeRows(stage: TimedStage, counts: readonly number[], mostSeconds: number): Promise<readonly PassTime[]> {
+  #timeRows(stage: TimedStage, counts: readonly number[], mostSeconds: () => number): Promise<readonly PassTime[]> {
     return timeRows((rows) => this.#pass(stage, rows, 0), counts, mostSeconds);
   }
 
@@ -212,6 +219,15 @@ class DeviceProbe {
     if (signal.aborted) throw new ExoError("cancelled", "Measuring was cancelled.");
     checkpoint();
     return stage.pass(rows, position);
+  }
+
+  /** Seconds. */
+  #longestPass(): number {
+    return this.#isLate() ? 0 : LONGEST_PASS;
+  }
+
+  #isLate(): boolean {
+    return this.#options.clock.monotonic() - this.#begun > BUDGET_MS;
   }
 
   #mostRows(): number {

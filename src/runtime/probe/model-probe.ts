@@ -135,7 +135,7 @@ export class ModelProbe {
   }
 
   async #probe(model: ProbeModel, settings: ProbeSettings, signal: AbortSignal): Promise<ModelSpeed> {
-    const { quiet, probe, directory, cacheBytes, memory } = this.#options;
+    const { quiet, probe, directory, cacheBytes, memory, clock } = this.#options;
     const enough = await cacheBytes();
     for (let tries = 1; ; tries += 1) {
       await quiet.wait(signal);
@@ -144,7 +144,16 @@ export class ModelProbe {
         if (!isQuiet()) throw answering();
       };
       try {
-        return await probe({ model, settings, memory: memory(), cacheBytes: enough, directory, checkpoint, signal });
+        return await probe({
+          model,
+          settings,
+          memory: memory(),
+          cacheBytes: enough,
+          directory,
+          checkpoint,
+          clock,
+          signal,
+        });
       } catch (thrown) {
         if (ExoError.from(thrown).code !== "not_ready" || tries === TRIES) throw thrown;
       }

@@ -15,6 +15,8 @@ const UNSTEADY_SECONDS = 0.25;
 /** Row counts that are measured, as far as a pass of the node may have them. */
 const ROW_COUNTS = [1, 2, 4, 8, 32, 128, 512];
 
+const FEW = 8;
+
 /** @param most rows of one pass */
 export function rowCounts(most: number): readonly number[] {
   const largest = Math.min(most, ROW_COUNTS.at(-1) ?? most);
@@ -50,18 +52,18 @@ function isUnsteady(samples: readonly number[]): boolean {
 }
 
 /**
- * Times passes of more and more rows, as long as the next is expected to take no longer than `mostSeconds`; the first is
- * timed in any case.
+ * Times passes of more and more rows, as long as the next is expected to take no longer than `mostSeconds` says then; those
+ * of few rows in any case.
  */
 export async function timeRows(
   pass: (rows: number) => Promise<number>,
   counts: readonly number[],
-  mostSeconds: number,
+  mostSeconds: () => number,
 ): Promise<readonly PassTime[]> {
   const times: PassTime[] = [];
   for (const rows of counts) {
     const before = times.at(-1);
-    if (before !== undefined && (before.seconds * rows) / before.rows > mostSeconds && rows > 8) break;
+    if (before !== undefined && (before.seconds * rows) / before.rows > mostSeconds() && rows > FEW) break;
     times.push({ rows, seconds: await timePass(() => pass(rows)) });
   }
   return times;
