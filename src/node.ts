@@ -7,7 +7,7 @@ import type { NodeRecord } from "./cluster/node-record.js";
 import { place } from "./cluster/place.js";
 import { PlacedModel } from "./cluster/placed-model.js";
 import { type PlacementProgress, toProgress } from "./cluster/placement-progress.js";
-import { ringSettings } from "./cluster/ring-settings.js";
+import { ringSettingsOf } from "./cluster/ring-settings.js";
 import { formatHostPort, type HostPort } from "./config/address.js";
 import type { Config } from "./config/config.js";
 import { ExoError } from "./core/errors.js";
@@ -201,7 +201,7 @@ class RunningNode implements ExoNode {
         place({
           model,
           nodes: [this.#record(), ...this.#membership.alive().map((member) => member.record)],
-          ring: ringSettings(this.#config),
+          ring: ringSettingsOf(this.#config),
           contextSize: this.#config.ctx,
           layers: this.#config.layers,
           besideHead: speculation.draftModel?.info ?? null,

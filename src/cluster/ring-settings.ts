@@ -16,10 +16,8 @@ export interface RingSettings {
   readonly wireType: ActivationType;
 }
 
-/** As the owner of the head wants them; the context depends on the model. */
-export function ringSettings(
-  config: Pick<Settings, "slots" | "ubatch" | "kv" | "kvV" | "flashAttention" | "wire">,
-): Omit<RingSettings, "contextSize"> {
+/** Those that the configuration gives; the context is chosen with the placement. */
+export function ringSettingsOf(config: Settings): Omit<RingSettings, "contextSize"> {
   const { slots, ubatch, kv, kvV, flashAttention, wire } = config;
   return {
     slots,
