@@ -7,7 +7,7 @@ import type { Plan } from "../planning/plan.js";
 import type { LoadedHead, OpenHead } from "./head-port.js";
 import type { Membership } from "./membership.js";
 import { NO_WORK, type NodeRecord, type RingRecord, type RingStageRecord } from "./node-record.js";
-import { NOTHING_MEASURED, type PredictedSpeed, predictionOf } from "./prediction-record.js";
+import { NOTHING_MEASURED, type PredictedSpeed, predictedBy, predictionOf } from "./prediction-record.js";
 import { type LoadedRing, loadRing } from "./ring-loader.js";
 import { cardOf, computingOf, emptyRingRecord, plannedStageRecord } from "./ring-record.js";
 import type { RingSettings } from "./ring-settings.js";
@@ -207,6 +207,7 @@ export class PlacedModel<Head extends LoadedHead> {
   }
 
   #planned(plan: Plan): Partial<RingRecord> {
+    this.#predicted = predictedBy(plan);
     const stages = plan.stages.map((stage) => {
       const { self, membership } = this.#options;
       const name = stage.nodeId === self.id ? self.name : (membership.find(stage.nodeId)?.name ?? stage.nodeId);

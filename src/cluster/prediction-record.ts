@@ -35,9 +35,15 @@ export type PredictionRecord = z.infer<typeof predictionSchema>;
 
 export const NOTHING_MEASURED: MeasuredSpeed = { ttftSeconds: null, decodeTokensPerSecond: null, requests: 0 };
 
+/** What a plan foresees; `null` of one that was made before anything was measured. */
+export function predictedBy(plan: object): PredictedSpeed | null {
+  const found = predictedSpeed.safeParse(Reflect.get(plan, "predicted"));
+  return found.success ? found.data : null;
+}
+
 export function predictionOf(predicted: PredictedSpeed | null, measured: MeasuredSpeed): PredictionRecord {
   return {
-    predicted: predicted && predictedSpeed.parse(predicted),
+    predicted,
     measured,
     error: {
       ttft: relative(predicted?.ttftSeconds, measured.ttftSeconds),

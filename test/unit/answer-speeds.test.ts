@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { NOTHING_MEASURED, predictionOf } from "../../src/cluster/prediction-record.js";
+import { NOTHING_MEASURED, predictedBy, predictionOf } from "../../src/cluster/prediction-record.js";
 import type { InferenceEvent } from "../../src/core/inference.js";
 import { AnswerSpeeds } from "../../src/runtime/answer-speeds.js";
 
@@ -105,6 +105,13 @@ describe("a prediction", () => {
     const { error } = predictionOf(predicted, { ttftSeconds: 1, decodeTokensPerSecond: 10, requests: 3 });
     assert.ok(Math.abs((error.ttft ?? 0) - 0.2) < 1e-9);
     assert.ok(Math.abs((error.decode ?? 0) + 0.1) < 1e-9);
+  });
+
+  test("is what the plan foresees, where it does", () => {
+    const plan = { model: "demo", layerCount: 2, reasons: [] };
+    assert.deepEqual(predictedBy({ ...plan, predicted: { ...predicted, stages: [] } }), predicted);
+    assert.equal(predictedBy({ ...plan, predicted: null }), null);
+    assert.equal(predictedBy(plan), null);
   });
 
   test("has no error as long as one of the two is missing", () => {
