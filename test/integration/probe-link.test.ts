@@ -51,7 +51,7 @@ describe("a link over gRPC", () => {
     const { seconds } = await measureLink(echo(context, proxy.address), ROW_BYTES);
     // Never less; how much more is this machine's other work, so the bound is wide.
     assert.ok(seconds * 1000 >= ONE_WAY_MS * 0.99, `${seconds * 1000} ms`);
-    assert.ok(seconds * 1000 < ONE_WAY_MS * 3, `${seconds * 1000} ms`);
+    assert.ok(seconds * 1000 < ONE_WAY_MS * 10, `${seconds * 1000} ms`);
   });
 
   test("shows the rate of the way", async (context) => {
@@ -61,7 +61,7 @@ describe("a link over gRPC", () => {
     context.after(() => proxy.close());
     const { bytesPerSecond } = await measureLink(echo(context, proxy.address), ROW_BYTES);
     // A cap can only be passed by what the first small messages cost.
-    assert.ok(bytesPerSecond < rate * 1.5 && bytesPerSecond > rate / 3, `${bytesPerSecond} B/s`);
+    assert.ok(bytesPerSecond < rate * 1.5 && bytesPerSecond > rate / 20, `${bytesPerSecond} B/s`);
   });
 
   test("to a node that is not there, or that says nothing, fails in time", async (context) => {
