@@ -4,6 +4,7 @@ import { loadNodeId } from "./cluster/identity.js";
 import { machineOf } from "./cluster/machine.js";
 import { Membership } from "./cluster/membership.js";
 import type { NodeRecord } from "./cluster/node-record.js";
+import { ownAddresses } from "./cluster/own-addresses.js";
 import { place } from "./cluster/place.js";
 import { PlacedModel } from "./cluster/placed-model.js";
 import { type PlacementProgress, toProgress } from "./cluster/placement-progress.js";
@@ -28,7 +29,6 @@ import { RingHead } from "./runtime/ring-head.js";
 import { Router } from "./runtime/router.js";
 import { NO_SPECULATION, resolveSpeculation } from "./runtime/speculation/settings.js";
 import { StageHost } from "./runtime/stage-host.js";
-import type { Caller } from "./transport/caller.js";
 import { type NodeBuild, PROTOCOL_VERSION } from "./transport/compatibility.js";
 import { ControlClient } from "./transport/control-client.js";
 import { openCredentials, plaintextCredentials, type TransportCredentials } from "./transport/credentials.js";
@@ -61,6 +61,8 @@ export interface ExoNode {
 
 const HEARTBEAT_MS = 500;
 const MISSES_UNTIL_GONE = 3;
+/** Of several addresses some may lead nowhere; a member must not seem alive for long after the last one failed. */
+const HELLO_MS = 2_000;
 const RETRY_MS = 2_000;
 /**
  * A micro-batch of a large prompt on a slow node may take minutes. A node that is gone closes its edges, and one that
@@ -85,6 +87,8 @@ class RunningNode implements ExoNode {
   readonly id: string;
   readonly name: string;
   readonly inference: Router;
+  /** Tells this process from a copy of it with the same id. */
+  readonly #instance = shortId();
   readonly #config: Config;
   readonly #logger: Logger;
   readonly #credentials: TransportCredentials;
@@ -251,10 +255,6 @@ class RunningNode implements ExoNode {
     };
   }
 
-  #caller(): Caller {
-    return { ...this.#build, nodeId: this.id };
-  }
-
   #hello(): NodeHello {
     return {
       ...this.#build,
@@ -263,16 +263,18 @@ class RunningNode implements ExoNode {
       version: packageVersion(),
       capabilities: [],
       grpcPort: this.#transport.address.port,
+      instance: this.#instance,
     };
   }
 
   #record(): NodeRecord {
     return ownRecord({
-      id: this.id,
+      ...this.#membership.stamp(),
       name: this.name,
       version: packageVersion(),
       llamaTag: this.#build.llamaTag,
       grpcPort: this.#transport.address.port,
+      addresses: [...ownAddresses(this.#transport.address)],
       httpAddress: this.#api.address?.url ?? null,
       devices: this.#compute.devices(),
       machine: this.#compute.machine,
@@ -287,7 +289,14 @@ class RunningNode implements ExoNode {
   #createMembership(): Membership {
     return new Membership({
       hello: () => this.#hello(),
-      connect: (peer) => new ControlClient({ peer, credentials: this.#credentials, caller: this.#caller() }),
+      record: () => this.#record(),
+      connect: (peer) =>
+        new ControlClient({
+          peer,
+          credentials: this.#credentials,
+          caller: { ...this.#build, nodeId: this.id },
+          deadlines: { helloMs: HELLO_MS },
+        }),
       ownAddress: () => this.#reachableAddress(),
       heartbeatMs: HEARTBEAT_MS,
       missesUntilGone: MISSES_UNTIL_GONE,
@@ -304,7 +313,7 @@ class RunningNode implements ExoNode {
     const { grpc, open } = this.#config;
     const service = new PeerService({
       hello: () => this.#hello(),
-      record: () => this.#record(),
+      record: () => this.#membership.ownRecord(),
       membership: this.#membership,
       stages: this.#stages,
       rings: this.#rings,
@@ -325,7 +334,9 @@ class RunningNode implements ExoNode {
     const state = new ClusterState({
       self: () => this.#record(),
       selfAddress: () => formatHostPort(this.#reachableAddress()),
+      selfFault: () => this.#membership.ownFault(),
       members: () => this.#membership.members(),
+      strangers: () => this.#membership.strangers(),
       seen: () => this.#discovery.peers(),
     });
     return createApi({

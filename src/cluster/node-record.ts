@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { ExoError } from "../core/errors.js";
+import { addressesField } from "./addresses.js";
+import { stampFields } from "./stamp.js";
 
 const bytes = z.number().nonnegative();
 const count = z.int().nonnegative();
@@ -104,12 +106,15 @@ const ring = z.object({
   }),
 });
 
-const record = z.object({
-  id: text.min(1),
+export const nodeRecordSchema = z.object({
+  id: text.min(1).max(128),
+  ...stampFields,
   name: text.min(1),
   version: text,
   llamaTag: text,
   grpcPort: z.int().min(0).max(65_535),
+  /** Where this node listens for gRPC, as it sees itself: `host:port`, best first. */
+  addresses: addressesField,
   /** Where this node answers HTTP, or `null`. */
   httpAddress: text.nullable(),
   devices: z.array(device).max(256),
@@ -126,7 +131,7 @@ const record = z.object({
   rings: z.array(ring).max(256),
 });
 
-export type NodeRecord = z.infer<typeof record>;
+export type NodeRecord = z.infer<typeof nodeRecordSchema>;
 export type HeldStage = z.infer<typeof heldStage>;
 export type RingRecord = z.infer<typeof ring>;
 export type RingStageRecord = z.infer<typeof ringStage>;
@@ -149,7 +154,7 @@ export const NO_WORK: StageWorkRecord = {
 
 /** Reads what a peer says of itself. Throws `peer_incompatible` naming the field that is wrong. */
 export function parseNodeRecord(value: unknown): NodeRecord {
-  const result = record.safeParse(value);
+  const result = nodeRecordSchema.safeParse(value);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   throw new ExoError(

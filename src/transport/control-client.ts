@@ -16,6 +16,7 @@ import { requireCompatible } from "./compatibility.js";
 import { fromWireLoadEvent, nodeHelloSchema } from "./control-messages.js";
 import type { TransportCredentials } from "./credentials.js";
 import type { CallResponse__Output } from "./generated/exo/v1/CallResponse.js";
+import type { GossipResponse__Output } from "./generated/exo/v1/GossipResponse.js";
 import type { HealthReport__Output } from "./generated/exo/v1/HealthReport.js";
 import type { NodeHello__Output } from "./generated/exo/v1/NodeHello.js";
 import type { UnloadStageResponse__Output } from "./generated/exo/v1/UnloadStageResponse.js";
@@ -45,12 +46,13 @@ export interface ControlClientOptions {
 export interface ControlDeadlines {
   readonly helloMs: number;
   readonly healthMs: number;
+  readonly gossipMs: number;
   /** Unloading waits for the micro-batch under way. */
   readonly unloadMs: number;
   readonly callMs: number;
 }
 
-const DEADLINES: ControlDeadlines = { helloMs: 5_000, healthMs: 2_000, unloadMs: 30_000, callMs: 30_000 };
+const DEADLINES: ControlDeadlines = { helloMs: 5_000, healthMs: 2_000, gossipMs: 5_000, unloadMs: 30_000, callMs: 30_000 };
 
 type StartUnary<Response> = (options: CallOptions, callback: requestCallback<Response>) => ClientUnaryCall;
 
@@ -90,6 +92,14 @@ export class ControlClient implements NodeService {
       (options, callback) => this.#stub.Health({}, this.#metadata, options, callback),
     );
     return { record: unpackData(record, `The record of ${this.#peer}`, "peer_incompatible"), uptimeSeconds };
+  }
+
+  async gossip(message: unknown): Promise<unknown> {
+    const request = { message: packData(message) };
+    const answer = await this.#unary<GossipResponse__Output>(this.#deadlines.gossipMs, (options, callback) =>
+      this.#stub.Gossip(request, this.#metadata, options, callback),
+    );
+    return unpackData(answer.message, `The gossip of ${this.#peer}`, "peer_incompatible");
   }
 
   loadStage(request: LoadStageRequest, signal: AbortSignal): AsyncIterable<LoadStageEvent> {
