@@ -1,9 +1,10 @@
 import { displayNames } from "../cluster/membership/display-names.js";
-import type { Member, MemberAddress, Stranger } from "../cluster/membership.js";
+import type { Member, Stranger } from "../cluster/membership.js";
 import type { NodeRecord, RingComputingRecord, RingRecord, StageWorkRecord } from "../cluster/node-record.js";
 import { formatHostPort } from "../config/address.js";
 import type { DiscoveredPeer } from "../discovery/discovery.js";
-import type { ClusterAddress, ClusterNode, ClusterRing, ClusterSnapshot } from "./cluster-snapshot.js";
+import type { ClusterNode, ClusterRing, ClusterSnapshot } from "./cluster-snapshot.js";
+import { toAddress, toRefused } from "./member-addresses.js";
 import type { ClusterView, ModelCard, ModelCatalog, Readiness } from "./ports.js";
 
 export interface ClusterSources {
@@ -58,8 +59,8 @@ export class ClusterState implements ClusterView, ModelCatalog {
       nodes: [
         { ...toNode(self, names, this.#sources.selfAddress()), reason: this.#sources.selfFault() },
         ...members.map((member) => toMember(member, names)),
-        ...met.map(toStranger),
-        ...seen.map(toSeen),
+        ...met.map(toRefused),
+        ...seen.map(toStranger),
       ],
       rings: this.#rings().map((ring) => toRing(ring, names)),
     };
@@ -127,19 +128,8 @@ function toMember({ record, address, addresses, state, reason }: Member, names: 
   return { ...node, addresses: addresses.map(toAddress), state, reason };
 }
 
-function toAddress({ address, inUse, kind, rttMs, reason }: MemberAddress): ClusterAddress {
-  return { address: formatHostPort(address), in_use: inUse, kind, rtt_ms: rttMs, reason };
-}
-
-/** Two nodes may have one id, so such a one is listed under its address. */
-function toStranger({ name, address, state, reason }: Stranger): ClusterNode {
-  const shown = state === "refused" ? "refused" : "gone";
-  const text = formatHostPort(address);
-  return { id: text, name, version: "", address: text, state: shown, reason, devices: [] };
-}
-
 /** An address where somebody may be who takes no part. */
-function toSeen(peer: DiscoveredPeer): ClusterNode {
+function toStranger(peer: DiscoveredPeer): ClusterNode {
   const address = formatHostPort(peer.address);
   return {
     id: peer.identity?.nodeId ?? address,
