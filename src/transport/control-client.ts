@@ -52,7 +52,13 @@ export interface ControlDeadlines {
   readonly callMs: number;
 }
 
-const DEADLINES: ControlDeadlines = { helloMs: 5_000, healthMs: 2_000, gossipMs: 5_000, unloadMs: 30_000, callMs: 30_000 };
+const DEADLINES: ControlDeadlines = {
+  helloMs: 5_000,
+  healthMs: 2_000,
+  gossipMs: 5_000,
+  unloadMs: 30_000,
+  callMs: 30_000,
+};
 
 type StartUnary<Response> = (options: CallOptions, callback: requestCallback<Response>) => ClientUnaryCall;
 

@@ -1,6 +1,6 @@
 import type { TestContext } from "node:test";
 import { type Member, Membership, type PeerClient } from "../../src/cluster/membership.js";
-import { type HostPort, formatHostPort } from "../../src/config/address.js";
+import { formatHostPort, type HostPort } from "../../src/config/address.js";
 import { ExoError } from "../../src/core/errors.js";
 import { type Clock, type Logger, silentLogger, systemClock } from "../../src/core/ports.js";
 import { ControlClient } from "../../src/transport/control-client.js";
@@ -51,7 +51,8 @@ export class Wires {
   /** Where `from` connects to for `address`; only after `between`. */
   resolve(from: string, address: HostPort): HostPort {
     const wire = this.#wires.get(`${from} ${formatHostPort(address)}`);
-    if (wire === undefined) throw new ExoError("peer_unreachable", `${from} has no wire to ${formatHostPort(address)}.`);
+    if (wire === undefined)
+      throw new ExoError("peer_unreachable", `${from} has no wire to ${formatHostPort(address)}.`);
     const [host = "", port] = wire.address.split(":");
     return { host, port: Number(port) };
   }

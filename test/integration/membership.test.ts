@@ -15,7 +15,11 @@ const C2 = "10.9.9.3:7";
 
 const host = (address: string): string => address.split(":")[0] ?? "";
 
-async function startAll(context: TestContext, addresses: readonly string[], options: Record<string, MemberOptions> = {}) {
+async function startAll(
+  context: TestContext,
+  addresses: readonly string[],
+  options: Record<string, MemberOptions> = {},
+) {
   const wires = new Wires(context);
   const members: TestMember[] = [];
   for (const address of addresses) members.push(await TestMember.start(wires, address, options[address] ?? {}));
@@ -221,7 +225,10 @@ describe("membership", () => {
     await client.gossip({ from: b.id, digests: null, items: [item(bad), item(good)], wanted: [] });
     await eventually(async () => assert.equal(a.find(c)?.state, "alive"));
     const complaint = /^bea passed on a record of node bad that is malformed at record\.devices/;
-    assert.ok(log.texts.some((text) => complaint.test(text)), log.texts.join("\n"));
+    assert.ok(
+      log.texts.some((text) => complaint.test(text)),
+      log.texts.join("\n"),
+    );
     assert.equal(a.membership.find("bad"), null);
     assert.equal(a.find(b)?.state, "alive");
 

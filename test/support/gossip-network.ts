@@ -84,31 +84,36 @@ export class Network {
   take(step: Step): void {
     switch (step.kind) {
       case "gossip":
-        return this.#ask(step.from, step.to);
+        this.#ask(step.from, step.to);
+        break;
       case "beat":
-        return this.#beat(step.from, step.to);
+        this.#beat(step.from, step.to);
+        break;
       case "cut":
         this.#cuts.add(wire(step.from, step.to));
-        return;
+        break;
       case "mend":
         this.#cuts.delete(wire(step.from, step.to));
-        return;
+        break;
       case "deliver":
-        return this.#deliver(step.which, step.again);
+        this.#deliver(step.which, step.again);
+        break;
       case "lose":
         if (this.#post.length > 0) this.#post.splice(step.which % this.#post.length, 1);
-        return;
+        break;
       case "wait":
         this.#now += step.milliseconds;
-        return this.#expire();
+        this.#expire();
+        break;
       case "change":
         this.#node(step.node).text += 1;
-        return;
+        break;
       case "stop":
         this.#node(step.node).isRunning = false;
-        return;
+        break;
       case "start":
         if (!this.#node(step.node).isRunning) this.#node(step.node).start(1_000_000 + this.#now + step.clock);
+        break;
     }
   }
 
@@ -143,7 +148,11 @@ export class Network {
         if (other === one) continue;
         const said = one.state.said(other.id);
         if (other.isRunning) {
-          assert.deepEqual(said && [said.standing, said.record], ["alive", other.publish()], `${one.id} of ${other.id}`);
+          assert.deepEqual(
+            said && [said.standing, said.record],
+            ["alive", other.publish()],
+            `${one.id} of ${other.id}`,
+          );
         } else {
           assert.ok(said === null || said.standing === "gone", `${one.id} takes ${other.id} for ${said?.standing}`);
         }

@@ -79,6 +79,8 @@ export class LossyProxy {
       return;
     }
     const target = createConnection(this.#target);
+    // As the ends themselves do; else small calls wait for acknowledgements, 40 ms each time.
+    for (const socket of [client, target]) socket.setNoDelay(true);
     this.#pass(client, target, true);
     this.#pass(target, client, false);
   }

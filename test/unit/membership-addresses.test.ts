@@ -1,16 +1,18 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import type { HostPort } from "../../src/config/address.js";
 import { AddressBook } from "../../src/cluster/membership/address-book.js";
 import { displayNames } from "../../src/cluster/membership/display-names.js";
 import type { PathKind } from "../../src/cluster/membership/path-kind.js";
 import { ownAddresses } from "../../src/cluster/own-addresses.js";
+import type { HostPort } from "../../src/config/address.js";
 
 const at = (host: string, port = 1): HostPort => ({ host, port });
 
 /** @param ways host, kind, round trip in milliseconds (`null`: failed) */
-function bookOf(...ways: readonly (readonly [host: string, kind: PathKind | null, rttMs: number | null])[]): AddressBook {
+function bookOf(
+  ...ways: readonly (readonly [host: string, kind: PathKind | null, rttMs: number | null])[]
+): AddressBook {
   const book = new AddressBook();
   book.told(ways.map(([host]) => at(host)));
   for (const [host, kind, rttMs] of ways) {
@@ -56,7 +58,11 @@ describe("the ways to a peer", () => {
         const book = bookOf(...ways.map(([kind, rtt], index) => [`h${index}`, kind, rtt] as const));
         const sorted = book.candidates();
         const works = sorted.map(({ rttMs }) => rttMs !== null);
-        assert.deepEqual(works, works.toSorted((a, b) => Number(b) - Number(a)), "those that work come first");
+        assert.deepEqual(
+          works,
+          works.toSorted((a, b) => Number(b) - Number(a)),
+          "those that work come first",
+        );
         const fastest = Math.min(...sorted.map(({ rttMs }) => rttMs ?? Number.POSITIVE_INFINITY));
         const [best] = sorted;
         if (best?.rttMs != null) assert.ok(best.rttMs <= fastest * 1.5 + 0.3);
@@ -99,16 +105,37 @@ describe("the ways to a peer", () => {
     const book = new AddressBook();
     for (let port = 1; port <= 500; port += 1) book.add(at("10.0.0.1", port), "introduced");
     assert.equal(book.candidates().length, 32);
-    assert.ok(book.candidates().some(({ address }) => address.port === 500), "the last ones stay");
+    assert.ok(
+      book.candidates().some(({ address }) => address.port === 500),
+      "the last ones stay",
+    );
   });
 });
 
 describe("a node's own addresses", () => {
   const interfaces = [
-    { kind: "loopback", addresses: [{ address: "127.0.0.1", family: 4 }, { address: "::1", family: 6 }] },
-    { kind: "wifi", addresses: [{ address: "fe80::1", family: 6 }, { address: "192.168.1.5", family: 4 }] },
+    {
+      kind: "loopback",
+      addresses: [
+        { address: "127.0.0.1", family: 4 },
+        { address: "::1", family: 6 },
+      ],
+    },
+    {
+      kind: "wifi",
+      addresses: [
+        { address: "fe80::1", family: 6 },
+        { address: "192.168.1.5", family: 4 },
+      ],
+    },
     { kind: "thunderbolt", addresses: [{ address: "169.254.7.7", family: 4 }] },
-    { kind: "wired", addresses: [{ address: "fd00::5", family: 6 }, { address: "10.0.0.5", family: 4 }] },
+    {
+      kind: "wired",
+      addresses: [
+        { address: "fd00::5", family: 6 },
+        { address: "10.0.0.5", family: 4 },
+      ],
+    },
   ] as const;
 
   test("are that at which it listens", () => {

@@ -9,7 +9,12 @@ const item = (record: unknown) => ({ record, standing: "alive", goneMs: 0, at: "
 describe("a gossip message", () => {
   test("is read as it was sent", () => {
     const record = sampleRecord({ id: "b", addresses: ["10.0.0.2:52416", "[fd00::2]:52416"] });
-    const message = { from: "b", digests: [digestOf(record, "suspect", 0, true)], items: [item(record)], wanted: ["c"] };
+    const message = {
+      from: "b",
+      digests: [digestOf(record, "suspect", 0, true)],
+      items: [item(record)],
+      wanted: ["c"],
+    };
     assert.deepEqual(readGossip(message), { message, faults: [] });
   });
 
@@ -47,7 +52,12 @@ describe("a gossip message", () => {
       { addresses: ["10.0.0.1:0"] },
       { addresses: Array.from({ length: 33 }, (_, index) => `10.0.0.${index}:1`) },
     ]) {
-      const { message, faults } = readGossip({ from: "b", digests: null, items: [item({ ...record, ...wrong })], wanted: [] });
+      const { message, faults } = readGossip({
+        from: "b",
+        digests: null,
+        items: [item({ ...record, ...wrong })],
+        wanted: [],
+      });
       assert.deepEqual([message.items.length, faults.length], [0, 1], JSON.stringify(wrong));
     }
   });
@@ -56,7 +66,12 @@ describe("a gossip message", () => {
     for (const value of [null, "gossip", [], { from: "b" }, { from: "a b", digests: null, items: [], wanted: [] }]) {
       assert.throws(() => readGossip(value), { code: "peer_incompatible" });
     }
-    const endless = { from: "b", digests: null, items: [], wanted: Array.from({ length: 2000 }, (_, index) => `n${index}`) };
+    const endless = {
+      from: "b",
+      digests: null,
+      items: [],
+      wanted: Array.from({ length: 2000 }, (_, index) => `n${index}`),
+    };
     assert.throws(() => readGossip(endless), { code: "peer_incompatible" });
   });
 

@@ -65,7 +65,12 @@ export class AddressBook {
 
   measured(key: string, rttMs: number): void {
     const before = this.#candidates.get(key)?.rttMs ?? null;
-    this.#update(key, { rttMs: before === null ? rttMs : (before + rttMs) / 2, failure: null, failures: 0, retryAt: 0 });
+    this.#update(key, {
+      rttMs: before === null ? rttMs : (before + rttMs) / 2,
+      failure: null,
+      failures: 0,
+      retryAt: 0,
+    });
   }
 
   /** It answered; how fast is measured elsewhere. */

@@ -22,7 +22,10 @@ const item = z.object({ record: nodeRecordSchema, standing, goneMs, at: addressF
 /** What holds the parts of a message together; each part is parsed by itself. */
 const envelope = z.object({
   from: id,
-  digests: z.array(z.unknown()).max(MAX_NODES + 1).nullable(),
+  digests: z
+    .array(z.unknown())
+    .max(MAX_NODES + 1)
+    .nullable(),
   items: z.array(z.unknown()).max(MAX_NODES + 1),
   wanted: z.array(id).max(MAX_NODES + 1),
 });

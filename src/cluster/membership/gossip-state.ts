@@ -170,7 +170,10 @@ export class GossipState<R extends Stamp> {
    * Removes those who were suspected for long enough, if this node has reason of its own to, and forgets those who are
    * gone for long enough. Returns both.
    */
-  expire(now: number, linkTo: (id: string) => LinkState): { readonly gone: readonly string[]; readonly forgotten: readonly string[] } {
+  expire(
+    now: number,
+    linkTo: (id: string) => LinkState,
+  ): { readonly gone: readonly string[]; readonly forgotten: readonly string[] } {
     const gone: string[] = [];
     const forgotten: string[] = [];
     for (const [id, known] of this.#known) {
@@ -259,7 +262,8 @@ export class GossipState<R extends Stamp> {
   #countOutbid(instance: string): number {
     if (instance === this.#stamp.instance) return 0;
     const outbids = (this.#outbids.get(instance) ?? 0) + 1;
-    if (this.#outbids.size < this.#limits.mostNodes || this.#outbids.has(instance)) this.#outbids.set(instance, outbids);
+    if (this.#outbids.size < this.#limits.mostNodes || this.#outbids.has(instance))
+      this.#outbids.set(instance, outbids);
     return outbids;
   }
 }

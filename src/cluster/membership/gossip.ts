@@ -75,7 +75,12 @@ export class Gossip {
   #question(): GossipMessage<NodeRecord> {
     const { state, roster, clock } = this.#options;
     const { id } = this.publish();
-    return { from: id, digests: state().digests(clock.monotonic(), (other) => roster.hears(other)), items: [], wanted: [] };
+    return {
+      from: id,
+      digests: state().digests(clock.monotonic(), (other) => roster.hears(other)),
+      items: [],
+      wanted: [],
+    };
   }
 
   /** Returns what the answer asks for, or `null`. */
