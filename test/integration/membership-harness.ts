@@ -167,7 +167,6 @@ export class TestMember {
       peer: this.#wires.resolve(this.address.host, address),
       credentials: plaintextCredentials(),
       caller: { ...BUILD, nodeId: this.id },
-      deadlines: { helloMs: 1000, healthMs: 500, gossipMs: 1000 },
     });
   }
 }

@@ -68,8 +68,12 @@ export class Roster {
     return this.#peers.get(id)?.isUp ?? false;
   }
 
+  /** As it counts for removal: whom another node hears is not removed because the way from here is broken. */
   linkTo(id: string): LinkState {
-    return this.#peers.get(id)?.view().link ?? "down";
+    const peer = this.#peers.get(id);
+    if (peer === undefined) return "down";
+    const { link } = peer.view();
+    return link === "down" && this.#vouchers(peer).length > 0 ? "failing" : link;
   }
 
   /** What to call a node in sentences. */
