@@ -210,9 +210,12 @@ export class Membership implements Service {
 
   #meet(id: string, address: HostPort, origin: AddressOrigin): void {
     const peer = this.#roster.ensure(id);
-    const isNew = peer?.book.add(address, origin) ?? false;
-    if (peer?.isUp === false) peer.askNow();
-    else if (isNew) peer?.measureNow();
+    if (peer === null) return;
+    const isNew = peer.book.add(address, origin);
+    if (peer.isUp && isNew) peer.measureNow();
+    // One that calls again and again and cannot be reached is not asked each time.
+    else if (!peer.isUp && (isNew || origin === "found")) peer.askNow();
+    else if (!peer.isUp) peer.nudge();
   }
 
   #answered(peer: Peer, record: NodeRecord, before: PeerView): void {

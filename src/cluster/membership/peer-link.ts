@@ -72,7 +72,7 @@ export class PeerLink {
    */
   async ask(): Promise<NodeRecord> {
     const current = this.#current;
-    if (current === null) return this.#reach(this.#options.book.candidates());
+    if (current === null) return this.#reach(this.#options.book.ways());
     try {
       return this.#accept(await this.#recordOver(current));
     } catch (thrown) {

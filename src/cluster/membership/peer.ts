@@ -44,6 +44,7 @@ export class Peer {
   #measureTimer: NodeJS.Timeout | null = null;
   #asking = false;
   #askAgain = false;
+  #nudged = false;
   #measuring = false;
   #stopped = false;
   /** Monotonic milliseconds; `null`: never. */
@@ -86,6 +87,13 @@ export class Peer {
     else void this.#ask();
   }
 
+  /** It called: asks now, but only once until the pause would have been over anyway. */
+  nudge(): void {
+    if (this.#nudged || this.#asking) return;
+    this.#nudged = true;
+    void this.#ask();
+  }
+
   /** Measures the ways to it now; a new one was heard of. */
   measureNow(): void {
     if (this.#measuring || this.#stopped || !this.isUp) return;
@@ -115,6 +123,7 @@ export class Peer {
       this.#asking = false;
       if (this.#stopped) return;
       this.#misses = 0;
+      this.#nudged = false;
       this.#record = record;
       this.#reason = null;
       this.#options.onAnswer(this, record, before);
@@ -134,7 +143,11 @@ export class Peer {
     if (this.#stopped || this.#asking) return;
     const { heartbeatMs, missesUntilGone } = this.#options;
     const pause = heartbeatMs * Math.min(2 ** Math.max(0, this.#misses - missesUntilGone), LONGEST_PAUSE);
-    this.#timer = setTimeout(() => void this.#ask(), this.#askAgain ? 0 : pause);
+    const ask = (): void => {
+      this.#nudged = false;
+      void this.#ask();
+    };
+    this.#timer = setTimeout(ask, this.#askAgain ? 0 : pause);
   }
 
   async #measure(): Promise<void> {
