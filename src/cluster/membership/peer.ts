@@ -23,7 +23,8 @@ export interface PeerView {
   readonly reason: string | null;
 }
 
-/** Milliseconds between measurements of its addresses. */
+/** Milliseconds between measurements of its addresses; the first, when all begins at once, is not the last word. */
+const FIRST_MEASURE_MS = 3_000;
 const MEASURE_MS = 30_000;
 /** A peer that does not answer is asked ever more seldom, up to so many times the pause between heartbeats. */
 const LONGEST_PAUSE = 2 ** 5;
@@ -150,10 +151,14 @@ export class Peer {
     this.#timer = setTimeout(ask, this.#askAgain ? 0 : pause);
   }
 
-  async #measure(): Promise<void> {
+  async #measure(pause = FIRST_MEASURE_MS): Promise<void> {
     this.#measuring = true;
     await this.link.measure();
     this.#measuring = false;
-    if (!this.#stopped) this.#measureTimer = setTimeout(() => this.measureNow(), MEASURE_MS).unref();
+    if (this.#stopped) return;
+    const again = (): void => {
+      if (this.isUp) void this.#measure(MEASURE_MS);
+    };
+    this.#measureTimer = setTimeout(again, pause).unref();
   }
 }
