@@ -29,6 +29,7 @@ import { RingHead } from "./runtime/ring-head.js";
 import { Router } from "./runtime/router.js";
 import { NO_SPECULATION, resolveSpeculation } from "./runtime/speculation/settings.js";
 import { StageHost } from "./runtime/stage-host.js";
+import type { Caller } from "./transport/caller.js";
 import { type NodeBuild, PROTOCOL_VERSION } from "./transport/compatibility.js";
 import { ControlClient } from "./transport/control-client.js";
 import { openCredentials, plaintextCredentials, type TransportCredentials } from "./transport/credentials.js";
@@ -61,8 +62,6 @@ export interface ExoNode {
 
 const HEARTBEAT_MS = 500;
 const MISSES_UNTIL_GONE = 3;
-/** Of several addresses some may lead nowhere; a member must not seem alive for long after the last one failed. */
-const HELLO_MS = 2_000;
 const RETRY_MS = 2_000;
 /**
  * A micro-batch of a large prompt on a slow node may take minutes. A node that is gone closes its edges, and one that
@@ -255,6 +254,10 @@ class RunningNode implements ExoNode {
     };
   }
 
+  #caller(): Caller {
+    return { ...this.#build, nodeId: this.id };
+  }
+
   #hello(): NodeHello {
     return {
       ...this.#build,
@@ -290,13 +293,7 @@ class RunningNode implements ExoNode {
     return new Membership({
       hello: () => this.#hello(),
       record: () => this.#record(),
-      connect: (peer) =>
-        new ControlClient({
-          peer,
-          credentials: this.#credentials,
-          caller: { ...this.#build, nodeId: this.id },
-          deadlines: { helloMs: HELLO_MS },
-        }),
+      connect: (peer) => new ControlClient({ peer, credentials: this.#credentials, caller: this.#caller() }),
       ownAddress: () => this.#reachableAddress(),
       heartbeatMs: HEARTBEAT_MS,
       missesUntilGone: MISSES_UNTIL_GONE,

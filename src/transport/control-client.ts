@@ -44,6 +44,7 @@ export interface ControlClientOptions {
 }
 
 export interface ControlDeadlines {
+  /** Of several addresses some may lead nowhere, and a member must not seem alive for long after the last one failed. */
   readonly helloMs: number;
   readonly healthMs: number;
   readonly gossipMs: number;
@@ -53,7 +54,7 @@ export interface ControlDeadlines {
 }
 
 const DEADLINES: ControlDeadlines = {
-  helloMs: 5_000,
+  helloMs: 2_000,
   healthMs: 2_000,
   gossipMs: 5_000,
   unloadMs: 30_000,
