@@ -4,6 +4,7 @@ import { loadNodeId } from "./cluster/identity.js";
 import { machineOf } from "./cluster/machine.js";
 import { Membership } from "./cluster/membership.js";
 import type { NodeRecord } from "./cluster/node-record.js";
+import { ownAddresses } from "./cluster/own-addresses.js";
 import { place } from "./cluster/place.js";
 import { PlacedModel } from "./cluster/placed-model.js";
 import { type PlacementProgress, toProgress } from "./cluster/placement-progress.js";
@@ -86,6 +87,8 @@ class RunningNode implements ExoNode {
   readonly id: string;
   readonly name: string;
   readonly inference: Router;
+  /** Tells this process from a copy of it with the same id. */
+  readonly #instance = shortId();
   readonly #config: Config;
   readonly #logger: Logger;
   readonly #credentials: TransportCredentials;
@@ -250,16 +253,18 @@ class RunningNode implements ExoNode {
       version: packageVersion(),
       capabilities: [],
       grpcPort: this.#transport.address.port,
+      instance: this.#instance,
     };
   }
 
   #record(): NodeRecord {
     return ownRecord({
-      id: this.id,
+      ...this.#membership.stamp(),
       name: this.name,
       version: packageVersion(),
       llamaTag: this.#build.llamaTag,
       grpcPort: this.#transport.address.port,
+      addresses: [...ownAddresses(this.#transport.address)],
       httpAddress: this.#api.address?.url ?? null,
       devices: this.#compute.devices(),
       machine: this.#compute.machine,
@@ -290,6 +295,7 @@ class RunningNode implements ExoNode {
   #createMembership(): Membership {
     return new Membership({
       hello: () => this.#hello(),
+      record: () => this.#record(),
       connect: (peer) =>
         new ControlClient({ peer, credentials: this.#credentials, caller: { ...this.#build, nodeId: this.id } }),
       ownAddress: () => this.#reachableAddress(),
@@ -308,7 +314,7 @@ class RunningNode implements ExoNode {
     const { grpc, open } = this.#config;
     const service = new PeerService({
       hello: () => this.#hello(),
-      record: () => this.#record(),
+      record: () => this.#membership.ownRecord(),
       membership: this.#membership,
       stages: this.#stages,
       rings: this.#rings,
@@ -330,7 +336,9 @@ class RunningNode implements ExoNode {
     const state = new ClusterState({
       self: () => this.#record(),
       selfAddress: () => formatHostPort(this.#reachableAddress()),
+      selfFault: () => this.#membership.ownFault(),
       members: () => this.#membership.members(),
+      strangers: () => this.#membership.strangers(),
       seen: () => this.#discovery.peers(),
     });
     return createApi({

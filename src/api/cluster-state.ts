@@ -1,16 +1,22 @@
-import type { Member } from "../cluster/membership.js";
+import { displayNames } from "../cluster/membership/display-names.js";
+import type { Member, Stranger } from "../cluster/membership.js";
 import type { NodeRecord, RingComputingRecord, RingRecord, StageWorkRecord } from "../cluster/node-record.js";
 import type { PredictionRecord } from "../cluster/prediction-record.js";
 import { formatHostPort } from "../config/address.js";
 import type { DiscoveredPeer } from "../discovery/discovery.js";
 import type { ClusterNode, ClusterRing, ClusterSnapshot } from "./cluster-snapshot.js";
+import { toAddress, toRefused } from "./member-addresses.js";
 import type { ClusterView, ModelCard, ModelCatalog, Readiness } from "./ports.js";
 
 export interface ClusterSources {
   readonly self: () => NodeRecord;
   /** `host:port` of this node's gRPC server. */
   readonly selfAddress: () => string;
+  /** What is wrong with this node in the eyes of others, or `null`. */
+  readonly selfFault: () => string | null;
   readonly members: () => readonly Member[];
+  /** Met by membership, without taking part. */
+  readonly strangers: () => readonly Stranger[];
   readonly seen: () => readonly DiscoveredPeer[];
 }
 
@@ -42,19 +48,23 @@ export class ClusterState implements ClusterView, ModelCatalog {
   snapshot(): ClusterSnapshot {
     const self = this.#sources.self();
     const members = this.#sources.members();
-    const known = new Set(members.map((member) => formatHostPort(member.address)));
-    const strangers = this.#sources
+    const names = displayNames([self, ...members]);
+    const known = new Set(members.flatMap(({ addresses }) => addresses.map(({ address }) => formatHostPort(address))));
+    const met = this.#sources.strangers();
+    for (const { address } of met) known.add(formatHostPort(address));
+    const seen = this.#sources
       .seen()
       .filter((peer) => peer.state !== "reachable" && !known.has(formatHostPort(peer.address)));
     return {
       node: { id: self.id, name: self.name, version: self.version },
       nodes: [
-        toNode(self, this.#sources.selfAddress(), "alive", null),
-        ...members.map((member) => toNode(member.record, formatHostPort(member.address), member.state, member.reason)),
-        ...strangers.map(toStranger),
+        { ...toNode(self, names, this.#sources.selfAddress()), reason: this.#sources.selfFault() },
+        ...members.map((member) => toMember(member, names)),
+        ...met.map(toRefused),
+        ...seen.map(toStranger),
       ],
       links: [self, ...members.filter(({ state }) => state !== "gone").map(({ record }) => record)].flatMap(toLinks),
-      rings: this.#rings().map(toRing),
+      rings: this.#rings().map((ring) => toRing(ring, names)),
     };
   }
 
@@ -80,16 +90,19 @@ function toCard(ring: RingRecord): ModelCard {
   };
 }
 
-function toNode(record: NodeRecord, address: string, state: ClusterNode["state"], reason: string | null): ClusterNode {
+/** By id: what to call a node. */
+type Names = ReadonlyMap<string, string>;
+
+function toNode(record: NodeRecord, names: Names, address: string): ClusterNode {
   return {
     id: record.id,
-    name: record.name,
+    name: names.get(record.id) ?? record.name,
     version: record.version,
     llama_cpp: record.llamaTag,
     address,
     http_address: record.httpAddress,
-    state,
-    reason,
+    state: "alive",
+    reason: null,
     memory_cap: record.memoryCap,
     power: record.power,
     devices: record.devices.map((device) => ({
@@ -113,6 +126,11 @@ function toNode(record: NodeRecord, address: string, state: ClusterNode["state"]
   };
 }
 
+function toMember({ record, address, addresses, state, reason }: Member, names: Names): ClusterNode {
+  const node = toNode(record, names, formatHostPort(address));
+  return { ...node, addresses: addresses.map(toAddress), state, reason };
+}
+
 /** An address where somebody may be who takes no part. */
 function toStranger(peer: DiscoveredPeer): ClusterNode {
   const address = formatHostPort(peer.address);
@@ -127,7 +145,7 @@ function toStranger(peer: DiscoveredPeer): ClusterNode {
   };
 }
 
-function toRing(ring: RingRecord): ClusterRing {
+function toRing(ring: RingRecord, names: Names): ClusterRing {
   const { stages } = ring;
   const progress = stages.reduce((sum, stage) => sum + stage.progress, 0) / Math.max(1, stages.length);
   return {
@@ -149,7 +167,7 @@ function toRing(ring: RingRecord): ClusterRing {
     hops: ring.hops && { samples: ring.hops.samples, p50_ms: ring.hops.p50, p99_ms: ring.hops.p99 },
     stages: stages.map((stage) => ({
       node_id: stage.nodeId,
-      node_name: stage.nodeName,
+      node_name: names.get(stage.nodeId) ?? stage.nodeName,
       layer_begin: stage.layerBegin,
       layer_end: stage.layerEnd,
       has_output: stage.hasOutput,

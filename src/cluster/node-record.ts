@@ -1,8 +1,10 @@
 import { z } from "zod";
 import { ExoError } from "../core/errors.js";
+import { addressesField } from "./addresses.js";
 import { linkRecordSchema } from "./link-record.js";
 import { powerSchema } from "./power-record.js";
 import { predictionSchema } from "./prediction-record.js";
+import { stampFields } from "./stamp.js";
 
 const bytes = z.number().nonnegative();
 const count = z.int().nonnegative();
@@ -108,12 +110,15 @@ const ring = z.object({
   }),
 });
 
-const record = z.object({
-  id: text.min(1),
+export const nodeRecordSchema = z.object({
+  id: text.min(1).max(128),
+  ...stampFields,
   name: text.min(1),
   version: text,
   llamaTag: text,
   grpcPort: z.int().min(0).max(65_535),
+  /** Where this node listens for gRPC, as it sees itself: `host:port`, best first. */
+  addresses: addressesField,
   /** Where this node answers HTTP, or `null`. */
   httpAddress: text.nullable(),
   devices: z.array(device).max(256),
@@ -133,7 +138,7 @@ const record = z.object({
   links: z.array(linkRecordSchema).max(4096),
 });
 
-export type NodeRecord = z.infer<typeof record>;
+export type NodeRecord = z.infer<typeof nodeRecordSchema>;
 export type HeldStage = z.infer<typeof heldStage>;
 export type RingRecord = z.infer<typeof ring>;
 export type RingStageRecord = z.infer<typeof ringStage>;
@@ -156,7 +161,7 @@ export const NO_WORK: StageWorkRecord = {
 
 /** Reads what a peer says of itself. Throws `peer_incompatible` naming the field that is wrong. */
 export function parseNodeRecord(value: unknown): NodeRecord {
-  const result = record.safeParse(value);
+  const result = nodeRecordSchema.safeParse(value);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   throw new ExoError(

@@ -37,13 +37,17 @@ export class PeerService implements NodeService {
   }
 
   async hello(peer: NodeHello, from: HostPort): Promise<NodeHello> {
-    this.#options.membership.introduced(peer, from);
+    await this.#options.membership.introduced(peer, from);
     return this.#options.hello();
   }
 
   async health(): Promise<NodeHealth> {
     const uptimeSeconds = (this.#options.clock.monotonic() - this.#startedAt) / 1000;
     return { record: this.#options.record(), uptimeSeconds };
+  }
+
+  gossip(message: unknown): Promise<unknown> {
+    return this.#options.membership.gossip(message);
   }
 
   loadStage(request: LoadStageRequest, signal: AbortSignal): AsyncIterable<LoadStageEvent> {

@@ -17,6 +17,7 @@ import { requireCompatible } from "./compatibility.js";
 import { fromWireLoadEvent, nodeHelloSchema } from "./control-messages.js";
 import type { TransportCredentials } from "./credentials.js";
 import type { CallResponse__Output } from "./generated/exo/v1/CallResponse.js";
+import type { GossipResponse__Output } from "./generated/exo/v1/GossipResponse.js";
 import type { HealthReport__Output } from "./generated/exo/v1/HealthReport.js";
 import type { NodeHello__Output } from "./generated/exo/v1/NodeHello.js";
 import type { ProbeModelResponse__Output } from "./generated/exo/v1/ProbeModelResponse.js";
@@ -47,8 +48,10 @@ export interface ControlClientOptions {
 }
 
 export interface ControlDeadlines {
+  /** Of several addresses some may lead nowhere, and a member must not seem alive for long after the last one failed. */
   readonly helloMs: number;
   readonly healthMs: number;
+  readonly gossipMs: number;
   /** Unloading waits for the micro-batch under way. */
   readonly unloadMs: number;
   readonly callMs: number;
@@ -57,8 +60,9 @@ export interface ControlDeadlines {
 }
 
 const DEADLINES: ControlDeadlines = {
-  helloMs: 5_000,
+  helloMs: 2_000,
   healthMs: 2_000,
+  gossipMs: 5_000,
   unloadMs: 30_000,
   callMs: 30_000,
   probeMs: 120_000,
@@ -102,6 +106,14 @@ export class ControlClient implements NodeService {
       (options, callback) => this.#stub.Health({}, this.#metadata, options, callback),
     );
     return { record: unpackData(record, `The record of ${this.#peer}`, "peer_incompatible"), uptimeSeconds };
+  }
+
+  async gossip(message: unknown): Promise<unknown> {
+    const request = { message: packData(message) };
+    const answer = await this.#unary<GossipResponse__Output>(this.#deadlines.gossipMs, (options, callback) =>
+      this.#stub.Gossip(request, this.#metadata, options, callback),
+    );
+    return unpackData(answer.message, `The gossip of ${this.#peer}`, "peer_incompatible");
   }
 
   loadStage(request: LoadStageRequest, signal: AbortSignal): AsyncIterable<LoadStageEvent> {

@@ -11,6 +11,7 @@ import type { GenerateRequest__Output } from "./generated/exo/v1/GenerateRequest
 import type { LoadStageRequest__Output } from "./generated/exo/v1/LoadStageRequest.js";
 import type { NodeHandlers } from "./generated/exo/v1/Node.js";
 import { CALL_METHODS, inferenceRequestSchema } from "./inference-schema.js";
+import { MAX_GOSSIP_BYTES } from "./limits.js";
 import type { LoadStageEvent, NodeService } from "./node-service.js";
 import { parse } from "./parse.js";
 import { packData, unpackData } from "./plain-data.js";
@@ -45,6 +46,10 @@ export class ControlServer {
       Health: this.#unary("Health", async () => {
         const { record, uptimeSeconds } = await service.health();
         return { record: packData(record), uptimeSeconds };
+      }),
+      Gossip: this.#unary("Gossip", async ({ message }) => {
+        requireSize(message, MAX_GOSSIP_BYTES, "Gossip");
+        return { message: packData(await service.gossip(unpackData(message, "Gossip", "invalid_argument"))) };
       }),
       LoadStage: this.#streaming(
         "LoadStage",
@@ -169,6 +174,12 @@ function callMethod(service: NodeService, method: string, value: unknown): Promi
     default:
       throw new ExoError("unsupported", `This node knows no call named "${method.slice(0, 64)}".`);
   }
+}
+
+/** The server as a whole takes what the largest frame needs. */
+function requireSize({ byteLength }: Buffer, most: number, what: string): void {
+  if (byteLength <= most) return;
+  throw new ExoError("invalid_argument", `${what} of ${byteLength} bytes is more than the ${most} that are allowed.`);
 }
 
 /** Asks for the next event only when the caller has room for it; leaves the source when the caller is gone. */

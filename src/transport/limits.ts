@@ -6,6 +6,8 @@ import { ENVELOPE_BYTES } from "./hop-envelope.js";
 export const MAX_CONTROL_BYTES = 16 * 1024 * 1024;
 /** Of one message by which a link is measured: as much as a chunk of a prompt. */
 export const MAX_ECHO_BYTES = 1024 * 1024;
+/** What is known of all nodes, with the records that the other side lacks. */
+export const MAX_GOSSIP_BYTES = 4 * 1024 * 1024;
 /** An acknowledgement. */
 const MAX_HOP_REPLY_BYTES = 1024;
 

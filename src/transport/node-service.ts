@@ -15,6 +15,8 @@ export interface NodeHello extends NodeBuild {
   readonly capabilities: readonly string[];
   /** Where the node listens for gRPC; its host is the one its peer sees. */
   readonly grpcPort: number;
+  /** New at each start, so that a node is told from a copy of it with the same id. */
+  readonly instance: string;
 }
 
 export interface NodeHealth {
@@ -96,6 +98,8 @@ export interface NodeService extends InferenceService {
   /** A compatible peer introduced itself and listens, as far as can be seen from here, at `seenAt`; the answer is this node. */
   hello(peer: NodeHello, seenAt: HostPort): Promise<NodeHello>;
   health(): Promise<NodeHealth>;
+  /** Both messages are plain data, parsed by whoever keeps membership. */
+  gossip(message: unknown): Promise<unknown>;
   /** Ends with `done`. Aborting the signal, or leaving the loop, cancels the load and frees what it held. */
   loadStage(request: LoadStageRequest, signal: AbortSignal): AsyncIterable<LoadStageEvent>;
   unloadStage(place: StagePlace): Promise<void>;

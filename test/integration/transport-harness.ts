@@ -23,7 +23,15 @@ export const BUILD: NodeBuild = {
 export const LOOPBACK: HostPort = { host: "127.0.0.1", port: 0 };
 
 export function hello(name: string, build: NodeBuild = BUILD): NodeHello {
-  return { ...build, nodeId: `id-${name}`, name, version: "0.1.0", capabilities: ["stage"], grpcPort: 50_000 };
+  return {
+    ...build,
+    nodeId: `id-${name}`,
+    name,
+    version: "0.1.0",
+    capabilities: ["stage"],
+    grpcPort: 50_000,
+    instance: "i",
+  };
 }
 
 /** A service that offers nothing but what a test gives it. */
@@ -34,6 +42,7 @@ export function serviceWith(methods: Partial<NodeService>): NodeService {
   return {
     hello: missing,
     health: missing,
+    gossip: missing,
     loadStage: missing,
     unloadStage: missing,
     generate: missing,
