@@ -18,11 +18,11 @@ import { ServiceGroup, stoppingService } from "./core/lifecycle.js";
 import { packageVersion } from "./core/package.js";
 import { type Logger, systemClock } from "./core/ports.js";
 import { StaticDiscovery } from "./discovery/static.js";
-import { ModelStore } from "./model/model-store.js";
 import { coreLimitGroup } from "./native/devices.js";
 import { libraryInfo } from "./native/load.js";
 import { setNativeLogger } from "./native/log.js";
 import { LocalRings } from "./runtime/local-rings.js";
+import { ModelSupply } from "./runtime/model-supply.js";
 import { OwnCompute } from "./runtime/own-compute.js";
 import { ownRecord } from "./runtime/own-record.js";
 import { PeerService } from "./runtime/peer-service.js";
@@ -94,7 +94,7 @@ class RunningNode implements ExoNode {
   readonly #credentials: TransportCredentials;
   readonly #build: NodeBuild;
   readonly #compute: OwnCompute;
-  readonly #models: ModelStore;
+  readonly #models: ModelSupply;
   readonly #hops: HopServer;
   readonly #stages: StageHost;
   readonly #measurement: Measurement;
@@ -122,7 +122,12 @@ class RunningNode implements ExoNode {
       settings: config,
       others: () => this.#membership.alive().map((member) => member.record),
     });
-    this.#models = new ModelStore({ modelsDir: config.paths.modelsDir, logger });
+    this.#models = new ModelSupply({
+      config,
+      logger,
+      members: () => this.#membership.alive(),
+      connect: (peer) => this.#connect(peer, { bulk: true }),
+    });
     this.#hops = new HopServer(this.#build, logger);
     this.#membership = this.#createMembership();
     this.#discovery = new StaticDiscovery({
@@ -143,6 +148,7 @@ class RunningNode implements ExoNode {
     this.#transport = this.#createTransport();
     this.#api = this.#createApi();
     this.#services = new ServiceGroup(`node ${this.name}`, [
+      this.#models,
       stoppingService("stages", () => this.#stages.close()),
       this.#transport,
       this.#membership,
@@ -195,10 +201,11 @@ class RunningNode implements ExoNode {
       ownRecord: () => this.#record(),
       membership: this.#membership,
       models: {
-        resolve: async (wanted, options) => {
+        header: async (wanted, options) => {
           speculation = await resolveSpeculation(this.#config, this.#models, options.signal);
-          return this.#models.resolve(wanted, options);
+          return this.#models.header(wanted, options);
         },
+        resolvePart: (wanted, part, options) => this.#models.resolvePart(wanted, part, options),
       },
       place: (model) =>
         place({
@@ -273,6 +280,7 @@ class RunningNode implements ExoNode {
       knows: this.#membership.alive().map((member) => member.id),
       rings: this.#rings.list().map((placed) => placed.record()),
       held: this.#stages.held(),
+      ...this.#models.records(),
       power: this.#measurement.power,
       links: this.#measurement.links(),
     });
@@ -296,13 +304,16 @@ class RunningNode implements ExoNode {
     return new Membership({
       hello: () => this.#hello(),
       record: () => this.#record(),
-      connect: (peer) =>
-        new ControlClient({ peer, credentials: this.#credentials, caller: { ...this.#build, nodeId: this.id } }),
+      connect: (peer) => this.#connect(peer),
       ownAddress: () => this.#reachableAddress(),
       heartbeatMs: HEARTBEAT_MS,
       missesUntilGone: MISSES_UNTIL_GONE,
       logger: this.#logger,
     });
+  }
+
+  #connect(peer: HostPort, options: { readonly bulk?: boolean } = {}): ControlClient {
+    return new ControlClient({ peer, credentials: this.#credentials, caller: this.#caller(), ...options });
   }
 
   #reachableAddress(): HostPort {
@@ -319,6 +330,7 @@ class RunningNode implements ExoNode {
       stages: this.#stages,
       rings: this.#rings,
       speeds: this.#measurement,
+      served: this.#models.served,
       clock: systemClock,
     });
     return new TransportServer({

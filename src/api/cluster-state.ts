@@ -123,6 +123,11 @@ function toNode(record: NodeRecord, names: Names, address: string): ClusterNode 
       memory: toMemory(stage.memory),
       work: toWork(stage.work),
     })),
+    models: record.models,
+    downloads: record.downloads.map(({ bytesPerSecond, ...download }) => ({
+      ...download,
+      bytes_per_second: bytesPerSecond,
+    })),
   };
 }
 

@@ -28,6 +28,8 @@ const GROUPS: Readonly<Record<SettingKey, string>> = {
   layers: "Placement:",
   strategy: "Placement:",
   wire: "Placement:",
+  downloadLimit: "Models:",
+  uploadLimit: "Models:",
   memory: "Computing:",
   device: "Computing:",
   threads: "Computing:",

@@ -64,7 +64,7 @@ export function createProgram(io: CliIo): Command {
 
 function addServe(program: Command, io: CliIo): void {
   const command = program.command("serve").description("start a node; with a model, place it as soon as it can be");
-  command.argument("[model]", "a path to a .gguf file, an https: or npm: spec, or a known name such as tinyllama");
+  command.argument("[model]", "a path to a .gguf file, an hf:, https: or npm: spec, or a known name such as tinyllama");
   addConfigFlags(command, ALL_SETTINGS)
     .addHelpText(
       "after",
@@ -147,16 +147,16 @@ function addBench(program: Command, io: CliIo): void {
 
 function addModels(program: Command, io: CliIo): void {
   const models = program.command("models").description("the models kept on this machine");
-  const add = (name: string, description: string): Command => {
+  const add = (name: string, description: string, settings: readonly SettingKey[] = []): Command => {
     const command = models.command(name).description(description).option("--json", "print one JSON document");
-    return addConfigFlags(command, COMMON_SETTINGS);
+    return addConfigFlags(command, [...settings, ...COMMON_SETTINGS]);
   };
   const load = () => import("./commands/models.js");
   add("list", "what is kept here, and which names are known").action(async (options: Record<string, unknown>) => {
     await (await load()).listModels(options, io);
   });
-  add("pull", "fetch a model")
-    .argument("<model>", "an https: or npm: spec, or a known name")
+  add("pull", "fetch a model, all of it", ["downloadLimit"])
+    .argument("<model>", "an hf:, https: or npm: spec, or a known name")
     .action(async (model: string, options: Record<string, unknown>) => (await load()).pullModel(model, options, io));
   add("rm", "remove a model's files")
     .argument("<model>", "as listed")
@@ -166,7 +166,10 @@ function addModels(program: Command, io: CliIo): void {
     .action(async (model: string | undefined, options: Record<string, unknown>) =>
       (await load()).verifyModels(model, options, io),
     );
-  models.addHelpText("after", `\n${examples("exo-native models list", "exo-native models pull tinyllama")}`);
+  models.addHelpText(
+    "after",
+    `\n${examples("exo-native models list", "exo-native models pull hf:ggml-org/gemma-3-4b-it-GGUF:Q4_K_M")}`,
+  );
 }
 
 function addDemo(program: Command, io: CliIo): void {

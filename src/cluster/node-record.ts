@@ -5,6 +5,7 @@ import { linkRecordSchema } from "./link-record.js";
 import { powerSchema } from "./power-record.js";
 import { predictionSchema } from "./prediction-record.js";
 import { stampFields } from "./stamp.js";
+import { download, heldModel } from "./model-records.js";
 
 const bytes = z.number().nonnegative();
 const count = z.int().nonnegative();
@@ -136,6 +137,9 @@ export const nodeRecordSchema = z.object({
   power: powerSchema,
   /** Ways to other nodes that this node measured. */
   links: z.array(linkRecordSchema).max(4096),
+  /** In this node's cache. */
+  models: z.array(heldModel).max(4096).default([]),
+  downloads: z.array(download).max(256).default([]),
 });
 
 export type NodeRecord = z.infer<typeof nodeRecordSchema>;

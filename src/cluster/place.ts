@@ -2,7 +2,7 @@ import type { LayerAssignment } from "../config/layer-assignment.js";
 import { ExoError } from "../core/errors.js";
 import type { GgufInfo } from "../model/gguf-info.js";
 import { type ModelPart, stageMemory, totalBytes } from "../model/memory-estimate.js";
-import type { ResolvedModel } from "../model/resolved-model.js";
+import type { ModelHeader } from "../model/resolved-model.js";
 import { placeModel } from "../planning/placement.js";
 import { type Topology, usableMemory } from "../planning/topology.js";
 import type { HeldStage, NodeRecord } from "./node-record.js";
@@ -10,7 +10,7 @@ import type { Placement } from "./placed-model.js";
 import type { RingSettings } from "./ring-settings.js";
 
 export interface PlaceOptions {
-  readonly model: ResolvedModel;
+  readonly model: ModelHeader;
   /** This node first: it is the head. */
   readonly nodes: readonly NodeRecord[];
   readonly ring: Omit<RingSettings, "contextSize">;

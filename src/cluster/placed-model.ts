@@ -1,8 +1,9 @@
 import { ExoError } from "../core/errors.js";
 import type { Logger } from "../core/ports.js";
 import { pause } from "../core/waiting.js";
+import type { ModelPart } from "../model/memory-estimate.js";
 import type { ModelProgress } from "../model/progress.js";
-import type { ResolvedModel, ResolveOptions } from "../model/resolved-model.js";
+import type { ModelHeader, ResolvedModel, ResolveOptions } from "../model/resolved-model.js";
 import type { Plan } from "../planning/plan.js";
 import type { LoadedHead, OpenHead } from "./head-port.js";
 import type { Membership } from "./membership.js";
@@ -28,9 +29,12 @@ export interface PlacedModelOptions<Head extends LoadedHead> {
   /** What this node says of itself now. */
   readonly ownRecord: () => NodeRecord;
   readonly membership: Membership;
-  readonly models: { resolve(spec: string, options: ResolveOptions): Promise<ResolvedModel> };
+  readonly models: {
+    header(spec: string, options: ResolveOptions): Promise<ModelHeader>;
+    resolvePart(spec: string, part: ModelPart, options: ResolveOptions): Promise<ResolvedModel>;
+  };
   /** Plans the model over the nodes that are there now. */
-  readonly place: (model: ResolvedModel) => Placement;
+  readonly place: (model: ModelHeader) => Placement;
   readonly openHead: OpenHead<Head>;
   /** Called after every change of the record. */
   readonly onChange: (record: RingRecord) => void;
@@ -114,11 +118,11 @@ export class PlacedModel<Head extends LoadedHead> {
     }
   }
 
-  async #fetch(signal: AbortSignal): Promise<ResolvedModel> {
+  async #fetch(signal: AbortSignal): Promise<ModelHeader> {
     const { models, spec, self } = this.#options;
     this.#update({ state: "loading", reason: null, stages: [plannedStageRecord(self.id, self.name, 0, 0, true, 0)] });
     const onProgress = (progress: ModelProgress): void => this.#progress(0, "fetch", fractionOf(progress));
-    const model = await models.resolve(spec, { signal, onProgress });
+    const model = await models.header(spec, { signal, onProgress });
     this.#update({ model: model.id, spec: model.spec, layerCount: model.info.layerCount, card: cardOf(model) });
     return model;
   }
@@ -145,7 +149,7 @@ export class PlacedModel<Head extends LoadedHead> {
   }
 
   /** One life of the ring: loaded, served until it breaks or is stopped, taken down. */
-  async #serveOnce(model: ResolvedModel, signal: AbortSignal): Promise<void> {
+  async #serveOnce(model: ModelHeader, signal: AbortSignal): Promise<void> {
     try {
       const ring = await this.#load(model, signal);
       const reason = await brokenOrStopped(ring.head, signal);
@@ -165,7 +169,7 @@ export class PlacedModel<Head extends LoadedHead> {
     return retryable || (this.#wasReady && code === "out_of_memory");
   }
 
-  async #load(model: ResolvedModel, signal: AbortSignal): Promise<LoadedRing<Head>> {
+  async #load(model: ModelHeader, signal: AbortSignal): Promise<LoadedRing<Head>> {
     const { ringId, ownRecord, membership, openHead, logger } = this.#options;
     const { plan, ring } = this.#options.place(model);
     this.#epoch += 1;
@@ -175,6 +179,7 @@ export class PlacedModel<Head extends LoadedHead> {
       ringId,
       epoch: this.#epoch,
       model,
+      resolvePart: (spec, part, options) => this.#options.models.resolvePart(spec, part, options),
       plan,
       ring,
       self: ownRecord(),

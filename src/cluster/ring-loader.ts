@@ -1,6 +1,8 @@
 import { ExoError } from "../core/errors.js";
 import type { Logger } from "../core/ports.js";
-import type { ResolvedModel } from "../model/resolved-model.js";
+import type { ModelPart } from "../model/memory-estimate.js";
+import type { ModelProgress } from "../model/progress.js";
+import type { ModelHeader, ResolvedModel, ResolveOptions } from "../model/resolved-model.js";
 import { coreShares } from "../planning/core-share.js";
 import type { Plan, PlannedStage } from "../planning/plan.js";
 import type { LoadedStage, LoadStageRequest, StagePlace } from "../transport/node-service.js";
@@ -18,7 +20,9 @@ export interface RingLoadObserver {
 export interface RingLoaderOptions<Head extends LoadedHead> {
   readonly ringId: string;
   readonly epoch: number;
-  readonly model: ResolvedModel;
+  readonly model: ModelHeader;
+  /** Brings the head's own part of the model to this machine. */
+  readonly resolvePart: (spec: string, part: ModelPart, options: ResolveOptions) => Promise<ResolvedModel>;
   readonly plan: Plan;
   readonly ring: RingSettings;
   /** This node, as its peers know it. */
@@ -84,11 +88,12 @@ function memberOf<Head extends LoadedHead>(options: RingLoaderOptions<Head>, sta
 async function loadHead<Head extends LoadedHead>(options: RingLoaderOptions<Head>, signal: AbortSignal): Promise<Head> {
   const { plan, ringId, epoch, model, ring, observer } = options;
   const second = plan.stages[1];
+  const { path } = await fetchHead(options, signal);
   const head = await options.openHead(
     {
       ringId,
       epoch,
-      modelPath: model.path,
+      modelPath: path,
       layerCount: plan.layerCount,
       layerEnd: plan.stages[0]?.layerEnd ?? plan.layerCount,
       stageCount: plan.stages.length,
@@ -101,6 +106,19 @@ async function loadHead<Head extends LoadedHead>(options: RingLoaderOptions<Head
   );
   observer.onStageLoaded(0, head.memory());
   return head;
+}
+
+async function fetchHead<Head extends LoadedHead>(
+  { plan, model, observer, resolvePart }: RingLoaderOptions<Head>,
+  signal: AbortSignal,
+): Promise<ResolvedModel> {
+  const part = { begin: 0, end: plan.stages[0]?.layerEnd ?? plan.layerCount, hasEmbedding: true, hasOutput: true };
+  const onProgress = (progress: ModelProgress): void => observer.onStageProgress(0, "fetch", fractionOf(progress));
+  return resolvePart(model.spec, part, { signal, onProgress, hash: model.hash });
+}
+
+function fractionOf({ received, total }: ModelProgress): number {
+  return total === null || total === 0 ? 0 : Math.min(1, received / total);
 }
 
 async function loadStage<Head extends LoadedHead>(
@@ -160,6 +178,7 @@ function stageRequest<Head extends LoadedHead>(options: RingLoaderOptions<Head>,
     flashAttention: ring.flashAttention,
     wireType: ring.wireType,
     cores: coresOf(options, stage),
+    modelHash: model.hash,
     nextHop: { nodeId: next?.nodeId ?? self.id, ...(address ?? membership.ownAddress()) },
   };
 }

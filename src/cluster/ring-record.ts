@@ -1,4 +1,4 @@
-import type { ResolvedModel } from "../model/resolved-model.js";
+import type { ModelHeader } from "../model/resolved-model.js";
 import { NO_MEMORY, NO_WORK, type RingComputingRecord, type RingRecord, type RingStageRecord } from "./node-record.js";
 import { NOTHING_MEASURED, predictionOf } from "./prediction-record.js";
 import type { RingSettings } from "./ring-settings.js";
@@ -41,7 +41,7 @@ export function emptyRingRecord(ringId: string, spec: string): RingRecord {
 }
 
 /** What the API says of a model. */
-export function cardOf({ info, bytes }: ResolvedModel): RingRecord["card"] {
+export function cardOf({ info, bytes }: ModelHeader): RingRecord["card"] {
   return {
     created: Math.floor(Date.now() / 1000),
     contextTrained: info.contextTrained,

@@ -78,6 +78,10 @@ export interface Settings {
   readonly flashAttention: FlashAttentionMode;
   readonly strategy: Strategy;
   readonly minNodes: number;
+  /** Bytes per second for models that this node fetches. */
+  readonly downloadLimit: number | null;
+  /** Bytes per second for models that other nodes fetch from this one. */
+  readonly uploadLimit: number | null;
   /** Placement by hand. */
   readonly layers: readonly LayerAssignment[] | null;
   /** Keys that the HTTP API accepts. Empty: it asks for none. */

@@ -35,6 +35,8 @@ function oneOf(words: readonly string[]): string {
 }
 
 const nonEmpty = z.string().trim().min(1);
+/** "10MB/s" says the same as "10MB". */
+const bytesPerSecond = parsed((text) => parseByteSize(text.replace(/\/s$/i, ""))).pipe(z.number().positive());
 
 /** Every setting, in the order of the help. The command line, the environment and the file are all read by it. */
 export const OPTIONS: { readonly [Key in keyof Settings]: Option<Settings[Key]> } = {
@@ -42,7 +44,8 @@ export const OPTIONS: { readonly [Key in keyof Settings]: Option<Settings[Key]> 
     flag: "model",
     argument: "model",
     positional: true,
-    description: "model to place as soon as enough nodes are there: a path, an https: or npm: spec, or a known name",
+    description:
+      "model to place as soon as enough nodes are there: a path, an hf:, https: or npm: spec, or a known name",
     expects: "the name of a model",
     schema: nonEmpty,
     default: null,
@@ -263,6 +266,22 @@ export const OPTIONS: { readonly [Key in keyof Settings]: Option<Settings[Key]> 
     expects: "a whole number from 1 to 1000",
     schema: wholeNumber(1, 1000),
     default: 1,
+  },
+  downloadLimit: {
+    flag: "download-limit",
+    argument: "size",
+    description: "fetch models with at most so many bytes per second, e.g. 10MB",
+    expects: 'a size per second such as "10MB" or "512KiB"',
+    schema: bytesPerSecond,
+    default: null,
+  },
+  uploadLimit: {
+    flag: "upload-limit",
+    argument: "size",
+    description: "give models to other nodes with at most so many bytes per second, e.g. 10MB",
+    expects: 'a size per second such as "10MB" or "512KiB"',
+    schema: bytesPerSecond,
+    default: null,
   },
   layers: {
     flag: "layers",

@@ -1,4 +1,4 @@
-import { statfs } from "node:fs/promises";
+import { type FileHandle, statfs } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Clock, systemClock } from "../core/ports.js";
 
@@ -6,8 +6,10 @@ import { type Clock, systemClock } from "../core/ports.js";
 export interface DownloadIo {
   fetch(
     url: string,
-    init: { headers: Record<string, string>; method: "GET" | "HEAD"; signal: AbortSignal },
+    init: { headers: Record<string, string>; method: "GET" | "HEAD"; signal: AbortSignal; redirect?: "manual" },
   ): Promise<Response>;
+  /** Writes all of the bytes at this place of the file. */
+  write(file: FileHandle, bytes: Uint8Array, position: number): Promise<void>;
   /** Bytes that may still be written below this directory. */
   freeBytes(directory: string): Promise<number>;
   /** Rejects when the signal aborts. */
@@ -21,6 +23,11 @@ export interface DownloadIo {
 
 export const systemDownloadIo: DownloadIo = {
   fetch: (url, init) => fetch(url, init),
+  write: async (file, bytes, position) => {
+    for (let done = 0; done < bytes.length; ) {
+      done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
+    }
+  },
   freeBytes: async (directory) => {
     const { bavail, bsize } = await statfs(directory);
     return bavail * bsize;

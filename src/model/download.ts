@@ -4,8 +4,9 @@ import { ExoError } from "../core/errors.js";
 import { diskError } from "./disk-error.js";
 import { checkDiskSpace } from "./disk-space.js";
 import type { DownloadIo } from "./download-io.js";
-import { type Answer, interpretAnswer } from "./http-answer.js";
+import { type Answer, failureReason, interpretAnswer } from "./http-answer.js";
 import { clearPartState, discardPart, type PartAtHand, partPath, readPartState, writePartState } from "./part-state.js";
+import type { RateLimiter } from "./rate-limit.js";
 import { StallGuard } from "./stall-guard.js";
 
 /** One file to fetch. */
@@ -15,6 +16,8 @@ export interface DownloadRequest {
   readonly destination: string;
   /** The right size, when known beforehand. */
   readonly bytes: number | null;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly limiter: RateLimiter;
   readonly signal: AbortSignal;
   /** A connection goes on at this byte of so many. */
   onStart(from: number, total: number | null): void;
@@ -84,7 +87,7 @@ async function attempt(request: DownloadRequest, io: DownloadIo): Promise<Outcom
   const stall = new StallGuard(request.signal, io.stallMilliseconds);
   const at = { position: part?.have ?? 0 };
   try {
-    const headers = requestHeaders(part);
+    const headers = requestHeaders(request, part);
     const response = await io.fetch(request.url, { method: "GET", headers, signal: stall.signal });
     const answer = interpretAnswer(response, part);
     if (answer.kind === "body") return await receive(request, io, response, answer, at, stall);
@@ -95,16 +98,16 @@ async function attempt(request: DownloadRequest, io: DownloadIo): Promise<Outcom
   } catch (thrown) {
     if (request.signal.aborted) throw cancelled(request);
     if (thrown instanceof ExoError) throw thrown;
-    const reason = stall.stalled ? "the server stopped sending" : reasonOf(thrown);
+    const reason = stall.stalled ? "the server stopped sending" : failureReason(thrown);
     return { kind: "again", have: at.position, reason, pause: null };
   } finally {
     stall.end();
   }
 }
 
-function requestHeaders(part: PartAtHand | null): Record<string, string> {
+function requestHeaders(request: DownloadRequest, part: PartAtHand | null): Record<string, string> {
   // Compressed on the way, the bytes could not be counted or continued.
-  const headers = { "Accept-Encoding": "identity" };
+  const headers = { ...request.headers, "Accept-Encoding": "identity" };
   return part === null ? headers : { ...headers, Range: `bytes=${part.have}-`, "If-Range": part.validator };
 }
 
@@ -125,9 +128,10 @@ async function receive(
     request.onStart(from, total);
     for await (const chunk of response.body ?? []) {
       stall.alive();
-      at.position += await writeAll(file, chunk, at.position, request.destination);
+      at.position += await writeAll(io, file, chunk, at.position, request.destination);
       if (at.position > (total ?? Number.POSITIVE_INFINITY)) throw failed(request, "the server sent more than it said");
       request.onBytes(chunk.length);
+      await request.limiter.take(chunk.length, request.signal, () => stall.alive());
     }
     if (total !== null && at.position < total) throw new Error("the connection closed early");
     await file.sync();
@@ -156,11 +160,15 @@ async function openPart(destination: string, from: number): Promise<FileHandle> 
   }
 }
 
-async function writeAll(file: FileHandle, chunk: Uint8Array, position: number, path: string): Promise<number> {
+async function writeAll(
+  io: DownloadIo,
+  file: FileHandle,
+  chunk: Uint8Array,
+  position: number,
+  path: string,
+): Promise<number> {
   try {
-    for (let done = 0; done < chunk.length; ) {
-      done += (await file.write(chunk, done, chunk.length - done, position + done)).bytesWritten;
-    }
+    await io.write(file, chunk, position);
     return chunk.length;
   } catch (thrown) {
     throw diskError(thrown, path) ?? thrown;
@@ -175,21 +183,4 @@ async function finish(request: DownloadRequest, have: number): Promise<Outcome> 
   await rename(partPath(request.destination), request.destination);
   await clearPartState(request.destination);
   return { kind: "done" };
-}
-
-function reasonOf(thrown: unknown): string {
-  const cause = thrown instanceof Error && thrown.cause instanceof Error ? thrown.cause : thrown;
-  const code = cause instanceof Error ? Reflect.get(cause, "code") : null;
-  switch (code) {
-    case "ENOTFOUND":
-    case "EAI_AGAIN":
-      return "the host's name is not known here (no network?)";
-    case "ECONNREFUSED":
-      return "the host refused the connection";
-    case "ECONNRESET":
-    case "UND_ERR_SOCKET":
-      return "the connection broke";
-    default:
-      return cause instanceof Error ? cause.message : String(cause);
-  }
 }

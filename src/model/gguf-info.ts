@@ -4,6 +4,7 @@ import { fileTypeName } from "./ggml-types.js";
 import { type GgufHeader, type GgufTensor, readGgufHeader } from "./gguf-header.js";
 import { GgufMetadata } from "./gguf-metadata.js";
 import { type LayerState, layerStates } from "./layer-state.js";
+import { placeOf, type TensorPlace } from "./tensor-place.js";
 
 /** What a GGUF file says about itself, as far as placing and running it needs. Sizes in bytes. */
 export interface GgufInfo {
@@ -70,21 +71,10 @@ export async function readGgufInfo(path: string): Promise<GgufInfo> {
   return describe(new GgufMetadata(headers[0]?.metadata ?? new Map(), path), tensors, files, path);
 }
 
-type Place = "layer" | "embedding" | "output" | "shared" | "unused";
-
-/** Source: `LLM_TENSOR_INFOS` in llama-arch.cpp. */
-const EMBEDDING_TENSOR = /^(token_embd\.|position_embd\.|token_types\.|per_layer_token_embd\.|hrm\.)/;
-const OUTPUT_TENSOR = /^(output|cls|dense_[23]|dec\.output_norm|enc\.output_norm|altup_(unembd_)?proj)[._]/;
-const LAYER_TENSOR = /^blk\.(\d+)\./;
-
-function placeOf(name: string, layerCount: number): { place: Place; layer: number } {
-  const layer = Number(LAYER_TENSOR.exec(name)?.[1] ?? -1);
-  if (layer >= 0) return { place: layer < layerCount ? "layer" : "unused", layer };
-  if (EMBEDDING_TENSOR.test(name)) return { place: "embedding", layer };
-  return { place: OUTPUT_TENSOR.test(name) ? "output" : "shared", layer };
-}
-
-function sumByPlace(tensors: readonly GgufTensor[], layerCount: number): Record<Place, number> & { layers: number[] } {
+function sumByPlace(
+  tensors: readonly GgufTensor[],
+  layerCount: number,
+): Record<TensorPlace["place"], number> & { layers: number[] } {
   const sums = { layer: 0, embedding: 0, output: 0, shared: 0, unused: 0 };
   const layers = new Array<number>(layerCount).fill(0);
   for (const tensor of tensors) {

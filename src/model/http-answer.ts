@@ -20,13 +20,14 @@ const CONTENT_RANGE = /^bytes (?:(?<first>\d+)-(?<last>\d+)|\*)\/(?<size>\d+|\*)
 
 interface ContentRange {
   readonly first: number | null;
+  readonly last: number | null;
   readonly size: number | null;
 }
 
-function contentRange(headers: Headers): ContentRange {
+export function contentRange(headers: Headers): ContentRange {
   const groups = CONTENT_RANGE.exec(headers.get("content-range") ?? "")?.groups;
   const number = (text: string | undefined): number | null => (/^\d+$/.test(text ?? "") ? Number(text) : null);
-  return { first: number(groups?.first), size: number(groups?.size) };
+  return { first: number(groups?.first), last: number(groups?.last), size: number(groups?.size) };
 }
 
 /** What a later range request can name the version by; a weak ETag does not say that the bytes are the same. */
@@ -40,7 +41,12 @@ function contentLength(headers: Headers): number | null {
   return /^\d{1,15}$/.test(text) && headers.get("content-encoding") === null ? Number(text) : null;
 }
 
-function retryAfter(headers: Headers): number | null {
+export function isTransient(status: number): boolean {
+  return TRANSIENT.has(status);
+}
+
+/** What the server asks to wait. */
+export function retryAfter(headers: Headers): number | null {
   const text = headers.get("retry-after") ?? "";
   return /^\d{1,5}$/.test(text) ? Number(text) * 1000 : null;
 }
@@ -65,8 +71,13 @@ export function interpretAnswer(response: Response, asked: PartAtHand | null): A
   if (TRANSIENT.has(status)) {
     return { kind: "retry", reason: `the server answered ${status}`, afterMilliseconds: retryAfter(headers) };
   }
+  throw refusedBy(response);
+}
+
+/** What a status means that no other try mends. */
+export function refusedBy(response: Response): ExoError {
   const { origin, pathname } = new URL(response.url);
-  throw new ExoError(
+  return new ExoError(
     "download_failed",
     `${origin}${pathname} cannot be fetched: the server answered ${statusText(response)}.`,
   );
@@ -79,4 +90,22 @@ function isSameSize(size: number | null, { total }: PartAtHand): boolean {
 function statusText({ status, statusText: text }: Response): string {
   if (status === 401 || status === 403) return `${status}, so it is private or asks for a log-in`;
   return status === 404 || status === 410 ? `${status}, so there is no such file` : `${status} ${text}`.trim();
+}
+
+/** Why no answer came, or why it broke off. */
+export function failureReason(thrown: unknown): string {
+  const cause = thrown instanceof Error && thrown.cause instanceof Error ? thrown.cause : thrown;
+  const code = cause instanceof Error ? Reflect.get(cause, "code") : null;
+  switch (code) {
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return "the host's name is not known here (no network?)";
+    case "ECONNREFUSED":
+      return "the host refused the connection";
+    case "ECONNRESET":
+    case "UND_ERR_SOCKET":
+      return "the connection broke";
+    default:
+      return cause instanceof Error ? cause.message : String(cause);
+  }
 }

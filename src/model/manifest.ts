@@ -1,15 +1,20 @@
 import { readFile, rename, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { pinnedSourceSchema } from "./pinned-source.js";
 
 /** What the cache knows of one model; `manifest.json` in the model's directory. */
 const schema = z.object({
   /** Where it came from, in canonical spelling. */
   spec: z.string(),
   id: z.string(),
+  /** Other specs by which it was asked for, e.g. without the revision. */
+  aliases: z.array(z.string()).default([]),
+  /** The exact files at the hub; `null` for models that come otherwise. */
+  source: pinnedSourceSchema.nullable().default(null),
   /** ISO time at which it became complete; `null` while it is not. */
   completedAt: z.string().nullable(),
-  /** In order, beside the manifest. Empty while incomplete. */
+  /** In order, beside the manifest. Empty while incomplete, also when parts of them are here (`….ranges.json`). */
   files: z.array(
     z.object({
       name: z.string().regex(/^[A-Za-z0-9._-]+$/),

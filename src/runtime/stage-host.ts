@@ -2,6 +2,7 @@ import type { HostPort } from "../config/address.js";
 import { formatByteSize } from "../config/byte-size.js";
 import { AsyncQueue } from "../core/async-queue.js";
 import { ExoError } from "../core/errors.js";
+import type { ModelPart } from "../model/memory-estimate.js";
 import type { ModelProgress } from "../model/progress.js";
 import type { ResolvedModel, ResolveOptions } from "../model/resolved-model.js";
 import { Stage } from "../native/stage.js";
@@ -16,7 +17,9 @@ export interface StageHostOptions {
   readonly compute: (cores: number) => ComputeSettings;
   /** Most bytes that the owner offers, or `null` for no cap. */
   readonly memoryCap: number | null;
-  readonly models: { resolve(spec: string, options: ResolveOptions): Promise<ResolvedModel> };
+  readonly models: {
+    resolvePart(spec: string, part: ModelPart, options: ResolveOptions): Promise<ResolvedModel>;
+  };
   /** Where a node listens, as this node reaches it; `null` when it does not know the node. */
   readonly addressOf: (nodeId: string) => HostPort | null;
 }
@@ -82,8 +85,9 @@ export class StageHost {
   async #load(request: LoadStageRequest, signal: AbortSignal, tell: (event: LoadStageEvent) => void): Promise<void> {
     const begun = this.#options.ports.clock.monotonic();
     await this.#makeWay(request.place);
-    const model = await this.#options.models.resolve(request.model, {
+    const model = await this.#options.models.resolvePart(request.model, partOf(request), {
       signal,
+      hash: request.modelHash === "" ? null : request.modelHash,
       onProgress: (progress) => tell({ type: "progress", phase: "fetch", fraction: fractionOf(progress) }),
     });
     const stage = await Stage.load(
@@ -191,6 +195,10 @@ function checkPlace({ place, hasOutput }: LoadStageRequest): void {
       `Stage ${stageIndex} of ${stageCount}${hasOutput ? " with the output head" : ""} cannot be placed on another node; the head is stage 0.`,
     );
   }
+}
+
+function partOf({ layerBegin, layerEnd, hasOutput }: LoadStageRequest): ModelPart {
+  return { begin: layerBegin, end: layerEnd, hasEmbedding: layerBegin === 0 && layerEnd > 0, hasOutput };
 }
 
 function bytesOf(stage: Stage): number {

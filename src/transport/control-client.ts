@@ -12,6 +12,8 @@ import { formatHostPort, type HostPort } from "../config/address.js";
 import { ExoError } from "../core/errors.js";
 import type { ChatPrompt, InferenceEvent, InferenceRequest, TokenizeRequest } from "../core/inference.js";
 import type { ModelSpeed } from "../planning/speeds.js";
+import type { BlockRun } from "../model/sparse/blocks.js";
+import type { OfferedFile } from "../model/sparse/range-source.js";
 import { type Caller, callerMetadata } from "./caller.js";
 import { requireCompatible } from "./compatibility.js";
 import { fromWireLoadEvent, nodeHelloSchema } from "./control-messages.js";
@@ -19,11 +21,14 @@ import type { TransportCredentials } from "./credentials.js";
 import type { CallResponse__Output } from "./generated/exo/v1/CallResponse.js";
 import type { GossipResponse__Output } from "./generated/exo/v1/GossipResponse.js";
 import type { HealthReport__Output } from "./generated/exo/v1/HealthReport.js";
+import type { ModelHashes__Output } from "./generated/exo/v1/ModelHashes.js";
+import type { ModelOffer__Output } from "./generated/exo/v1/ModelOffer.js";
 import type { NodeHello__Output } from "./generated/exo/v1/NodeHello.js";
 import type { ProbeModelResponse__Output } from "./generated/exo/v1/ProbeModelResponse.js";
 import type { UnloadStageResponse__Output } from "./generated/exo/v1/UnloadStageResponse.js";
 import { CALL_METHODS, type CallMethod, inferenceEventSchema } from "./inference-schema.js";
-import { controlChannelOptions } from "./limits.js";
+import { bulkChannelOptions, controlChannelOptions } from "./limits.js";
+import { fromWireHashes, fromWireOffer } from "./model-messages.js";
 import type {
   LoadStageEvent,
   LoadStageRequest,
@@ -45,6 +50,8 @@ export interface ControlClientOptions {
   readonly caller: Caller;
   /** Deadlines of single calls; streams have none of their own: a dead peer is found by keepalive. */
   readonly deadlines?: Partial<ControlDeadlines>;
+  /** For the bytes of models: much may be under way towards this node. */
+  readonly bulk?: boolean;
 }
 
 export interface ControlDeadlines {
@@ -80,9 +87,9 @@ export class ControlClient implements NodeService {
   /** As sentences name it. */
   readonly #peer: string;
 
-  constructor({ peer, credentials, caller, deadlines }: ControlClientOptions) {
+  constructor({ peer, credentials, caller, deadlines, bulk }: ControlClientOptions) {
     credentials.requireAllowed(peer.host);
-    const options = { ...controlChannelOptions, ...credentials.channelOptions };
+    const options = { ...(bulk === true ? bulkChannelOptions : controlChannelOptions), ...credentials.channelOptions };
     this.#stub = new NodeStub(formatHostPort(peer), credentials.channel, options);
     this.#caller = caller;
     this.#metadata = callerMetadata(caller);
@@ -162,6 +169,31 @@ export class ControlClient implements NodeService {
       signal,
     );
     return parse(modelSpeedSchema, unpackData(speed, what, "peer_incompatible"), what, "peer_incompatible");
+  }
+
+  async offerModel(model: string): Promise<readonly OfferedFile[]> {
+    const answer = await this.#unary<ModelOffer__Output>(this.#deadlines.callMs, (options, callback) =>
+      this.#stub.OfferModel({ model }, this.#metadata, options, callback),
+    );
+    return fromWireOffer(answer, this.#peer);
+  }
+
+  async hashModel(fileId: string, { first, count }: BlockRun, signal: AbortSignal): Promise<readonly Buffer[]> {
+    const request = { fileId, first, count };
+    const answer = await this.#unary<ModelHashes__Output>(
+      this.#deadlines.callMs,
+      (options, callback) => this.#stub.HashModel(request, this.#metadata, options, callback),
+      signal,
+    );
+    return fromWireHashes(answer, this.#peer);
+  }
+
+  readModel(fileId: string, begin: number, end: number, signal: AbortSignal): AsyncIterable<Uint8Array> {
+    return this.#stream(
+      () => this.#stub.ReadModel({ fileId, begin, end }, this.#metadata),
+      ({ data }) => data,
+      signal,
+    );
   }
 
   /** Ends single calls under way with `cancelled`, and takes no more; streams end by their own signal. */

@@ -46,6 +46,7 @@ export const loadStageRequestSchema: z.ZodType<LoadStageRequest> = z
     flashAttention: z.enum(["auto", "on", "off"]),
     wireType: z.enum(["f32", "f16", "q8_0"]),
     cores: u32,
+    modelHash: z.string().regex(/^([0-9a-f]{64})?$/, "modelHash is no sha256"),
     nextHop: z.object({ nodeId: id, host: z.string().min(1).max(256), port: positive.max(65_535) }),
   })
   .refine(({ layerBegin, layerEnd }) => layerBegin <= layerEnd, "layerBegin is beyond layerEnd");

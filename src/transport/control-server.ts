@@ -12,6 +12,7 @@ import type { LoadStageRequest__Output } from "./generated/exo/v1/LoadStageReque
 import type { NodeHandlers } from "./generated/exo/v1/Node.js";
 import { CALL_METHODS, inferenceRequestSchema } from "./inference-schema.js";
 import { MAX_GOSSIP_BYTES } from "./limits.js";
+import { fromWireRun, modelSpecSchema, toWireOffer } from "./model-messages.js";
 import type { LoadStageEvent, NodeService } from "./node-service.js";
 import { parse } from "./parse.js";
 import { packData, unpackData } from "./plain-data.js";
@@ -76,6 +77,17 @@ export class ControlServer {
         return { speed: packData(await service.probeModel(wanted, signal)) };
       }),
       Echo: (call) => this.#echo.accept(call),
+      OfferModel: this.#unary("OfferModel", async ({ model }) =>
+        toWireOffer(await service.offerModel(parse(modelSpecSchema, model, "A model spec", "invalid_argument"))),
+      ),
+      HashModel: this.#unary("HashModel", async (request, _, signal) => ({
+        hashes: Buffer.concat(await service.hashModel(request.fileId, fromWireRun(request), signal)),
+      })),
+      ReadModel: this.#streaming(
+        "ReadModel",
+        ({ fileId, begin, end }, signal) => service.readModel(fileId, begin, end, signal),
+        (data) => ({ data }),
+      ),
     };
   }
 

@@ -1,5 +1,7 @@
 import type { HostPort } from "../config/address.js";
 import type { InferenceService } from "../core/inference.js";
+import type { BlockRun } from "../model/sparse/blocks.js";
+import type { OfferedFile } from "../model/sparse/range-source.js";
 import type { ActivationType } from "../native/activation.js";
 import type { KvType } from "../native/stage-options.js";
 import type { ModelSpeed } from "../planning/speeds.js";
@@ -61,6 +63,8 @@ export interface LoadStageRequest {
   readonly wireType: ActivationType;
   /** Cores of its machine that are this node's part while other nodes run there too; 0: all that it may use. */
   readonly cores: number;
+  /** `ModelHeader.hash` as the head has it; "": whichever the spec leads to. */
+  readonly modelHash: string;
   readonly nextHop: NextHop;
 }
 
@@ -105,4 +109,9 @@ export interface NodeService extends InferenceService {
   unloadStage(place: StagePlace): Promise<void>;
   /** Measures the model's parts here, unless it was done before. Rejects `not_ready` where the node is never idle meanwhile. */
   probeModel(request: ProbeModelRequest, signal: AbortSignal): Promise<ModelSpeed>;
+  /** What this node has of a model's files; none when it has not the model. */
+  offerModel(model: string): Promise<readonly OfferedFile[]>;
+  hashModel(fileId: string, run: BlockRun, signal: AbortSignal): Promise<readonly Buffer[]>;
+  /** Half-open `[begin, end)` of an offered file, in pieces. */
+  readModel(fileId: string, begin: number, end: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
 }

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { type DownloadRequest, download } from "../../src/model/download.js";
 import { type DownloadIo, systemDownloadIo } from "../../src/model/download-io.js";
+import { RateLimiter } from "../../src/model/rate-limit.js";
 import { Hub } from "./model-hub.js";
 
 const SIZE = 300_000;
@@ -47,6 +48,8 @@ function run(url: string, request: Partial<DownloadRequest> = {}, io: Partial<Do
     url,
     destination,
     bytes: null,
+    headers: {},
+    limiter: new RateLimiter(null, systemDownloadIo),
     signal: new AbortController().signal,
     onStart: (from, total) => state.starts.push([from, total]),
     onBytes: (count) => {

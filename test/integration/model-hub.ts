@@ -1,9 +1,18 @@
+import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
+/** Bytes that need not be anywhere before they are asked for. */
+export interface Content {
+  readonly length: number;
+  subarray(begin: number, end: number): Uint8Array;
+}
+
 /** How a hub serves one file, and what goes wrong on the way. */
 export interface HubFile {
-  content: Buffer;
+  content: Content;
+  /** Beside those that a file has anyway. */
+  headers?: Readonly<Record<string, string>>;
   /** Strong by default; `null`: the server sends no validator. */
   etag?: string | null;
   lastModified?: string;
@@ -18,6 +27,10 @@ export interface HubFile {
   /** Statuses for the first requests, before it behaves. */
   failures?: { status: number; retryAfter?: string }[];
   redirectTo?: string;
+  /** Answers 206 with another total length than the right one. */
+  claimedTotal?: number;
+  /** Ranges that come with one bit changed, as from a bad disk. */
+  corrupt?: (begin: number) => boolean;
   /** Sent as Content-Length instead of the right one (the connection is closed at the end). */
   claimedLength?: number;
   /** Sends no Content-Length. */
@@ -33,6 +46,7 @@ export interface HubRequest {
   readonly method: string;
   readonly range: string | undefined;
   readonly ifRange: string | undefined;
+  readonly authorization: string | undefined;
 }
 
 /** Time for a client, on a busy machine too, to have read what was sent before the connection breaks. */
@@ -42,6 +56,8 @@ const READ_MS = 150;
 export class Hub {
   readonly files = new Map<string, HubFile>();
   readonly requests: HubRequest[] = [];
+  /** Of bodies, over all requests. */
+  bytesSent = 0;
   readonly #server: Server;
 
   constructor() {
@@ -74,8 +90,8 @@ export class Hub {
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const path = request.url ?? "";
-    const { range, "if-range": ifRange } = request.headers;
-    this.requests.push({ path, method: request.method ?? "", range, ifRange: [ifRange].flat()[0] });
+    const { range, "if-range": ifRange, authorization } = request.headers;
+    this.requests.push({ path, method: request.method ?? "", range, ifRange: [ifRange].flat()[0], authorization });
     const file = this.files.get(path);
     if (file === undefined) return void response.writeHead(404).end();
     file.onRequest?.(request);
@@ -87,49 +103,69 @@ export class Hub {
       const headers = failure.retryAfter === undefined ? {} : { "retry-after": failure.retryAfter };
       return void response.writeHead(failure.status, headers).end("no");
     }
-    if (file.redirectTo !== undefined) return void response.writeHead(302, { location: file.redirectTo }).end();
+    if (file.redirectTo !== undefined) {
+      return void response.writeHead(302, { ...file.headers, location: file.redirectTo }).end();
+    }
     this.#send(file, request, response);
   }
 
   #send(file: HubFile, request: IncomingMessage, response: ServerResponse): void {
     const { content } = file;
-    const etag = file.etag === undefined ? `"${content.length}-${content[0]}"` : file.etag;
+    const etag = file.etag === undefined ? `"${content.length}-${content.subarray(0, 1)[0]}"` : file.etag;
     const validators = {
+      ...file.headers,
       ...(etag === null ? {} : { etag }),
       ...(file.lastModified === undefined ? {} : { "last-modified": file.lastModified }),
     };
-    const first = rangeStart(file, request, [etag, file.lastModified ?? null]);
-    if (first !== null && first >= content.length) {
+    const asked = rangeOf(file, request, [etag, file.lastModified ?? null]);
+    if (asked !== null && asked.begin >= content.length) {
       response.writeHead(416, { "content-range": `bytes */${content.length}` }).end();
       return;
     }
-    const body = content.subarray(first ?? 0);
-    const length = file.chunked === true ? {} : { "content-length": file.claimedLength ?? body.length };
-    const range = first === null ? {} : { "content-range": `bytes ${first}-${content.length - 1}/${content.length}` };
-    response.writeHead(first === null ? 200 : 206, { ...validators, ...length, ...range });
+    const { begin, end } = asked ?? { begin: 0, end: content.length };
+    const length = file.chunked === true ? {} : { "content-length": file.claimedLength ?? end - begin };
+    const total = file.claimedTotal ?? content.length;
+    const range = asked === null ? {} : { "content-range": `bytes ${begin}-${end - 1}/${total}` };
+    response.writeHead(asked === null ? 200 : 206, { ...validators, ...length, ...range });
+    const body = { begin, end };
     if (request.method === "HEAD") return void response.end();
     this.#body(file, body, response);
   }
 
-  #body(file: HubFile, body: Buffer, response: ServerResponse): void {
+  #body(file: HubFile, { begin, end }: Span, response: ServerResponse): void {
     const breakAfter = file.breaks?.shift() ?? null;
-    if (breakAfter !== null) {
-      response.write(body.subarray(0, breakAfter), () => setTimeout(() => response.socket?.destroy(), READ_MS));
-      return;
+    const upTo = breakAfter ?? file.stallsAfter ?? end - begin;
+    void this.#write(file, { begin, end: Math.min(end, begin + upTo) }, response).then(() => {
+      const isShort = file.claimedLength !== undefined && file.claimedLength !== end - begin;
+      if (breakAfter !== null || isShort) setTimeout(() => response.socket?.destroy(), READ_MS);
+      else if (file.stallsAfter === undefined) response.end();
+    });
+  }
+
+  async #write(file: HubFile, { begin, end }: Span, response: ServerResponse): Promise<void> {
+    for (let at = begin; at < end && !response.destroyed; at += PIECE_BYTES) {
+      const to = Math.min(end, at + PIECE_BYTES);
+      const piece = file.content.subarray(at, to);
+      const sent = file.corrupt?.(begin) === true ? Uint8Array.from(piece, (byte) => byte ^ 1) : piece;
+      this.bytesSent += sent.length;
+      // A client that hangs up empties nothing any more.
+      if (!response.write(sent)) await Promise.race([once(response, "drain"), once(response, "close")]);
     }
-    if (file.stallsAfter !== undefined) return void response.write(body.subarray(0, file.stallsAfter));
-    if (file.claimedLength !== undefined && file.claimedLength !== body.length) {
-      response.write(body, () => setTimeout(() => response.socket?.destroy(), READ_MS));
-      return;
-    }
-    response.end(body);
   }
 }
 
-function rangeStart(file: HubFile, request: IncomingMessage, validators: readonly (string | null)[]): number | null {
-  const first = /^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1];
+interface Span {
+  readonly begin: number;
+  readonly end: number;
+}
+
+const PIECE_BYTES = 2 ** 20;
+
+function rangeOf(file: HubFile, request: IncomingMessage, validators: readonly (string | null)[]): Span | null {
+  const { first, last } = /^bytes=(?<first>\d+)-(?<last>\d*)$/.exec(request.headers.range ?? "")?.groups ?? {};
   if (first === undefined || file.ignoresRanges === true) return null;
   const condition = [request.headers["if-range"]].flat()[0];
   const holds = condition === undefined || file.ignoresIfRange === true || validators.includes(condition);
-  return holds ? Number(first) : null;
+  const end = last === "" || last === undefined ? file.content.length : Number(last) + 1;
+  return holds ? { begin: Number(first), end: Math.min(file.content.length, end) } : null;
 }

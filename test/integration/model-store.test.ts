@@ -44,6 +44,8 @@ function entryFor(source: string, changes: Partial<CatalogueEntry> = {}): Catalo
     bytes: MODEL.length,
     sha256: SHA256,
     licence: "MIT",
+    quants: {},
+    page: null,
     defaults: { temperature: 0.5 },
     ...changes,
   };

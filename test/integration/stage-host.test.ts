@@ -35,6 +35,7 @@ function request(epoch: number, change: Partial<LoadStageRequest> = {}): LoadSta
     flashAttention: "auto",
     wireType: "f32",
     cores: 1,
+    modelHash: "",
     nextHop: { nodeId: "head", host: "127.0.0.1", port: 9 },
     ...change,
   };

@@ -77,6 +77,7 @@ const LOAD: LoadStageRequest = {
   flashAttention: "auto",
   wireType: "f32",
   cores: 3,
+  modelHash: "",
   nextHop: { nodeId: "id-head", host: "::1", port: 52_416 },
 };
 

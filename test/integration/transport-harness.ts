@@ -50,6 +50,9 @@ export function serviceWith(methods: Partial<NodeService>): NodeService {
     detokenize: missing,
     applyTemplate: missing,
     probeModel: missing,
+    offerModel: missing,
+    hashModel: missing,
+    readModel: missing,
     ...methods,
   };
 }

@@ -23,6 +23,8 @@ export function sampleRecord(overrides: Partial<NodeRecord> = {}): NodeRecord {
     rings: [],
     power: "unknown",
     links: [],
+    models: [],
+    downloads: [],
     ...overrides,
   };
 }

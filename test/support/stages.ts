@@ -39,6 +39,11 @@ export class Chain {
     return new Chain(stages);
   }
 
+  /** Of stages that were loaded elsewhere. */
+  static of(stages: readonly Stage[]): Chain {
+    return new Chain(stages);
+  }
+
   get last(): Stage {
     const last = this.stages.at(-1);
     if (last === undefined) throw new Error("a chain has at least one stage");

@@ -59,6 +59,17 @@ const info: StageInfo = {
   canTrim: true,
 };
 
+const tiny = {
+  id: "tiny",
+  spec: "tiny",
+  path: "/tiny.gguf",
+  hash: "",
+  bytes: 1,
+  info: modelOf([1]),
+  defaults: {},
+  licence: null,
+};
+
 class FakeHead implements LoadedHead {
   readonly info = info;
   readonly #listeners: ((error: ExoError) => void)[] = [];
@@ -91,15 +102,8 @@ function modelThatComesTo(tries: (FakeHead | ExoError)[]) {
     ownRecord: () => self,
     membership,
     models: {
-      resolve: async () => ({
-        id: "tiny",
-        spec: "tiny",
-        path: "/tiny.gguf",
-        bytes: 1,
-        info: modelOf([1]),
-        defaults: {},
-        licence: null,
-      }),
+      header: async () => tiny,
+      resolvePart: async () => tiny,
     },
     place: () => ({
       plan: { model: "tiny", layerCount: 1, stages: [stage], head: "a", unused: [], reasons: [] },

@@ -76,14 +76,27 @@ describe("model specs", () => {
   });
 });
 
-test("every catalogue entry has a sound source, size, hash and licence", () => {
+describe("the catalogue", () => {
   for (const entry of CATALOGUE) {
-    assert.notEqual(parseModelSpec(entry.source).kind, "name");
-    assert.deepEqual(parseModelSpec(entry.alias), { kind: "name", name: entry.alias });
-    assert.match(entry.sha256, /^[0-9a-f]{64}$/);
-    assert.match(entry.fileName, /^[a-z0-9._-]+\.gguf$/);
-    assert.ok(Number.isSafeInteger(entry.bytes) && entry.bytes > 0);
-    assert.notEqual(entry.licence, "");
-    assert.equal(catalogueEntry(entry.source), entry);
+    test(`${entry.alias} has a sound source, size and licence, and where they were read`, () => {
+      const source = parseModelSpec(entry.source);
+      assert.deepEqual(parseModelSpec(entry.alias), { kind: "name", name: entry.alias });
+      assert.equal(catalogueEntry(entry.source), entry);
+      if (source.kind === "hf") {
+        assert.equal(entry.quants[source.quant ?? ""], entry.bytes);
+        assert.ok(entry.page?.startsWith(`https://huggingface.co/${source.repo}`));
+        assert.equal(formatModelSpec(source), entry.source);
+      } else {
+        assert.equal(source.kind, "npm");
+        assert.match(entry.sha256 ?? "", /^[0-9a-f]{64}$/);
+        assert.match(entry.fileName ?? "", /^[a-z0-9._-]+\.gguf$/);
+      }
+    });
   }
+
+  test("has every name and source once", () => {
+    for (const key of ["alias", "source"] as const) {
+      assert.equal(new Set(CATALOGUE.map((entry) => entry[key])).size, CATALOGUE.length);
+    }
+  });
 });

@@ -1,8 +1,8 @@
 import { formatByteSize } from "../../config/byte-size.js";
 import { ExoError } from "../../core/errors.js";
-import { CATALOGUE } from "../../model/catalogue.js";
+import { CATALOGUE, type CatalogueEntry } from "../../model/catalogue.js";
 import type { CachedModel } from "../../model/model-cache.js";
-import type { VerifyResult } from "../../model/model-store.js";
+import type { VerifyResult } from "../../model/verify-model.js";
 import { readConfig } from "../config-flags.js";
 import { EXIT } from "../failure.js";
 import { openModelStore } from "../model-store.js";
@@ -27,10 +27,10 @@ export async function listModels(options: Options, io: CliIo): Promise<void> {
     return;
   }
   const paint = paintFor(io.stdout, io.env);
-  const cached = models.map(({ id, path, bytes, spec }) => [
-    id,
-    path === null ? paint("yellow", "incomplete") : formatByteSize(bytes),
-    paint("dim", CATALOGUE.find(({ alias }) => alias === id)?.description ?? spec),
+  const cached = models.map((model) => [
+    model.id,
+    model.path === null ? paint("yellow", partText(model)) : formatByteSize(model.bytes),
+    paint("dim", CATALOGUE.find(({ alias }) => alias === model.id)?.description ?? model.spec),
   ]);
   const present = new Set(models.map(({ id }) => id));
   const others = CATALOGUE.filter(({ alias }) => !present.has(alias));
@@ -48,12 +48,17 @@ export async function listModels(options: Options, io: CliIo): Promise<void> {
   io.stdout.write(`${lines.join("\n")}\n`);
 }
 
-function cachedModel({ completedAt, ...model }: CachedModel) {
-  return { ...model, completed_at: completedAt };
+/** `5.1 of 39.6 GiB`: a node of a ring keeps only its own part of a model. */
+function partText({ bytes, total }: CachedModel): string {
+  return total === null ? "incomplete" : `${formatByteSize(bytes)} of ${formatByteSize(total)}`;
 }
 
-function knownModel({ alias, description, bytes, licence }: (typeof CATALOGUE)[number]) {
-  return { alias, description, bytes, licence };
+function cachedModel({ completedAt, ...model }: CachedModel) {
+  return { ...model, complete: model.path !== null, completed_at: completedAt };
+}
+
+function knownModel({ alias, description, source, bytes, licence, quants }: CatalogueEntry) {
+  return { alias, description, source, bytes, licence, quants };
 }
 
 export async function pullModel(name: string, options: Options, io: CliIo): Promise<void> {
@@ -90,19 +95,24 @@ export async function verifyModels(name: string | undefined, options: Options, i
   if (damaged.length > 0) throw damagedError(damaged);
 }
 
-function verdict({ ok, files }: VerifyResult): string {
-  if (ok) return "is as it was fetched";
+function verdict({ ok, files, parts = [] }: VerifyResult): string {
+  const blocks = parts.reduce((sum, part) => sum + part.blocks, 0);
+  const damaged = parts.reduce((sum, part) => sum + part.damaged.length, 0);
+  if (damaged > 0) return `had ${damaged} damaged of ${blocks} blocks; they are fetched again when they are needed`;
+  if (ok)
+    return parts.length > 0 ? `is as it was fetched, as far as it is here (${blocks} blocks)` : "is as it was fetched";
   const wrong = files.filter(({ expected, actual }) => expected !== actual).map((file) => file.name);
   return wrong.length === 0 ? "is incomplete" : `is damaged: ${wrong.join(", ")}`;
 }
 
 function damagedError(damaged: readonly VerifyResult[]): ExoError {
   const names = damaged.map(({ id }) => id).join(", ");
-  const first = damaged[0]?.id ?? "";
-  return new ExoError(
-    "invalid_model",
-    `Not in order: ${names}. Remove and fetch again, e.g. "exo-native models rm ${first}" and "exo-native models pull ${first}".`,
-  );
+  const first = damaged.find(({ parts }) => parts === undefined)?.id;
+  const remedy =
+    first === undefined
+      ? "What is damaged is fetched again when it is needed."
+      : `Remove and fetch again, e.g. "exo-native models rm ${first}" and "exo-native models pull ${first}".`;
+  return new ExoError("invalid_model", `Not in order: ${names}. ${remedy}`);
 }
 
 /** Shows a bar while something runs; Ctrl-C ends it with what has come so far kept. */

@@ -5,7 +5,7 @@ import type { NodeRecord } from "../../cluster/node-record.js";
 import type { Power } from "../../cluster/power-record.js";
 import type { Service } from "../../core/lifecycle.js";
 import type { Clock, Logger } from "../../core/ports.js";
-import type { ResolvedModel, ResolveOptions } from "../../model/resolved-model.js";
+import type { ModelHeader, ResolveOptions } from "../../model/resolved-model.js";
 import { listDevices } from "../../native/devices.js";
 import type { ModelSpeed, Speeds } from "../../planning/speeds.js";
 import { usableMemory } from "../../planning/topology.js";
@@ -34,7 +34,7 @@ export interface MeasurementOptions {
   readonly record: () => NodeRecord;
   readonly cacheDir: string;
   readonly compute: OwnCompute;
-  readonly models: { resolve(spec: string, options: ResolveOptions): Promise<ResolvedModel> };
+  readonly models: { header(spec: string, options: ResolveOptions): Promise<ModelHeader> };
   readonly membership: Membership;
   readonly rings: LocalRings;
   readonly stages: StageHost;
@@ -130,7 +130,7 @@ export class Measurement implements Service {
   #createModelProbe(): ModelProbe {
     const { cacheDir, compute, models, caller, clock, logger } = this.#options;
     return new ModelProbe({
-      header: async (spec, signal) => readProbeModel((await models.resolve(spec, { signal })).path),
+      header: async (spec, signal) => readProbeModel((await models.header(spec, { signal })).path),
       compute: (cores) => compute.settings(cores),
       memory: () => this.#usableMemory(),
       probe: probeDevice,

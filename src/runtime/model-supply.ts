@@ -1,0 +1,99 @@
+import type { Member } from "../cluster/membership.js";
+import type { DownloadRecord } from "../cluster/model-records.js";
+import type { NodeRecord } from "../cluster/node-record.js";
+import type { HostPort } from "../config/address.js";
+import type { Config } from "../config/config.js";
+import type { Service } from "../core/lifecycle.js";
+import type { Logger } from "../core/ports.js";
+import { systemDownloadIo } from "../model/download-io.js";
+import type { ModelPart } from "../model/memory-estimate.js";
+import { ModelInventory } from "../model/model-inventory.js";
+import { ModelStore } from "../model/model-store.js";
+import { RateLimiter } from "../model/rate-limit.js";
+import type { ModelHeader, ResolvedModel, ResolveOptions } from "../model/resolved-model.js";
+import type { DownloadState } from "../model/supply/downloads.js";
+import { ServedModels } from "../model/supply/served-models.js";
+import { type ModelPeerClient, PeerRanges } from "./peer-ranges.js";
+
+export interface ModelSupplyOptions {
+  readonly config: Pick<Config, "paths" | "downloadLimit" | "uploadLimit">;
+  /** The other nodes that are there now. */
+  readonly members: () => readonly Pick<Member, "name" | "address">[];
+  readonly connect: (address: HostPort) => ModelPeerClient;
+  readonly logger: Logger;
+}
+
+/** The cache of other processes is looked through this often. */
+const INVENTORY_MS = 30_000;
+
+/** The models of this machine and, where it lacks them, of the other nodes; and what these may have of them. */
+export class ModelSupply implements Service {
+  readonly name = "model supply";
+  readonly served: ServedModels;
+  readonly #options: ModelSupplyOptions;
+  readonly #store: ModelStore;
+  readonly #inventory: ModelInventory;
+
+  constructor(options: ModelSupplyOptions) {
+    const { config, logger } = options;
+    this.#options = options;
+    this.#store = new ModelStore({
+      modelsDir: config.paths.modelsDir,
+      downloadLimit: config.downloadLimit,
+      logger,
+    });
+    this.#inventory = new ModelInventory({ store: this.#store, logger, everyMs: INVENTORY_MS });
+    const limiter = new RateLimiter(config.uploadLimit, systemDownloadIo);
+    this.served = new ServedModels({ store: this.#store, limiter });
+  }
+
+  start(): Promise<void> {
+    return this.#inventory.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#inventory.stop();
+  }
+
+  /** What this node says of its models. */
+  records(): Pick<NodeRecord, "models" | "downloads"> {
+    return {
+      models: this.#inventory.models().map((model) => ({ ...model })),
+      downloads: this.#store.downloads().map(toRecord),
+    };
+  }
+
+  resolve(spec: string, options: ResolveOptions = {}): Promise<ResolvedModel> {
+    return this.#withPeers((peers) => this.#store.resolve(spec, { ...options, peers }));
+  }
+
+  header(spec: string, options: ResolveOptions = {}): Promise<ModelHeader> {
+    return this.#withPeers((peers) => this.#store.header(spec, { ...options, peers }));
+  }
+
+  resolvePart(spec: string, part: ModelPart, options: ResolveOptions = {}): Promise<ResolvedModel> {
+    return this.#withPeers((peers) => this.#store.resolvePart(spec, part, { ...options, peers }));
+  }
+
+  async #withPeers<Result>(work: (peers: readonly PeerRanges[]) => Promise<Result>): Promise<Result> {
+    const { members, connect } = this.#options;
+    const peers = members().map(({ name, address }) => new PeerRanges(name, () => connect(address)));
+    try {
+      return await work(peers);
+    } finally {
+      for (const peer of peers) peer.close();
+    }
+  }
+}
+
+function toRecord({
+  spec,
+  model,
+  received,
+  total,
+  phase,
+  bytesPerSecond,
+  sources = [],
+}: DownloadState): DownloadRecord {
+  return { spec, model, received, total, phase, bytesPerSecond, sources: sources.map((source) => ({ ...source })) };
+}

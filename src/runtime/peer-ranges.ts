@@ -1,0 +1,42 @@
+import type { BlockRun } from "../model/sparse/blocks.js";
+import type { OfferedFile, RangeSource } from "../model/sparse/range-source.js";
+import type { NodeService } from "../transport/node-service.js";
+
+/** A connection for what models are asked of a node. */
+export interface ModelPeerClient extends Pick<NodeService, "offerModel" | "hashModel" | "readModel"> {
+  close(): void;
+}
+
+/** Another node, as one whom ranges of models can be had from. It is connected to when it is first asked. */
+export class PeerRanges implements RangeSource {
+  readonly name: string;
+  readonly #connect: () => ModelPeerClient;
+  #client: ModelPeerClient | null = null;
+
+  constructor(name: string, connect: () => ModelPeerClient) {
+    this.name = name;
+    this.#connect = connect;
+  }
+
+  async offer(spec: string, _signal: AbortSignal): Promise<readonly OfferedFile[]> {
+    return this.#connected().offerModel(spec);
+  }
+
+  hashes(file: string, run: BlockRun, signal: AbortSignal): Promise<readonly Buffer[]> {
+    return this.#connected().hashModel(file, run, signal);
+  }
+
+  fetchRange(file: string, begin: number, end: number, signal: AbortSignal): AsyncIterable<Uint8Array> {
+    return this.#connected().readModel(file, begin, end, signal);
+  }
+
+  close(): void {
+    this.#client?.close();
+    this.#client = null;
+  }
+
+  #connected(): ModelPeerClient {
+    this.#client ??= this.#connect();
+    return this.#client;
+  }
+}
