@@ -44,7 +44,7 @@ export function addRepo(
   }
   for (const [path, file] of Object.entries(files)) {
     const { sha256, content, ...behaviour } = file;
-    const place = `/cdn/${name}/${path}?signature=secret`;
+    const place = `/cdn/${name}/${commit}/${path}?signature=secret`;
     cdn.serve(place, { ...behaviour, content });
     const headers = {
       "x-repo-commit": commit,

@@ -181,7 +181,7 @@ describe("gated and private repositories", () => {
 });
 
 describe("a hub in trouble", () => {
-  const path = `/cdn/${REPO}/tiny-Q4_K_M.gguf?signature=secret`;
+  const path = `/cdn/${REPO}/${COMMIT}/tiny-Q4_K_M.gguf?signature=secret`;
 
   test("that resets is asked again for the rest", async () => {
     repo({ files: { "tiny-Q4_K_M.gguf": { content: MODEL, breaks: [null, 100_000, 1_500_000, 0] } } });

@@ -77,14 +77,19 @@ export class BlockFill {
 
   async #round(): Promise<void> {
     const { peers, origin } = this.#request;
-    const hub = origin === null ? [] : Array.from({ length: HUB_CONNECTIONS }, () => this.#askHub(origin));
-    const workers = [...peers.map((peer) => this.#askPeer(peer)), ...hub];
+    const connections = origin === null ? 0 : HUB_CONNECTIONS;
+    this.#pending.begin(peers.length + connections);
+    const workers = [
+      ...peers.map((peer) => this.#askPeer(peer)),
+      ...Array.from({ length: connections }, () => this.#askHub(origin)),
+    ];
     const stopAll = (thrown: unknown): never => {
       this.#stop.abort();
       this.#pending.changed();
       throw thrown;
     };
-    const results = await Promise.allSettled(workers.map((worker) => worker.catch(stopAll)));
+    const leave = (): void => this.#pending.leave();
+    const results = await Promise.allSettled(workers.map((worker) => worker.catch(stopAll).finally(leave)));
     const failed = results.find((result) => result.status === "rejected");
     if (failed !== undefined) throw failed.reason;
     if (this.#request.signal.aborted) {
@@ -99,8 +104,7 @@ export class BlockFill {
       const share = Math.ceil(this.#pending.size / (2 * length));
       const run = this.#pending.take(Math.max(1, Math.min(MOST_BLOCKS_OF_PEER, share)), passes);
       if (run !== null) await this.#runOfPeer(peer, run);
-      else if (this.#pending.underWay === 0) return;
-      else await this.#pending.nextChange();
+      else if (!(await this.#pending.wait())) return;
     }
   }
 
@@ -125,7 +129,7 @@ export class BlockFill {
     } catch (thrown) {
       await this.#peerFailed(peer, thrown);
     } finally {
-      this.#pending.done(left);
+      this.#pending.add(left);
     }
   }
 
@@ -183,7 +187,8 @@ export class BlockFill {
   }
 
   /** Only what no peer can give, or not undisputed. */
-  async #askHub(origin: HttpOrigin): Promise<void> {
+  async #askHub(origin: HttpOrigin | null): Promise<void> {
+    if (origin === null) return;
     const { io, logger } = this.#tools;
     const patience = new Patience(shownUrl(origin.file.url), io, (reason, pause) =>
       logger.warn(
@@ -194,8 +199,7 @@ export class BlockFill {
     while (!this.#signal.aborted && this.#originLost === null) {
       const run = this.#pending.take(this.#hubShare(), (block) => !this.#isOffered(block));
       if (run !== null) await this.#runOfHub(origin, run, patience);
-      else if (this.#pending.underWay === 0) return;
-      else await this.#pending.nextChange();
+      else if (!(await this.#pending.wait())) return;
     }
   }
 
@@ -225,7 +229,7 @@ export class BlockFill {
         this.#originLost ??= given;
       });
     } finally {
-      this.#pending.done(left);
+      this.#pending.add(left);
     }
   }
 

@@ -1,10 +1,14 @@
 import type { BlockRun } from "./blocks.js";
 
-/** Blocks that somebody still has to fetch. Whoever takes some brings them or gives them back. */
+/**
+ * Blocks that somebody still has to fetch. Workers take some, and bring them or give them back. It is over when every
+ * worker finds nothing that it could take.
+ */
 export class PendingBlocks {
   readonly #blocks: Set<number>;
-  #taken = 0;
-  #wake: (() => void)[] = [];
+  #workers = 0;
+  #over = false;
+  #waiting: (() => void)[] = [];
 
   constructor(blocks: Iterable<number>) {
     this.#blocks = new Set(blocks);
@@ -14,13 +18,16 @@ export class PendingBlocks {
     return this.#blocks.size;
   }
 
-  /** Runs that are being fetched now, and may come back. */
-  get underWay(): number {
-    return this.#taken;
+  /** So many workers begin, before the first of them takes anything. */
+  begin(workers: number): void {
+    this.#workers = workers;
+    this.#over = false;
   }
 
-  has(block: number): boolean {
-    return this.#blocks.has(block);
+  /** One of them ends. */
+  leave(): void {
+    this.#workers -= 1;
+    this.#endWhenAllWait();
   }
 
   /** The first run of at most so many blocks that pass. */
@@ -38,16 +45,10 @@ export class PendingBlocks {
     }
     if (first === null) return null;
     for (let block = first; block < first + count; block++) this.#blocks.delete(block);
-    this.#taken += 1;
     return { first, count };
   }
 
-  /** A run that was taken is done with, but for these blocks. */
-  done(left: Iterable<number>): void {
-    this.#taken -= 1;
-    this.add(left);
-  }
-
+  /** These are to be fetched, again perhaps. */
   add(blocks: Iterable<number>): void {
     for (const block of blocks) this.#blocks.add(block);
     this.changed();
@@ -55,14 +56,24 @@ export class PendingBlocks {
 
   /** Whoever waits looks again. */
   changed(): void {
-    const waiting = this.#wake;
-    this.#wake = [];
+    const waiting = this.#waiting;
+    this.#waiting = [];
     for (const wake of waiting) wake();
   }
 
-  nextChange(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wake.push(resolve);
+  /** For a worker that finds nothing: `true` when it is worth another look, `false` when it is over. */
+  async wait(): Promise<boolean> {
+    const woken = new Promise<void>((resolve) => {
+      this.#waiting.push(resolve);
     });
+    this.#endWhenAllWait();
+    await woken;
+    return !this.#over;
+  }
+
+  #endWhenAllWait(): void {
+    if (this.#waiting.length < this.#workers) return;
+    this.#over = true;
+    this.changed();
   }
 }
