@@ -169,7 +169,12 @@ export class ModelStore {
     const hash = request.hash ?? firstHash(offers);
     if (hash === null || offersOf(offers, hash).length === 0) throw nowhere(path);
     const directory = modelDirectory(this.#modelsDir, id, `peer:${hash}`);
-    return this.#supply({ directory, id, spec: path, alias: null, pinned: null }, path, { ...request, hash }, offers);
+    return this.#supply(
+      { directory, id, spec: path, alias: null, pinned: null, sha256: null },
+      path,
+      { ...request, hash },
+      offers,
+    );
   }
 
   /** A name alone is no source; what is missing comes by the spec. */
@@ -191,7 +196,14 @@ export class ModelStore {
     const { known } = request;
     const text = formatModelSpec(spec);
     const directory = modelDirectory(this.#modelsDir, modelIdOf(spec), text);
-    const target = { directory, id: known?.alias ?? modelIdOf(spec), spec: text, alias: null, pinned: null };
+    const target = {
+      directory,
+      id: known?.alias ?? modelIdOf(spec),
+      spec: text,
+      alias: null,
+      pinned: null,
+      sha256: known?.sha256 ?? null,
+    };
     const shown = known?.alias ?? text;
     const given = await this.#partFromPeers(target, shown, request);
     if (given !== null) return given;
@@ -244,7 +256,8 @@ export class ModelStore {
     if (spec.kind === "url") {
       const directory = modelDirectory(this.#modelsDir, modelIdOf(spec), text);
       const id = known?.alias ?? modelIdOf(spec);
-      return { directory, id, spec: text, alias: null, pinned: await this.#sources.pin(spec, signal) };
+      const pinned = await this.#sources.pin(spec, signal);
+      return { directory, id, spec: text, alias: null, pinned, sha256: known?.sha256 ?? null };
     }
     const entries = await readCache(this.#modelsDir);
     const entry = entries.find(({ manifest }) => manifest.spec === text || manifest.aliases.includes(text));
@@ -252,7 +265,7 @@ export class ModelStore {
     const pinned = source === null ? await this.#sources.pin(spec, signal) : this.#sources.current(source);
     const ownId = modelIdOf(parseModelSpec(pinned.spec));
     const directory = modelDirectory(this.#modelsDir, ownId, pinned.spec);
-    return { directory, id: known?.alias ?? ownId, spec: pinned.spec, alias: text, pinned };
+    return { directory, id: known?.alias ?? ownId, spec: pinned.spec, alias: text, pinned, sha256: null };
   }
 
   async #whole(target: PartTarget, shown: string, request: Request): Promise<ModelHeader> {

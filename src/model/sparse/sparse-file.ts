@@ -7,8 +7,9 @@ import type { DownloadIo } from "../download-io.js";
 import { BLOCK_BYTES, blockCount, blockRange, bytesOfBlocks } from "./blocks.js";
 import { type FileIdentity, type HeaderMark, readRangeMap, removeRangeMap, writeRangeMap } from "./range-map.js";
 
-/** The map is written each time that so many blocks have come: what a crash loses is fetched again. */
+/** The map is written when so many blocks have come, or so much time has passed: what a crash loses is fetched again. */
 const SAVE_EVERY_BLOCKS = 64;
+const SAVE_EVERY_MS = 1000;
 
 export function sha256(bytes: Uint8Array): Buffer {
   return createHash("sha256").update(bytes).digest();
@@ -23,6 +24,7 @@ export class SparseFile {
   readonly #hashes: Map<number, Buffer>;
   #header: HeaderMark | null;
   #unsaved = 0;
+  #savedAt: number;
 
   private constructor(
     path: string,
@@ -37,6 +39,7 @@ export class SparseFile {
     this.#io = io;
     this.#hashes = new Map(known.hashes);
     this.#header = known.header;
+    this.#savedAt = io.clock.monotonic();
   }
 
   /** Goes on with what is here of this content, else begins anew. The caller holds the lock of the model's directory. */
@@ -95,7 +98,8 @@ export class SparseFile {
     }
     this.#hashes.set(block, hash);
     this.#unsaved += 1;
-    if (this.#unsaved >= SAVE_EVERY_BLOCKS) await this.save();
+    const isTime = this.#io.clock.monotonic() - this.#savedAt >= SAVE_EVERY_MS;
+    if (this.#unsaved >= SAVE_EVERY_BLOCKS || isTime) await this.save();
   }
 
   /** From here on these count as missing. */
@@ -131,6 +135,7 @@ export class SparseFile {
   async save(): Promise<void> {
     if (this.#unsaved === 0) return;
     this.#unsaved = 0;
+    this.#savedAt = this.#io.clock.monotonic();
     try {
       await this.#file.datasync();
       await writeRangeMap(this.path, { ...this.identity, header: this.#header, hashes: this.#hashes });

@@ -31,6 +31,8 @@ export interface PartTarget {
   readonly alias: string | null;
   /** `null`: only peers have it. */
   readonly pinned: PinnedSource | null;
+  /** Of the whole, where it is known beside what the source says of its files. */
+  readonly sha256: string | null;
 }
 
 /** How much of a model has to be here. */
@@ -158,7 +160,7 @@ export class PartStore {
       await sparse.save();
       const onBytes = (count: number): void => request.report.verifying(count);
       const sha256 = await hashFile(sparse.path, "sha256", "hex", { signal: request.signal, onBytes });
-      const promised = origin?.file.sha256 ?? null;
+      const promised = origin?.file.sha256 ?? (model.files.length === 1 ? target.sha256 : null);
       if (promised !== null && promised !== sha256) throw await this.#refuse(model, promised, sha256);
       files.push({ name: basename(sparse.path), bytes: sparse.identity.bytes, sha256 });
     }
