@@ -7,6 +7,7 @@ import type { DownloadIo } from "./download-io.js";
 import { type Answer, failureReason, interpretAnswer } from "./http-answer.js";
 import { clearPartState, discardPart, type PartAtHand, partPath, readPartState, writePartState } from "./part-state.js";
 import type { RateLimiter } from "./rate-limit.js";
+import { responseBody } from "./response-body.js";
 import { StallGuard } from "./stall-guard.js";
 
 /** One file to fetch. */
@@ -126,7 +127,7 @@ async function receive(
   try {
     if (validator !== null) await writePartState(request.destination, { url: request.url, validator, total });
     request.onStart(from, total);
-    for await (const chunk of response.body ?? []) {
+    for await (const chunk of responseBody(response, stall.signal)) {
       stall.alive();
       at.position += await writeAll(io, file, chunk, at.position, request.destination);
       if (at.position > (total ?? Number.POSITIVE_INFINITY)) throw failed(request, "the server sent more than it said");

@@ -40,11 +40,13 @@ const HUB_CONNECTIONS = 4;
 const MOST_BLOCKS_OF_HUB = 64;
 const MOST_BLOCKS_OF_PEER = 32;
 const PEER_PAUSE_MS = 500;
+/** Half a second, one and two lie between them. */
+const CHECK_TRIES = 4;
 
 /**
- * Fetches blocks of one file: what peers have from all of them at once, the rest from the hub. A block of a peer counts
- * when its sha256 is what another peer says of it too, or, where nobody else has it, what the peer itself says; of the
- * latter one block per peer is compared with the hub. What two peers call differently only the hub can give.
+ * Fetches blocks of one file: what peers have from all of them at once, the rest from the hub. A block of a peer must have
+ * the sha256 that it says, and that another peer says of it where another has it; what two peers call differently only
+ * the hub can give. At the end one block of each peer that gave any is compared with the hub.
  */
 export class BlockFill {
   readonly #request: FillRequest;
@@ -119,11 +121,10 @@ export class BlockFill {
       );
       for await (const { block, data } of stream) {
         const hash = sha256(data);
-        if (!claims.hashes.get(block)?.equals(hash))
-          return this.#fault(peer, `block ${block} is not what it should be`);
+        if (!claims.get(block)?.equals(hash)) return this.#fault(peer, `block ${block} is not what it should be`);
         await this.#keep(block, data, hash);
         left.delete(block);
-        if (!claims.vouched) peer.onItsWord.add(block);
+        peer.given.add(block);
         peer.worked();
       }
     } catch (thrown) {
@@ -139,13 +140,13 @@ export class BlockFill {
   }
 
   /** `null`: two peers disagree, and the blocks in question wait for the hub. */
-  async #claims(peer: FillPeer, run: BlockRun): Promise<Claims | null> {
+  async #claims(peer: FillPeer, run: BlockRun): Promise<ReadonlyMap<number, Buffer> | null> {
     const own = await peer.hashes(run, this.#signal);
     const other = this.#request.peers.find((one) => one !== peer && one.usable && one.hasAll(run));
     const others = other === undefined ? null : await other.hashes(run, this.#signal).catch(() => null);
-    if (other === undefined || others === null) return { hashes: own, vouched: false };
+    if (other === undefined || others === null) return own;
     const disputed = blocksOfRun(run).filter((block) => !sameHash(own.get(block), others.get(block)));
-    if (disputed.length === 0) return { hashes: own, vouched: true };
+    if (disputed.length === 0) return own;
     for (const block of disputed) {
       this.#disputed.set(block, [
         { peer, hash: own.get(block) },
@@ -168,7 +169,7 @@ export class BlockFill {
     if (peer.usable) await this.#tools.io.sleep(PEER_PAUSE_MS * peer.failures, this.#signal).catch(() => {});
   }
 
-  /** What it alone vouched for is fetched again. */
+  /** What it gave is fetched again. */
   #fault(peer: FillPeer, fault: string): void {
     if (!peer.foundOut(fault)) return;
     this.#tools.logger.warn(
@@ -177,10 +178,10 @@ export class BlockFill {
     );
     const { file, observer } = this.#request;
     observer.onFault(peer.name, fault);
-    observer.onKept(-bytesOfBlocks(peer.onItsWord, file.identity.bytes));
-    file.forget(peer.onItsWord);
-    this.#pending.add(peer.onItsWord);
-    peer.onItsWord.clear();
+    observer.onKept(-bytesOfBlocks(peer.given, file.identity.bytes));
+    file.forget(peer.given);
+    this.#pending.add(peer.given);
+    peer.given.clear();
     for (const [block, claims] of this.#disputed) {
       if (claims.some((claim) => claim.peer === peer)) this.#disputed.delete(block);
     }
@@ -253,35 +254,50 @@ export class BlockFill {
     }
   }
 
-  /** Compares with the hub one block of each peer whose word alone was taken; `true` when one was found out. */
+  /**
+   * Compares with the hub one block of each peer that gave any; `true` when one was found out. Of a hub that cannot be
+   * reached nobody is made to wait long.
+   */
   async #spotCheck(): Promise<boolean> {
     const { origin, peers } = this.#request;
     let found = false;
     if (origin === null || this.#originLost !== null) return false;
     for (const peer of peers) {
-      const blocks = [...peer.onItsWord];
+      const blocks = [...peer.given];
       const block = blocks.length === 0 || !peer.usable ? undefined : blocks[randomInt(blocks.length)];
-      if (block !== undefined) found = !(await this.#agreesWithHub(origin, peer, block)) || found;
+      if (block === undefined) continue;
+      const agrees = await this.#agreesWithHub(origin, peer, block);
+      if (agrees === null) return found;
+      found ||= !agrees;
     }
     return found;
   }
 
-  async #agreesWithHub(origin: HttpOrigin, peer: FillPeer, block: number): Promise<boolean> {
-    try {
-      for await (const { data } of this.#fromHub(origin, { first: block, count: 1 }, this.#request.signal)) {
-        if (sameHash(sha256(data), this.#request.file.hashOf(block))) continue;
-        this.#fault(peer, `block ${block} is not what the hub has`);
-        return false;
+  /** `null`: the hub cannot be asked. */
+  async #agreesWithHub(origin: HttpOrigin, peer: FillPeer, block: number): Promise<boolean | null> {
+    const { io, logger } = this.#tools;
+    const { signal, file } = this.#request;
+    const patience = new Patience(shownUrl(origin.file.url), io, () => {}, CHECK_TRIES);
+    for (;;) {
+      try {
+        for await (const { data } of this.#fromHub(origin, { first: block, count: 1 }, signal)) {
+          if (sameHash(sha256(data), file.hashOf(block))) continue;
+          this.#fault(peer, `block ${block} is not what the hub has`);
+          return false;
+        }
+        peer.given.clear();
+        return true;
+      } catch (thrown) {
+        if (signal.aborted || thrown instanceof SourceChanged) throw thrown;
+        const given = await patience.after(thrown, signal).catch((last: unknown) => ({ last }));
+        if (given === undefined) continue;
+        logger.debug(
+          { peer: peer.name, error: String(given.last) },
+          "a peer's bytes could not be compared with the hub",
+        );
+        return null;
       }
-      peer.onItsWord.clear();
-    } catch (thrown) {
-      if (this.#request.signal.aborted || thrown instanceof SourceChanged) throw thrown;
-      this.#tools.logger.debug(
-        { peer: peer.name, error: String(thrown) },
-        "a peer's bytes could not be compared with the hub",
-      );
     }
-    return true;
   }
 
   #rangeOf({ first, count }: BlockRun) {
@@ -314,12 +330,6 @@ function isFatal(thrown: unknown): boolean {
 interface Claim {
   readonly peer: FillPeer;
   readonly hash: Buffer | undefined;
-}
-
-interface Claims {
-  readonly hashes: ReadonlyMap<number, Buffer>;
-  /** Another peer says the same. */
-  readonly vouched: boolean;
 }
 
 function blocksOfRun({ first, count }: BlockRun): number[] {

@@ -9,8 +9,8 @@ export class FillPeer {
   readonly source: RangeSource;
   readonly #fileId: string;
   readonly #blocks: ReadonlySet<number>;
-  /** Blocks that are taken on this peer's word alone. */
-  readonly onItsWord = new Set<number>();
+  /** Blocks that this peer gave and that were not compared with the hub. */
+  readonly given = new Set<number>();
   #failures = 0;
   #fault: string | null = null;
 

@@ -3,6 +3,7 @@ import type { DownloadIo } from "../download-io.js";
 import { contentRange, failureReason, isTransient, retryAfter, validatorOf } from "../http-answer.js";
 import type { PinnedFile } from "../pinned-source.js";
 import type { RateLimiter } from "../rate-limit.js";
+import { responseBody } from "../response-body.js";
 import { StallGuard } from "../stall-guard.js";
 import type { FileIdentity } from "./range-map.js";
 
@@ -98,7 +99,7 @@ async function* bodyOf(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let left = bytes;
   try {
-    for await (const chunk of response.body ?? []) {
+    for await (const chunk of responseBody(response, stall.signal)) {
       stall.alive();
       left -= chunk.length;
       if (left < 0) throw new PassingTrouble("the server sent more than it said");

@@ -24,6 +24,8 @@ export class SparseFile {
   readonly #hashes: Map<number, Buffer>;
   #header: HeaderMark | null;
   #unsaved = 0;
+  /** Several connections write at once, and the map is one file. */
+  #saving: Promise<void> = Promise.resolve();
   #savedAt: number;
 
   private constructor(
@@ -132,7 +134,13 @@ export class SparseFile {
   }
 
   /** The blocks come to the disk before the map that tells of them does. */
-  async save(): Promise<void> {
+  save(): Promise<void> {
+    const saved = this.#saving.then(() => this.#save());
+    this.#saving = saved.catch(() => {});
+    return saved;
+  }
+
+  async #save(): Promise<void> {
     if (this.#unsaved === 0) return;
     this.#unsaved = 0;
     this.#savedAt = this.#io.clock.monotonic();

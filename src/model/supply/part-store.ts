@@ -65,6 +65,9 @@ export class PartStore {
   /** Throws `RangesIgnored` where the server sends whole files only. */
   async supply(target: PartTarget, wanted: Wanted, options: SupplyOptions): Promise<Supplied> {
     const { directory } = target;
+    // Whoever has all that he needs does not wait for another process that fetches more of the model.
+    const here = (await isKnownAs(target)) ? await this.#here(target, wanted, options).catch(() => null) : null;
+    if (here !== null) return here;
     const onWait = async (): Promise<void> => {
       const progress = await readPublishedProgress(directory);
       if (progress !== null) options.onProgress(progress);
@@ -87,10 +90,7 @@ export class PartStore {
 
   async #supplyLocked(target: PartTarget, wanted: Wanted, options: SupplyOptions): Promise<Supplied> {
     const manifest = await this.#manifest(target);
-    const entry = await readEntry(target.directory);
-    const [first] = entry?.manifest.files ?? [];
-    if (entry?.complete === true && first !== undefined) return describeComplete(target, entry.manifest, options.hash);
-    const here = await this.#fromDisk(target, wanted, options);
+    const here = await this.#here(target, wanted, options);
     if (here !== null) return here;
     const request = await this.#request(target, options);
     try {
@@ -113,9 +113,11 @@ export class PartStore {
     return manifest;
   }
 
-  /** Without asking anybody, when everything is here. */
-  async #fromDisk(target: PartTarget, wanted: Wanted, options: SupplyOptions): Promise<Supplied | null> {
-    if (wanted === "whole" || !(await hasHeaders(target))) return null;
+  /** Without asking anybody, when everything is on the disk. */
+  async #here(target: PartTarget, wanted: Wanted, options: SupplyOptions): Promise<Supplied | null> {
+    const entry = await readEntry(target.directory).catch(() => null);
+    if (entry?.complete === true) return describeComplete(target, entry.manifest, options.hash);
+    if (wanted === "whole" || entry === null || !(await hasHeaders(target))) return null;
     const request = { ...(await this.#base(target, options)), origin: null, offers: [] };
     const model = await OpenModel.open(request, this.#tools).catch((thrown: unknown) => {
       if (thrown instanceof SourceChanged) return null;
@@ -177,6 +179,12 @@ export class PartStore {
       `What came is not the model that was promised: sha256 ${actual}, expected ${promised}. It is not used; try again.`,
     );
   }
+}
+
+/** Whether the manifest has the spec that the model was asked for by. */
+async function isKnownAs({ directory, spec, alias }: PartTarget): Promise<boolean> {
+  if (alias === null || alias === spec) return true;
+  return (await readManifest(directory))?.aliases.includes(alias) ?? false;
 }
 
 async function describeComplete(

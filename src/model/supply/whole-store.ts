@@ -60,6 +60,8 @@ export class WholeStore {
   async #fetchLocked(request: WholeRequest, directory: string, signal: AbortSignal): Promise<CacheEntry> {
     const { id, spec, pinned } = request.target;
     await makeDirectory(directory);
+    // What peers gave of a model that comes whole in another way; it may bear the same name.
+    await discardParts(directory);
     const before = await readManifest(directory);
     const base = { spec, id, aliases: before?.aliases ?? [], source: pinned ?? before?.source ?? null };
     await writeManifest(directory, { ...base, completedAt: null, files: [] });
@@ -74,8 +76,6 @@ export class WholeStore {
       const expected = known === null || known.sha256 === null ? null : { bytes: known.bytes, sha256: known.sha256 };
       const stored = await fetchModel({ files, fileName, directory, expected, signal, onProgress }, this.#tools);
       await refuseOtherFiles(directory, stored);
-      // What peers gave of a model that came whole in another way.
-      await discardParts(directory);
       const completedAt = new Date(this.#tools.io.clock.wall()).toISOString();
       const manifest = { ...base, completedAt, files: [...stored] };
       await writeManifest(directory, manifest);
