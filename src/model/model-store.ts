@@ -23,13 +23,12 @@ import { RateLimiter } from "./rate-limit.js";
 import { npmFiles, type RemoteSpec } from "./remote-source.js";
 import type { ModelHeader, ResolvedModel, ResolveOptions } from "./resolved-model.js";
 import { RangesIgnored } from "./sparse/http-ranges.js";
-import { joinHashes } from "./sparse/model-hash.js";
 import type { RangeSource } from "./sparse/range-source.js";
-import { fileNameOf, formatModelSpec, type ModelSpec, modelIdOf, parseModelSpec } from "./spec.js";
+import { canonicalSpec, fileNameOf, formatModelSpec, type ModelSpec, modelIdOf, parseModelSpec } from "./spec.js";
 import { type DownloadState, Downloads } from "./supply/downloads.js";
 import { otherModel } from "./supply/open-model.js";
-import { discardParts, PartStore, type PartTarget, type Wanted } from "./supply/part-store.js";
-import { askPeers, offersOf, type PeerOffer } from "./supply/peer-offers.js";
+import { discardParts, isPart, PartStore, type PartTarget, type Wanted } from "./supply/part-store.js";
+import { askPeers, firstHash, offersOf, type PeerOffer } from "./supply/peer-offers.js";
 import { RangedSources, type RangedSpec } from "./supply/sources.js";
 import { WholeStore } from "./supply/whole-store.js";
 import { type VerifyResult, verifyEntry } from "./verify-model.js";
@@ -68,12 +67,12 @@ export class ModelStore {
     this.#logger = options.logger ?? silentLogger;
     this.#io = options.io ?? systemDownloadIo;
     this.#catalogue = options.catalogue ?? CATALOGUE;
-    const tools = { io: this.#io, logger: this.#logger };
     const limiter = new RateLimiter(options.downloadLimit ?? null, this.#io);
-    this.#sources = new RangedSources(options.hub ?? hubSettings(process.env), this.#io, limiter);
+    const tools = { io: this.#io, logger: this.#logger, limiter };
+    this.#sources = new RangedSources(options.hub ?? hubSettings(process.env), this.#io);
     this.#parts = new PartStore(this.#sources, tools);
     this.#npm = options.npm ?? systemNpmCli;
-    this.#wholes = new WholeStore({ ...tools, npm: this.#npm, limiter });
+    this.#wholes = new WholeStore({ ...tools, npm: this.#npm });
   }
 
   /** The whole model of this spec on this machine, fetched if need be. A cached one is found without any network. */
@@ -302,7 +301,7 @@ export class ModelStore {
   }
 
   async #matching(name: string): Promise<readonly CacheEntry[]> {
-    const names = new Set([name, canonical(name), catalogueEntry(name, this.#catalogue)?.source]);
+    const names = new Set([name, canonicalSpec(name), catalogueEntry(name, this.#catalogue)?.source]);
     return (await readCache(this.#modelsDir)).filter(({ manifest: { id, spec, aliases } }) =>
       [id, spec, ...aliases].some((one) => names.has(one)),
     );
@@ -336,24 +335,6 @@ interface Request {
   readonly hash: string | null;
   readonly signal: AbortSignal;
   readonly onProgress: ProgressListener;
-}
-
-function isPart(wanted: Wanted): wanted is ModelPart {
-  return wanted !== "whole" && wanted !== "header";
-}
-
-function firstHash(offers: readonly PeerOffer[]): string | null {
-  const files = offers[0]?.files;
-  return files === undefined ? null : joinHashes(files.map(({ header }) => header.sha256));
-}
-
-/** As the cache spells it. */
-function canonical(name: string): string {
-  try {
-    return formatModelSpec(parseModelSpec(name));
-  } catch {
-    return name;
-  }
 }
 
 function nowhere(path: string): ExoError {

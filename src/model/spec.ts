@@ -84,6 +84,15 @@ export function formatModelSpec(spec: ModelSpec): string {
   }
 }
 
+/** As the cache spells it; what is no spec stays as it is. */
+export function canonicalSpec(text: string): string {
+  try {
+    return formatModelSpec(parseModelSpec(text));
+  } catch {
+    return text;
+  }
+}
+
 /** Name of the file to store, e.g. `model.gguf`. */
 export function fileNameOf(spec: ModelSpec): string {
   switch (spec.kind) {

@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
@@ -149,9 +148,19 @@ export class Hub {
       const sent = file.corrupt?.(begin) === true ? Uint8Array.from(piece, (byte) => byte ^ 1) : piece;
       this.bytesSent += sent.length;
       // A client that hangs up empties nothing any more.
-      if (!response.write(sent)) await Promise.race([once(response, "drain"), once(response, "close")]);
+      if (!response.write(sent)) await drained(response);
     }
   }
+}
+
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off("drain", done).off("close", done);
+      resolve();
+    };
+    response.on("drain", done).on("close", done);
+  });
 }
 
 interface Span {

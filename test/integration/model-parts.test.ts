@@ -468,17 +468,25 @@ describe("a model of 2 GB over three machines", () => {
   const layers = 24;
   const large = layeredModel({ layers, layerBytes: 80 * BLOCK_BYTES, endBytes: 40 * BLOCK_BYTES });
 
-  test("each holds its part, at most 40 %, and fetches no byte more", async () => {
-    const url = serve({}, large);
-    for (const [index, part] of ringParts(layers, 3).entries()) {
-      const before = hub.bytesSent;
+  /** Writes the header and leaves the rest a hole: these machines' bytes are only counted, which is quicker. */
+  const write: DownloadIo["write"] = async (file, bytes, position) => {
+    if (position < large.headerBytes) await systemDownloadIo.write(file, bytes, position);
+  };
+
+  for (const [index, part] of ringParts(layers, 3).entries()) {
+    test(`machine ${index + 1} holds its part, at most 40 %, and fetches no byte more`, async () => {
+      const url = serve({}, large);
       const share = (part.end - part.begin) * 80 * BLOCK_BYTES + (part.hasOutput ? 80 * BLOCK_BYTES : 0);
-      const { path } = await machine(`m${index}`).resolvePart(url, part);
-      const disk = await onDisk(path);
-      assert.ok(disk <= share + large.headerBytes + SLACK, `${disk} bytes on the disk for a share of ${share}`);
-      assert.ok(disk <= 0.4 * large.length);
-      assert.ok(hub.bytesSent - before <= share + large.headerBytes + SLACK, `${hub.bytesSent - before} bytes fetched`);
-      await rm(dirname(path), { recursive: true });
-    }
-  });
+      const most = share + large.headerBytes + SLACK;
+      const store = machine("m", index === 0 ? {} : { io: { ...io, write } });
+      const { path } = await store.resolvePart(url, part);
+      assert.ok(hub.bytesSent <= most, `${hub.bytesSent} bytes fetched for a share of ${share}`);
+      const held = (await store.list())[0]?.bytes ?? 0;
+      assert.ok(
+        held >= share && held <= most && held <= 0.4 * large.length,
+        `${held} bytes held for a share of ${share}`,
+      );
+      assert.ok((await onDisk(path)) <= most, `${await onDisk(path)} bytes on the disk`);
+    });
+  }
 });

@@ -71,7 +71,7 @@ function hubIo(failures: number): DownloadIo {
   };
 }
 
-const ORIGIN: Omit<HttpOrigin, "limiter"> = {
+const ORIGIN: HttpOrigin = {
   file: { name: "m.gguf", url: "http://hub.example/m.gguf", bytes: BYTES, sha256: null },
   headers: {},
   refusal: () => {
@@ -92,17 +92,15 @@ async function fill(
   count += 1;
   const path = join(folder, `${count}.gguf`);
   const file = await SparseFile.open(path, { bytes: BYTES, version: null }, io);
-  const origin = withHub ? { ...ORIGIN, limiter: new RateLimiter(null, io) } : null;
+  const origin = withHub ? ORIGIN : null;
+  const tools = { io, logger: silentLogger, limiter: new RateLimiter(null, io) };
   let kept = 0;
   const onKept = (bytes: number): void => {
     kept += bytes;
   };
   const observer = { onBytes: () => {}, onKept, onFault: () => {} };
   try {
-    await new BlockFill(
-      { file, blocks: wanted, origin, peers, signal: never, observer },
-      { io, logger: silentLogger },
-    ).run();
+    await new BlockFill({ file, blocks: wanted, origin, peers, signal: never, observer }, tools).run();
     assert.deepEqual(file.missing(wanted), []);
     assert.equal(kept, file.bytesHere);
   } finally {

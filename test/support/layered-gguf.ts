@@ -44,7 +44,7 @@ export function layeredModel({ layers, layerBytes, endBytes }: LayeredOptions): 
 }
 
 function bytesOf(header: Buffer, begin: number, end: number): Buffer {
-  const bytes = Buffer.alloc(end - begin);
+  const bytes = Buffer.allocUnsafe(end - begin);
   for (let piece = Math.floor(begin / PIECE); piece * PIECE < end; piece++) {
     const at = Math.max(begin, piece * PIECE);
     bytes.fill(piece % 251, at - begin, Math.min(end, (piece + 1) * PIECE) - begin);

@@ -59,3 +59,7 @@ export function blocksIn(runs: readonly BlockRun[]): Set<number> {
   for (const { first, count } of runs) for (let block = first; block < first + count; block++) blocks.add(block);
   return blocks;
 }
+
+export function blocksOfRun({ first, count }: BlockRun): number[] {
+  return Array.from({ length: count }, (_, index) => first + index);
+}

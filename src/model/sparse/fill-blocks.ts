@@ -2,11 +2,12 @@ import { randomInt } from "node:crypto";
 import { ExoError } from "../../core/errors.js";
 import type { Logger } from "../../core/ports.js";
 import type { DownloadIo } from "../download-io.js";
+import type { RateLimiter } from "../rate-limit.js";
 import { cutIntoBlocks } from "./block-stream.js";
-import { BLOCK_BYTES, type BlockRun, blockRange, bytesOfBlocks } from "./blocks.js";
+import { BLOCK_BYTES, type BlockRun, blockRange, blocksOfRun, bytesOfBlocks } from "./blocks.js";
 import type { FillPeer } from "./fill-peer.js";
-import { type HttpOrigin, openHttpRange, RangesIgnored, SourceChanged, shownUrl } from "./http-ranges.js";
-import { Patience } from "./patience.js";
+import { type HttpOrigin, openHttpRange, SourceChanged, shownUrl } from "./http-ranges.js";
+import { isFatal, Patience } from "./patience.js";
 import { PendingBlocks } from "./pending-blocks.js";
 import { type SparseFile, sha256 } from "./sparse-file.js";
 
@@ -31,6 +32,8 @@ export interface FillObserver {
 export interface FillTools {
   readonly io: DownloadIo;
   readonly logger: Logger;
+  /** Of everything that comes, whoever gives it. */
+  readonly limiter: RateLimiter;
 }
 
 /** How the hub is called among the sources of a download. */
@@ -116,13 +119,14 @@ export class BlockFill {
       const claims = await this.#claims(peer, run);
       if (claims === null) return;
       const range = this.#rangeOf(run);
-      const stream = cutIntoBlocks(peer.fetch(range.begin, range.end, this.#signal), range, (count) =>
-        this.#request.observer.onBytes(peer.name, count),
-      );
+      const pieces = this.#limited(peer.fetch(range.begin, range.end, this.#signal));
+      const stream = cutIntoBlocks(pieces, range, (count) => this.#request.observer.onBytes(peer.name, count));
       for await (const { block, data } of stream) {
         const hash = sha256(data);
         if (!claims.get(block)?.equals(hash)) return this.#fault(peer, `block ${block} is not what it should be`);
         await this.#keep(block, data, hash);
+        // Others may have found it out meanwhile.
+        if (peer.isFoundOut) return this.#forget([block]);
         left.delete(block);
         peer.given.add(block);
         peer.worked();
@@ -131,6 +135,13 @@ export class BlockFill {
       await this.#peerFailed(peer, thrown);
     } finally {
       this.#pending.add(left);
+    }
+  }
+
+  async *#limited(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const piece of stream) {
+      await this.#tools.limiter.take(piece.length, this.#signal);
+      yield piece;
     }
   }
 
@@ -176,15 +187,19 @@ export class BlockFill {
       { peer: peer.name, file: this.#request.file.path },
       `A peer gave wrong bytes of a model and is not asked any more: ${fault}`,
     );
-    const { file, observer } = this.#request;
-    observer.onFault(peer.name, fault);
-    observer.onKept(-bytesOfBlocks(peer.given, file.identity.bytes));
-    file.forget(peer.given);
+    this.#request.observer.onFault(peer.name, fault);
+    this.#forget(peer.given);
     this.#pending.add(peer.given);
     peer.given.clear();
     for (const [block, claims] of this.#disputed) {
       if (claims.some((claim) => claim.peer === peer)) this.#disputed.delete(block);
     }
+  }
+
+  #forget(blocks: Iterable<number>): void {
+    const { file, observer } = this.#request;
+    observer.onKept(-bytesOfBlocks(blocks, file.identity.bytes));
+    file.forget(blocks);
   }
 
   /** Only what no peer can give, or not undisputed. */
@@ -236,7 +251,7 @@ export class BlockFill {
 
   async *#fromHub(origin: HttpOrigin, run: BlockRun, signal: AbortSignal) {
     const range = this.#rangeOf(run);
-    const { body, identity } = await openHttpRange(origin, range.begin, range.end, this.#tools.io, signal);
+    const { body, identity } = await openHttpRange(origin, range.begin, range.end, this.#tools, signal);
     const known = this.#request.file.identity;
     if (identity.bytes !== known.bytes || (origin.file.sha256 === null && identity.version !== known.version)) {
       throw new SourceChanged();
@@ -321,19 +336,9 @@ export class BlockFill {
   }
 }
 
-/** Nothing that came before, or from others, makes these good. */
-function isFatal(thrown: unknown): boolean {
-  if (thrown instanceof SourceChanged || thrown instanceof RangesIgnored) return true;
-  return thrown instanceof ExoError && (thrown.code === "disk_full" || thrown.code === "cancelled");
-}
-
 interface Claim {
   readonly peer: FillPeer;
   readonly hash: Buffer | undefined;
-}
-
-function blocksOfRun({ first, count }: BlockRun): number[] {
-  return Array.from({ length: count }, (_, index) => first + index);
 }
 
 function sameHash(one: Buffer | null | undefined, other: Buffer | null | undefined): boolean {

@@ -29,6 +29,11 @@ export class FillPeer {
     return this.#fault === null && this.#failures < MOST_FAILURES;
   }
 
+  /** It gave something wrong. */
+  get isFoundOut(): boolean {
+    return this.#fault !== null;
+  }
+
   get failures(): number {
     return this.#failures;
   }

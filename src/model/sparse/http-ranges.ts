@@ -12,7 +12,6 @@ export interface HttpOrigin {
   readonly file: PinnedFile;
   /** Sent to the file's own host only: fetch drops them where a redirect leads to another. */
   readonly headers: Readonly<Record<string, string>>;
-  readonly limiter: RateLimiter;
   /** What a status that no other try mends means. */
   refusal(response: Response): ExoError;
 }
@@ -46,7 +45,7 @@ export async function openHttpRange(
   origin: HttpOrigin,
   begin: number,
   end: number,
-  io: DownloadIo,
+  { io, limiter }: { readonly io: DownloadIo; readonly limiter: RateLimiter },
   signal: AbortSignal,
 ): Promise<HttpRange> {
   const stall = new StallGuard(signal, io.stallMilliseconds);
@@ -54,7 +53,7 @@ export async function openHttpRange(
     const headers = { ...origin.headers, Range: `bytes=${begin}-${end - 1}`, "Accept-Encoding": "identity" };
     const response = await io.fetch(origin.file.url, { method: "GET", headers, signal: stall.signal });
     const range = await interpret(response, origin, begin, end);
-    return { ...range, body: bodyOf(response, range.end - begin, origin.limiter, stall, signal) };
+    return { ...range, body: bodyOf(response, range.end - begin, limiter, stall, signal) };
   } catch (thrown) {
     stall.end();
     throw troubleOf(thrown, stall, signal, origin.file.url);

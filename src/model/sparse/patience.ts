@@ -1,6 +1,6 @@
 import { ExoError } from "../../core/errors.js";
 import type { DownloadIo } from "../download-io.js";
-import { PassingTrouble } from "./http-ranges.js";
+import { PassingTrouble, RangesIgnored, SourceChanged } from "./http-ranges.js";
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
@@ -45,4 +45,10 @@ export class Patience {
     await this.#io.sleep(pause, signal).catch(() => {});
     if (signal.aborted) throw new ExoError("cancelled", `The download of ${this.#what} was cancelled.`);
   }
+}
+
+/** Nothing that came before, or from others, makes these good. */
+export function isFatal(thrown: unknown): boolean {
+  if (thrown instanceof SourceChanged || thrown instanceof RangesIgnored) return true;
+  return thrown instanceof ExoError && (thrown.code === "disk_full" || thrown.code === "cancelled");
 }

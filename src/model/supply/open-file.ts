@@ -108,7 +108,7 @@ async function openFromHub(
   const patience = new Patience(shownUrl(origin.file.url), io, (reason) => logger.debug({ file: name }, reason), tries);
   for (;;) {
     try {
-      const { identity, body, end } = await openHttpRange(origin, 0, BLOCK_BYTES, io, signal);
+      const { identity, body, end } = await openHttpRange(origin, 0, BLOCK_BYTES, tools, signal);
       const sparse = await SparseFile.open(join(directory, name), identity, io);
       try {
         for await (const { block, data } of cutIntoBlocks(body, { begin: 0, end }, (count) =>

@@ -38,6 +38,10 @@ export interface PartTarget {
 /** How much of a model has to be here. */
 export type Wanted = ModelPart | "header" | "whole";
 
+export function isPart(wanted: Wanted): wanted is ModelPart {
+  return wanted !== "whole" && wanted !== "header";
+}
+
 export interface SupplyOptions {
   /** Asked when something is missing. */
   readonly askPeers: (signal: AbortSignal) => Promise<readonly PeerOffer[]>;

@@ -30,6 +30,12 @@ export async function askPeers(
   return offers.filter(({ files }) => files.length > 0);
 }
 
+/** `ModelHeader.hash` of what the first of them offers. */
+export function firstHash(offers: readonly PeerOffer[]): string | null {
+  const files = offers[0]?.files;
+  return files === undefined ? null : joinHashes(files.map(({ header }) => header.sha256));
+}
+
 /** The offers of the model with these headers. */
 export function offersOf(offers: readonly PeerOffer[], hash: string): readonly PeerOffer[] {
   return offers.filter(({ files }) => joinHashes(files.map(({ header }) => header.sha256)) === hash);

@@ -7,7 +7,6 @@ import { hubRefusal } from "../hub/hub-refusal.js";
 import type { HubSettings } from "../hub/hub-settings.js";
 import { pinHfSpec, pinWithoutHub } from "../hub/pin-hf.js";
 import type { PinnedFile, PinnedSource } from "../pinned-source.js";
-import type { RateLimiter } from "../rate-limit.js";
 import { urlFiles } from "../remote-source.js";
 import type { HttpOrigin } from "../sparse/http-ranges.js";
 import { formatModelSpec, type ModelSpec, parseModelSpec } from "../spec.js";
@@ -19,12 +18,10 @@ export type RangedSpec = Extract<ModelSpec, { kind: "url" | "hf" }>;
 export class RangedSources {
   readonly #hub: HubSettings;
   readonly #client: HubClient;
-  readonly #limiter: RateLimiter;
 
-  constructor(hub: HubSettings, io: DownloadIo, limiter: RateLimiter) {
+  constructor(hub: HubSettings, io: DownloadIo) {
     this.#hub = hub;
     this.#client = new HubClient(hub, io);
-    this.#limiter = limiter;
   }
 
   /** The hub is not to be asked. */
@@ -54,7 +51,7 @@ export class RangedSources {
       new URL(response.url).origin === new URL(this.#hub.endpoint).origin
         ? hubRefusal(new URL(file.url).pathname.slice(1), response, token !== null)
         : refusedBy(response);
-    return { file, headers, limiter: this.#limiter, refusal };
+    return { file, headers, refusal };
   }
 
   /** What was pinned before, at the hub that is set now. */
