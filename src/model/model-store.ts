@@ -271,7 +271,7 @@ export class ModelStore {
     const files = (target.pinned?.files ?? []).map((file) => ({
       ...file,
       archive: null,
-      headers: this.#sources.origin(file).headers,
+      headers: this.#sources.origin(file)?.headers ?? {},
     }));
     const path = await this.#wholes.fetch({ ...request, target, fileName: "", files: async () => files });
     return this.#requireHash(await describeModel({ id: target.id, spec: shown, path }, request.known), request);

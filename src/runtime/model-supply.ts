@@ -25,6 +25,8 @@ export interface ModelSupplyOptions {
 
 /** The cache of other processes is looked through this often. */
 const INVENTORY_MS = 30_000;
+/** Peers ask twice a second. */
+const MOST_MODELS_TOLD = 256;
 
 /** The models of this machine and, where it lacks them, of the other nodes; and what these may have of them. */
 export class ModelSupply implements Service {
@@ -58,7 +60,10 @@ export class ModelSupply implements Service {
   /** What this node says of its models. */
   records(): Pick<NodeRecord, "models" | "downloads"> {
     return {
-      models: this.#inventory.models().map((model) => ({ ...model })),
+      models: this.#inventory
+        .models()
+        .slice(0, MOST_MODELS_TOLD)
+        .map((model) => ({ ...model })),
       downloads: this.#store.downloads().map(toRecord),
     };
   }

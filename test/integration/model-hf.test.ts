@@ -105,6 +105,12 @@ describe("a model of the hub", () => {
     await assert.rejects(offline.resolve(`hf:${REPO}:Q8_0`), { code: "model_not_found", message: /HF_HUB_OFFLINE/ });
   });
 
+  test("does not keep files of other servers from being fetched while offline", async () => {
+    const url = cdn.serve("/plain.gguf", { content: MODEL });
+    const part = { begin: 0, end: 1, hasEmbedding: true, hasOutput: false };
+    assert.equal((await store({ offline: true }).resolvePart(url, part)).bytes, MODEL.length);
+  });
+
   test("stays at its commit when the repository goes on", async () => {
     repo();
     const spec = `hf:${REPO}:Q4_K_M`;

@@ -20,7 +20,7 @@ export interface OpenModelRequest {
   /** Of the files that are here, where the source does not tell them. */
   readonly names: readonly string[];
   /** `null`: not to be asked. */
-  readonly origin: ((file: PinnedFile) => HttpOrigin) | null;
+  readonly origin: ((file: PinnedFile) => HttpOrigin | null) | null;
   readonly offers: readonly PeerOffer[];
   /** `ModelHeader.hash` of the model that is meant, or `null`: whichever it is. */
   readonly hash: string | null;

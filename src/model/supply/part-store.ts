@@ -97,14 +97,17 @@ export class PartStore {
     const here = await this.#here(target, wanted, options);
     if (here !== null) return here;
     const request = await this.#request(target, options);
-    try {
-      return await this.#fetch(request, wanted, manifest, target);
-    } catch (thrown) {
-      if (!(thrown instanceof SourceChanged)) throw thrown;
-      this.#tools.logger.warn({ model: target.id }, "The model changed at its source; fetching it anew");
-      await discardParts(target.directory);
-      return this.#fetch(request, wanted, manifest, target).catch(refuseChanging(target.spec));
-    }
+    const fetch = (): Promise<Supplied> => this.#fetch(request, wanted, manifest, target);
+    const unlessChanged = (thrown: unknown): null => {
+      if (thrown instanceof SourceChanged) return null;
+      throw thrown;
+    };
+    // Twice, for what is here may have taken hours to fetch, and one odd answer is no proof.
+    const supplied = (await fetch().catch(unlessChanged)) ?? (await fetch().catch(unlessChanged));
+    if (supplied !== null) return supplied;
+    this.#tools.logger.warn({ model: target.id }, "The model changed at its source; fetching it anew");
+    await discardParts(target.directory);
+    return fetch().catch(refuseChanging(target.spec));
   }
 
   /** The header names the model; what it was asked for by is kept beside it. */
@@ -142,7 +145,7 @@ export class PartStore {
   }
 
   async #request(target: PartTarget, options: SupplyOptions): Promise<OpenModelRequest> {
-    const origin = this.#sources.offline ? null : this.#sources.origin.bind(this.#sources);
+    const origin = this.#sources.origin.bind(this.#sources);
     return { ...(await this.#base(target, options)), origin, offers: await options.askPeers(options.signal) };
   }
 

@@ -24,11 +24,6 @@ export class RangedSources {
     this.#client = new HubClient(hub, io);
   }
 
-  /** The hub is not to be asked. */
-  get offline(): boolean {
-    return this.#hub.offline;
-  }
-
   /**
    * The files that a spec stands for now. A spec of one commit needs no hub for that, though it then does not know sizes
    * and hashes; of others the hub must be asked.
@@ -43,9 +38,11 @@ export class RangedSources {
     });
   }
 
-  origin(file: PinnedFile): HttpOrigin {
+  /** `null`: the file is the hub's, and that is not to be asked. */
+  origin(file: PinnedFile): HttpOrigin | null {
     const ofHub = new URL(file.url).origin === new URL(this.#hub.endpoint).origin;
-    const { token } = this.#hub;
+    const { token, offline } = this.#hub;
+    if (ofHub && offline) return null;
     const headers: Record<string, string> = ofHub && token !== null ? { Authorization: `Bearer ${token}` } : {};
     const refusal = (response: Response): ExoError =>
       new URL(response.url).origin === new URL(this.#hub.endpoint).origin
