@@ -313,7 +313,8 @@ class RunningNode implements ExoNode {
   }
 
   #connect(peer: HostPort, options: { readonly bulk?: boolean } = {}): ControlClient {
-    return new ControlClient({ peer, credentials: this.#credentials, caller: this.#caller(), ...options });
+    const caller = { ...this.#build, nodeId: this.id };
+    return new ControlClient({ peer, credentials: this.#credentials, caller, ...options });
   }
 
   #reachableAddress(): HostPort {

@@ -2,10 +2,10 @@ import { z } from "zod";
 import { ExoError } from "../core/errors.js";
 import { addressesField } from "./addresses.js";
 import { linkRecordSchema } from "./link-record.js";
+import { download, heldModel } from "./model-records.js";
 import { powerSchema } from "./power-record.js";
 import { predictionSchema } from "./prediction-record.js";
 import { stampFields } from "./stamp.js";
-import { download, heldModel } from "./model-records.js";
 
 const bytes = z.number().nonnegative();
 const count = z.int().nonnegative();

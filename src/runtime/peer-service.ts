@@ -3,10 +3,10 @@ import type { NodeRecord } from "../cluster/node-record.js";
 import type { HostPort } from "../config/address.js";
 import type { ChatPrompt, InferenceEvent, InferenceRequest, TokenizeRequest } from "../core/inference.js";
 import type { Clock } from "../core/ports.js";
-import type { ModelSpeed } from "../planning/speeds.js";
 import type { BlockRun } from "../model/sparse/blocks.js";
 import type { OfferedFile } from "../model/sparse/range-source.js";
 import type { ServedModels } from "../model/supply/served-models.js";
+import type { ModelSpeed } from "../planning/speeds.js";
 import type {
   LoadStageEvent,
   LoadStageRequest,

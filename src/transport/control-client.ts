@@ -11,9 +11,9 @@ import {
 import { formatHostPort, type HostPort } from "../config/address.js";
 import { ExoError } from "../core/errors.js";
 import type { ChatPrompt, InferenceEvent, InferenceRequest, TokenizeRequest } from "../core/inference.js";
-import type { ModelSpeed } from "../planning/speeds.js";
 import type { BlockRun } from "../model/sparse/blocks.js";
 import type { OfferedFile } from "../model/sparse/range-source.js";
+import type { ModelSpeed } from "../planning/speeds.js";
 import { type Caller, callerMetadata } from "./caller.js";
 import { requireCompatible } from "./compatibility.js";
 import { fromWireLoadEvent, nodeHelloSchema } from "./control-messages.js";
