@@ -54,7 +54,8 @@ async function settings(options: Options, io: CliIo): Promise<Pick<DoctorContext
 async function askNode(config: Config, url: unknown): Promise<Pick<DoctorContext, "node" | "nodeFailure">> {
   const client = clientFor(config, url);
   try {
-    const node: AnsweringNode = { url: client.url, cluster: await client.cluster(), isOwn: typeof url !== "string" };
+    const isOwn = client.url.host === clientFor(config, undefined).url.host;
+    const node: AnsweringNode = { url: client.url, cluster: await client.cluster(), isOwn };
     return { node, nodeFailure: null };
   } catch (thrown) {
     const failure = ExoError.from(thrown);

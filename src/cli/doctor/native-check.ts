@@ -31,7 +31,7 @@ function addon({ llamaTag, llamaCommit, ggmlOrigin, libraryDirectory }: NativeRe
   );
 }
 
-/** Variants for processors without AVX2 (or, of ARM, without dot products): several times slower. */
+/** Variants for processors without AVX2 (or, of ARM, without dot products). */
 const BASIC_VARIANTS = new Set(["x64", "sse42", "sandybridge", "ivybridge", "piledriver", "armv8.0_1"]);
 
 const CPU_LIBRARY = /^(?:lib)?ggml-cpu-(.+)\.(?:so|dylib|dll)$/;
@@ -51,7 +51,7 @@ async function processor(facts: NativeReport, { system }: DoctorContext): Promis
   return warning(
     "native.cpu",
     `CPU: ${what}, only the basic ggml variant ${used} can be used`,
-    `${choice} Computing is several times slower without AVX2.`,
+    `${choice} Without AVX2 (on ARM: without dot products) computing is slower.`,
     "On a virtual machine give it the host's processor type (QEMU: -cpu host); an old processor serves best with few layers.",
   );
 }
