@@ -30,12 +30,22 @@ const INSTALL: Readonly<Record<string, Readonly<Record<Tool, string>>>> = {
 
 /** Throws one sentence that names the first missing tool and how to install it here. */
 export async function checkTools(): Promise<void> {
-  // cmake-js looks for Visual Studio itself: its compiler is not on the path.
-  if (process.platform !== "win32" && !(await hasCompiler())) throw missing("compiler");
-  const cmake = await which("cmake", { nothrow: true });
-  if (cmake === null) throw missing("cmake");
-  await checkCmakeVersion(cmake);
-  if ((await which("git", { nothrow: true })) === null) throw missing("git");
+  const [first] = await missingTools();
+  if (first !== undefined) throw first;
+}
+
+/** For each tool that a build lacks one sentence that names it and how to install it here. */
+export async function missingTools(): Promise<readonly ExoError[]> {
+  return [await missingCompiler(), await missingCmake(), await missingGit()].filter((error) => error !== null);
+}
+
+/** cmake-js looks for Visual Studio itself: its compiler is not on the path. */
+async function missingCompiler(): Promise<ExoError | null> {
+  return process.platform === "win32" || (await hasCompiler()) ? null : missing("compiler");
+}
+
+async function missingGit(): Promise<ExoError | null> {
+  return (await which("git", { nothrow: true })) === null ? missing("git") : null;
 }
 
 async function hasCompiler(): Promise<boolean> {
@@ -46,12 +56,14 @@ async function hasCompiler(): Promise<boolean> {
   return false;
 }
 
-async function checkCmakeVersion(cmake: string): Promise<void> {
+async function missingCmake(): Promise<ExoError | null> {
+  const cmake = await which("cmake", { nothrow: true });
+  if (cmake === null) return missing("cmake");
   const { stdout } = await $({ quiet: true })`${cmake} --version`;
   const [, major = "0", minor = "0"] = /(\d+)\.(\d+)/.exec(stdout) ?? [];
   const [leastMajor, leastMinor] = MIN_CMAKE;
   const enough = Number(major) > leastMajor || (Number(major) === leastMajor && Number(minor) >= leastMinor);
-  if (!enough) throw missing("cmake", `found ${major}.${minor}`);
+  return enough ? null : missing("cmake", `found ${major}.${minor}`);
 }
 
 function missing(tool: Tool, found = "not found"): ExoError {

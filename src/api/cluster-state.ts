@@ -169,6 +169,10 @@ function toRing(ring: RingRecord, names: Names): ClusterRing {
     computing: ring.computing && toComputing(ring.computing),
     plan: ring.planReasons,
     prediction: toPrediction(ring.prediction),
+    rates: {
+      decode_tokens_per_second: ring.rates.decode,
+      prompt_tokens_per_second: ring.rates.prompt,
+    },
     hops: ring.hops && { samples: ring.hops.samples, p50_ms: ring.hops.p50, p99_ms: ring.hops.p99 },
     stages: stages.map((stage) => ({
       node_id: stage.nodeId,

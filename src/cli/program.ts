@@ -28,6 +28,20 @@ const RUN_SETTINGS: readonly SettingKey[] = [
 
 const BENCH_SETTINGS: readonly SettingKey[] = [...RUN_SETTINGS, "slots"];
 
+/** What a node would be started with and the doctor looks at. */
+const DOCTOR_SETTINGS: readonly SettingKey[] = [
+  "http",
+  "grpc",
+  "open",
+  "peer",
+  "discovery",
+  "memory",
+  "device",
+  "mlock",
+  "apiKey",
+  ...COMMON_SETTINGS,
+];
+
 const EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 bad usage.";
 const SETTINGS_NOTE =
   "Every option is also an environment variable (--min-nodes: EXO_NATIVE_MIN_NODES)\n" +
@@ -58,6 +72,7 @@ export function createProgram(io: CliIo): Command {
   addStatus(program, io);
   addBench(program, io);
   addModels(program, io);
+  addDoctor(program, io);
   addDemo(program, io);
   return program;
 }
@@ -170,6 +185,24 @@ function addModels(program: Command, io: CliIo): void {
     "after",
     `\n${examples("exo-native models list", "exo-native models pull hf:ggml-org/gemma-3-4b-it-GGUF:Q4_K_M")}`,
   );
+}
+
+function addDoctor(program: Command, io: CliIo): void {
+  const command = program.command("doctor").description("look at this machine and its network, and say what to mend");
+  command.addOption(urlFlag()).option("--json", "print one JSON document");
+  addConfigFlags(command, DOCTOR_SETTINGS)
+    .addHelpText(
+      "after",
+      `\nGive it the options that a node would be started with. The exit code is 1 when\nsomething is found that does not work.\n\n${examples(
+        "exo-native doctor",
+        "exo-native doctor --open --peer 192.168.1.20",
+        "exo-native doctor --json",
+      )}`,
+    )
+    .action(async (options: Record<string, unknown>) => {
+      const { doctor } = await import("./commands/doctor.js");
+      await doctor(options, io);
+    });
 }
 
 function addDemo(program: Command, io: CliIo): void {

@@ -4,6 +4,7 @@ import type { SamplingOptions } from "../core/inference.js";
 import type { LoadHooks, StageInfo } from "../native/stage.js";
 import type { HopTimesRecord, StageMemoryRecord, StageWorkRecord } from "./node-record.js";
 import type { MeasuredSpeed } from "./prediction-record.js";
+import type { RingRatesRecord } from "./ring-rates.js";
 import type { RingSettings } from "./ring-settings.js";
 
 /** What the head of a ring is asked to load; `runtime/` does it. */
@@ -32,6 +33,7 @@ export interface HeadLoad {
   readonly hops: HopTimesRecord | null;
   /** How fast it answered lately. */
   readonly measured: MeasuredSpeed;
+  readonly rates: RingRatesRecord;
 }
 
 /** A loaded head as the cluster sees it. */

@@ -6,6 +6,7 @@ import { download, heldModel } from "./model-records.js";
 import { powerSchema } from "./power-record.js";
 import { predictionSchema } from "./prediction-record.js";
 import { stampFields } from "./stamp.js";
+import { ringRates } from "./ring-rates.js";
 
 const bytes = z.number().nonnegative();
 const count = z.int().nonnegative();
@@ -96,6 +97,7 @@ const ring = z.object({
   work,
   /** `null` for a ring of one node, and before anything was computed. */
   hops: hopTimes.nullable(),
+  rates: ringRates,
   stages: z.array(ringStage).max(1024),
   /** Why it was placed so. */
   planReasons: z.array(text).max(1024),

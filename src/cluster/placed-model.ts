@@ -10,6 +10,7 @@ import type { Membership } from "./membership.js";
 import { NO_WORK, type NodeRecord, type RingRecord, type RingStageRecord } from "./node-record.js";
 import { NOTHING_MEASURED, type PredictedSpeed, predictedBy, predictionOf } from "./prediction-record.js";
 import { type LoadedRing, loadRing } from "./ring-loader.js";
+import { NO_RATES } from "./ring-rates.js";
 import { cardOf, computingOf, emptyRingRecord, plannedStageRecord } from "./ring-record.js";
 import type { RingSettings } from "./ring-settings.js";
 
@@ -78,6 +79,7 @@ export class PlacedModel<Head extends LoadedHead> {
       work: load?.work ?? NO_WORK,
       hops: load?.hops ?? null,
       prediction: predictionOf(this.#predicted, load?.measured ?? NOTHING_MEASURED),
+      rates: load?.rates ?? NO_RATES,
     };
   }
 

@@ -1,6 +1,7 @@
 import type { ModelHeader } from "../model/resolved-model.js";
 import { NO_MEMORY, NO_WORK, type RingComputingRecord, type RingRecord, type RingStageRecord } from "./node-record.js";
 import { NOTHING_MEASURED, predictionOf } from "./prediction-record.js";
+import { NO_RATES } from "./ring-rates.js";
 import type { RingSettings } from "./ring-settings.js";
 
 /** Whether a ring answers to this name. */
@@ -25,6 +26,7 @@ export function emptyRingRecord(ringId: string, spec: string): RingRecord {
     computing: null,
     work: NO_WORK,
     hops: null,
+    rates: NO_RATES,
     stages: [],
     planReasons: [],
     prediction: predictionOf(null, NOTHING_MEASURED),

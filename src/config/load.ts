@@ -17,6 +17,8 @@ export interface ConfigSources {
   readonly flags?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly homeDirectory?: string;
+  /** No configuration file is read: for whoever has to go on when there is one that cannot be. */
+  readonly withoutFile?: boolean;
 }
 
 interface Found {
@@ -33,7 +35,10 @@ export async function loadConfig(sources: ConfigSources = {}): Promise<Config> {
   const flags = sources.flags ?? {};
   const paths = resolvePaths(env, sources.homeDirectory ?? homedir());
   const named = text(flags.config) ?? text(env.EXO_NATIVE_CONFIG);
-  const file = await readConfigFile(named ?? join(paths.configDir, "config.json"), named !== null);
+  const file =
+    sources.withoutFile === true
+      ? NO_FILE
+      : await readConfigFile(named ?? join(paths.configDir, "config.json"), named !== null);
   const lookups = [fromFlags(flags), fromEnvironment(env), fromFile(file)];
   const values: Record<string, unknown> = {};
   for (const [key, option] of Object.entries(OPTIONS) as [string, Option<unknown>][]) {
@@ -92,6 +97,8 @@ interface ConfigFile {
   readonly values: Readonly<Record<string, unknown>>;
 }
 
+const NO_FILE: ConfigFile = { path: null, values: {} };
+
 function fromFile(file: ConfigFile): Lookup {
   const spelledAs = (flag: string) => `"${flag}" in ${file.path}`;
   return (key, option) => {
@@ -109,7 +116,7 @@ async function readConfigFile(path: string, mustExist: boolean): Promise<ConfigF
     content = await readFile(path, "utf8");
   } catch (thrown) {
     const missing = thrown instanceof Error && Reflect.get(thrown, "code") === "ENOENT";
-    if (missing && !mustExist) return { path: null, values: {} };
+    if (missing && !mustExist) return NO_FILE;
     const why = missing ? "there is no such file" : String(thrown instanceof Error ? thrown.message : thrown);
     throw new ExoError("invalid_argument", `Cannot read the configuration file ${path}: ${why}.`, {
       cause: thrown,

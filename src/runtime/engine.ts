@@ -1,3 +1,4 @@
+import type { RingRatesRecord } from "../cluster/ring-rates.js";
 import { AsyncQueue } from "../core/async-queue.js";
 import { ExoError } from "../core/errors.js";
 import type { ChatPrompt, InferenceEvent, InferenceRequest, SamplingOptions, TextPrompt } from "../core/inference.js";
@@ -57,6 +58,10 @@ export class Engine {
 
   stats(): SchedulerStats {
     return this.#scheduler.stats();
+  }
+
+  rates(): RingRatesRecord {
+    return this.#scheduler.rates();
   }
 
   /** See `InferenceService.generate`. */

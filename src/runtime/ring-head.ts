@@ -145,8 +145,14 @@ export class RingHead implements LoadedHead {
   }
 
   load(): HeadLoad {
-    const measured = this.engine.speeds.summary();
-    return { ...this.engine.stats(), work: this.#metered.work(), hops: this.#metered.hops(), measured };
+    const { engine } = this;
+    return {
+      ...engine.stats(),
+      work: this.#metered.work(),
+      hops: this.#metered.hops(),
+      rates: engine.rates(),
+      measured: engine.speeds.summary(),
+    };
   }
 
   /** What was computed here with each part of the model since it was loaded. */

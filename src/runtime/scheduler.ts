@@ -1,3 +1,4 @@
+import type { RingRatesRecord } from "../cluster/ring-rates.js";
 import { ExoError } from "../core/errors.js";
 import type { Clock, Logger } from "../core/ports.js";
 import { pause } from "../core/waiting.js";
@@ -11,6 +12,7 @@ import { PrefixIndex } from "./prefix-index.js";
 import { type GenerationJob, type JobOutcome, Slot } from "./slot.js";
 import { type Sampled, SlotDrafts } from "./slot-drafts.js";
 import type { Speculator } from "./speculation/speculator.js";
+import { TokenRates } from "./token-rates.js";
 
 export interface SchedulerOptions {
   readonly pipeline: Pipeline;
@@ -57,6 +59,7 @@ export class Scheduler {
   readonly #planner: FlightPlanner;
   readonly #watches = new Map<GenerationJob, JobWatch>();
   readonly #speculator: Speculator | null;
+  readonly #rates: TokenRates;
   /** In the order of their launch, which is the order in which the stages compute them. */
   readonly #underWay = new Set<Flight>();
   #closed: ExoError | null = null;
@@ -66,6 +69,7 @@ export class Scheduler {
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
+    this.#rates = new TokenRates(options.clock);
     const prefixes = new PrefixIndex();
     this.#slots = Array.from(
       { length: options.slotCount },
@@ -118,6 +122,10 @@ export class Scheduler {
       waiting: this.#admission.waiting,
       microBatchesUnderWay: this.#underWay.size,
     };
+  }
+
+  rates(): RingRatesRecord {
+    return this.#rates.now();
   }
 
   /**
@@ -196,8 +204,11 @@ export class Scheduler {
   #land(flight: Flight, result: PipelineResult): void {
     this.#deliver();
     for (const slot of flight.slots) slot.underWay -= 1;
+    const goOn = flight.sampled.map(({ slot }) => slot.generated > 0);
     const tokens = flight.sampled.map((sampled, index) => this.#acceptRun(sampled, result.samples[index] ?? []));
     this.#planner.landed(flight, result.timings, tokens);
+    const decoded = tokens.reduce((sum, count, index) => (goOn[index] ? sum + count : sum), 0);
+    this.#rates.landed({ decoded, promptRows: flight.promptRows, seconds: result.timings.total });
     for (const slot of flight.slots) this.#releaseIfDone(slot);
   }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { bannerText } from "../../src/cli/terminal/banner.js";
-import { inColumns, shortened, visibleLength, wrapped } from "../../src/cli/terminal/columns.js";
+import { clipped, inColumns, packed, shortened, visibleLength, wrapped } from "../../src/cli/terminal/columns.js";
 import { DownloadDisplay } from "../../src/cli/terminal/download-display.js";
 import { paintFor, plainPaint } from "../../src/cli/terminal/paint.js";
 import { PlacementDisplay } from "../../src/cli/terminal/placement-display.js";
@@ -151,6 +151,22 @@ describe("text", () => {
   test("shortening and wrapping", () => {
     assert.equal(shortened("abcdef", 4), "abc…");
     assert.deepEqual(wrapped("the quick brown fox", 10), ["the quick", "brown fox"]);
+  });
+
+  test("lines with colours are clipped by what is seen, and end in plain text", () => {
+    const red = "\u001b[31m";
+    assert.equal(clipped(`${red}abcdef`, 6), `${red}abcdef`);
+    assert.equal(clipped(`ab${red}cdef`, 4), `ab${red}c…\u001b[0m`);
+    assert.equal(clipped("abcdef", 4), "abc…");
+  });
+
+  test("facts are packed into lines, behind what comes first", () => {
+    assert.deepEqual(packed(["ready", "22 layers", "2 slots"], " · ", 20, "model  "), [
+      "model  ready",
+      "22 layers · 2 slots",
+    ]);
+    assert.deepEqual(packed(["a", "b"], ", ", 4), ["a, b"]);
+    assert.deepEqual(packed([], ", ", 4), []);
   });
 
   test("the banner says how another node joins, when one from elsewhere can", () => {

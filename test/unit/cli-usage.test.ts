@@ -29,7 +29,7 @@ describe("command line", () => {
     const whole = await cli("--help");
     assert.equal(whole.code, 0);
     assert.equal(whole.err, "");
-    for (const name of ["serve", "run", "status", "bench", "models", "demo"]) {
+    for (const name of ["serve", "run", "status", "bench", "models", "doctor", "demo"]) {
       assert.match(whole.out, new RegExp(`^ {2}${name}\\b`, "m"));
       const one = await cli(name, "--help");
       assert.equal(one.code, 0, name);
@@ -43,6 +43,7 @@ describe("command line", () => {
       ["serve", "--help"],
       ["run", "--help"],
       ["bench", "--help"],
+      ["doctor", "--help"],
       ["models", "pull", "--help"],
     ]) {
       const { out } = await cli(...args);

@@ -5,6 +5,7 @@ import { Membership } from "../../src/cluster/membership.js";
 import { NO_MEMORY, NO_WORK, type RingRecord } from "../../src/cluster/node-record.js";
 import { PlacedModel } from "../../src/cluster/placed-model.js";
 import { NOTHING_MEASURED } from "../../src/cluster/prediction-record.js";
+import { NO_RATES } from "../../src/cluster/ring-rates.js";
 import type { RingSettings } from "../../src/cluster/ring-settings.js";
 import { ExoError } from "../../src/core/errors.js";
 import { silentLogger } from "../../src/core/ports.js";
@@ -75,7 +76,14 @@ class FakeHead implements LoadedHead {
   readonly #listeners: ((error: ExoError) => void)[] = [];
 
   memory = () => NO_MEMORY;
-  load = () => ({ busySlots: 0, waiting: 0, work: NO_WORK, hops: null, measured: NOTHING_MEASURED });
+  load = () => ({
+    busySlots: 0,
+    waiting: 0,
+    work: NO_WORK,
+    hops: null,
+    rates: NO_RATES,
+    measured: NOTHING_MEASURED,
+  });
   check = async () => {};
   close = async () => {};
 

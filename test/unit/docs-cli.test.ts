@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, sep } from "node:path";
 import { describe, test } from "node:test";
 import type { Command } from "commander";
 import { createProgram } from "../../src/cli/program.js";
@@ -11,8 +11,9 @@ const ROOT = packageRoot();
 const PAGES = [
   "README.md",
   "CONTRIBUTING.md",
-  ...readdirSync(join(ROOT, "docs"))
+  ...readdirSync(join(ROOT, "docs"), { recursive: true, encoding: "utf8" })
     .filter(isPage)
+    .map((name) => name.split(sep).join("/"))
     .map((name) => `docs/${name}`),
 ];
 

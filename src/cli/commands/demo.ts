@@ -89,7 +89,8 @@ class Demo {
     const tell = (line: string): void => this.#screen.print(line);
     const display = new PlacementDisplay({ screen: this.#screen, paint: this.#paint, tell, now: this.#io.now });
     const { cluster, ring } = await waitForRing(client, (progress) => display.update(progress), signal);
-    const picture = drawRing(cluster, ring, this.#screen.width, this.#paint);
+    // Only the warm-up went round so far, which says nothing of the hops.
+    const picture = drawRing(cluster, { ...ring, hops: null }, this.#screen.width, this.#paint);
     this.#screen.print(
       ["", ...picture, "", `Chat page:   ${url.origin}`, `OpenAI API:  ${url.origin}/v1`, ""].join("\n"),
     );

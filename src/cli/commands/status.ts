@@ -1,35 +1,61 @@
-import { setTimeout as delay } from "node:timers/promises";
+import { pause } from "../../core/waiting.js";
 import { readConfig } from "../config-flags.js";
-import { UsageError } from "../failure.js";
+import { EXIT, UsageError } from "../failure.js";
 import { clientFor } from "../node-client/client-for.js";
 import type { NodeClient } from "../node-client/node-client.js";
+import { StopRequest } from "../stop-request.js";
 import { type CliIo, widthOf } from "../terminal/cli-io.js";
 import { drawCluster } from "../terminal/cluster-picture.js";
 import { paintFor } from "../terminal/paint.js";
+import { StatusWatch } from "../terminal/status-watch.js";
 
 /** Milliseconds between two looks of `--watch`. */
 const WATCH_INTERVAL = 1000;
 
-const CURSOR_HOME_AND_CLEAR = "\u001b[H\u001b[J";
-
 /** Prints the nodes and rings that a running node knows. */
 export async function status(options: Readonly<Record<string, unknown>>, io: CliIo): Promise<void> {
+  if (options.watch === true && options.json === true) {
+    throw new UsageError("--json prints one document, so it cannot be used with --watch.");
+  }
   const client = clientFor(await readConfig(options, io), options.url);
-  if (options.watch !== true) io.stdout.write(await picture(client, options, io));
-  else await watch(client, options, io);
-}
-
-async function watch(client: NodeClient, options: Readonly<Record<string, unknown>>, io: CliIo): Promise<never> {
-  if (options.json === true) throw new UsageError("--json prints one document, so it cannot be used with --watch.");
-  for (;;) {
-    const text = await picture(client, options, io);
-    io.stdout.write(io.stdout.isTTY === true ? CURSOR_HOME_AND_CLEAR + text : `${text}\n`);
-    await delay(WATCH_INTERVAL);
+  if (options.watch === true) return watch(client, io);
+  if (options.json === true) {
+    io.stdout.write(`${JSON.stringify(await client.clusterAsSent(), null, 2)}\n`);
+  } else {
+    io.stdout.write(`${drawCluster(await client.cluster(), widthOf(io.stdout), paintFor(io.stdout, io.env))}\n`);
   }
 }
 
-async function picture(client: NodeClient, options: Readonly<Record<string, unknown>>, io: CliIo): Promise<string> {
-  const cluster = await client.cluster();
-  if (options.json === true) return `${JSON.stringify(cluster, null, 2)}\n`;
-  return `${drawCluster(cluster, widthOf(io.stdout), paintFor(io.stdout, io.env))}\n`;
+async function watch(client: NodeClient, io: CliIo): Promise<void> {
+  const stop = new StopRequest(process, io.now, () => {
+    view.leave();
+    process.exit(EXIT.failed);
+  });
+  const view: StatusWatch = new StatusWatch({
+    output: io.stdout,
+    paint: paintFor(io.stdout, io.env),
+    where: client.url.origin,
+    look: () => client.cluster(),
+    wait: (signal) => pause(WATCH_INTERVAL, signal),
+    now: io.now,
+    signal: stop.signal,
+  });
+  const undo = leaveWhileSuspended(view);
+  try {
+    await view.run();
+  } finally {
+    undo();
+    stop.release();
+  }
+}
+
+/** Ctrl-Z: the shell gets its terminal back in order. With `fg` the next look draws again. */
+function leaveWhileSuspended(view: StatusWatch): () => void {
+  if (process.platform === "win32") return () => {};
+  const suspend = (): void => {
+    view.leave();
+    process.kill(process.pid, "SIGSTOP");
+  };
+  process.on("SIGTSTP", suspend);
+  return () => process.off("SIGTSTP", suspend);
 }

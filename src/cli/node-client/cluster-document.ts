@@ -5,6 +5,25 @@ const number = z.number();
 
 const device = z.looseObject({ name: text, description: text, memory_total: number, memory_free: number });
 
+/** What is only shown, and not by every node: one in another shape is taken for none. */
+function shown<Schema extends z.ZodType>(schema: Schema) {
+  return schema.nullish().catch(null);
+}
+
+/** One way, for a small message, and for many bytes. */
+const link = z.looseObject({ from: text, to: text, one_way_ms: number, bytes_per_second: number });
+
+const download = z.looseObject({
+  spec: text,
+  model: text.nullish(),
+  received: number,
+  total: number.nullable(),
+  phase: text,
+  bytes_per_second: number.nullish(),
+});
+
+const speeds = z.looseObject({ ttft_seconds: number.nullish(), decode_tokens_per_second: number.nullish() });
+
 const heldStage = z.looseObject({
   ring_id: text,
   epoch: number,
@@ -17,10 +36,18 @@ const node = z.looseObject({
   name: text,
   version: text,
   address: text,
+  http_address: shown(text),
   state: text,
   reason: text.nullable(),
   devices: z.array(device),
   stages: z.array(heldStage).optional(),
+  /** `mains`, `battery` or `unknown`. */
+  power: shown(text),
+  downloads: shown(z.array(download)),
+  /** What its owner should know, although it takes part. */
+  notice: shown(text),
+  /** What found it, of one that takes no part. */
+  source: shown(text),
 });
 
 const stage = z.looseObject({
@@ -46,6 +73,16 @@ const ring = z.looseObject({
   stages: z.array(stage),
   reason: text.nullish(),
   hops: z.looseObject({ p50_ms: number, p99_ms: number }).nullish(),
+  /** Over the last seconds; 0: nothing was computed. */
+  rates: shown(z.looseObject({ decode_tokens_per_second: number, prompt_tokens_per_second: number })),
+  /** By the planner, for one request, and what real requests showed of the same. */
+  prediction: shown(z.looseObject({ predicted: speeds.nullish(), measured: speeds.nullish() })),
+  /** Of several rings of one model; 0 is the first. */
+  replica: shown(number),
+  /** It takes no new requests. */
+  draining: shown(z.boolean()),
+  /** Why it was placed so, in sentences. */
+  plan: shown(z.array(text)),
   slots: number.optional(),
   busy_slots: number.optional(),
   waiting_requests: number.optional(),
@@ -61,9 +98,12 @@ export const clusterDocument = z.looseObject({
   node: z.looseObject({ id: text, name: text, version: text }),
   nodes: z.array(node),
   rings: z.array(ring),
+  links: shown(z.array(link)),
 });
 
 export type ClusterDocument = z.output<typeof clusterDocument>;
 export type NodeDocument = z.output<typeof node>;
 export type RingDocument = z.output<typeof ring>;
 export type StageDocument = z.output<typeof stage>;
+export type LinkDocument = z.output<typeof link>;
+export type DownloadDocument = z.output<typeof download>;

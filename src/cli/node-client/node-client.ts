@@ -81,6 +81,13 @@ export class NodeClient {
     return this.#get("/cluster", clusterDocument);
   }
 
+  /** The same, every field as the node sent it. */
+  async clusterAsSent(): Promise<unknown> {
+    const sent = await this.#get("/cluster", z.unknown());
+    this.#read(sent, "/cluster", clusterDocument);
+    return sent;
+  }
+
   /** The answer as it is written. Aborting the signal hangs up, which frees the slot. */
   chat(request: ChatRequest, signal: AbortSignal): AsyncGenerator<ChatPiece, void, void> {
     return this.#stream("/v1/chat/completions", request, signal);
@@ -117,7 +124,11 @@ export class NodeClient {
   }
 
   async #parsed<Value>(response: Response, path: string, schema: z.ZodType<Value>): Promise<Value> {
-    const result = schema.safeParse(await response.json().catch(() => null));
+    return this.#read(await response.json().catch(() => null), path, schema);
+  }
+
+  #read<Value>(body: unknown, path: string, schema: z.ZodType<Value>): Value {
+    const result = schema.safeParse(body);
     if (result.success) return result.data;
     const where = result.error.issues[0]?.path.join(".") || "its root";
     throw new ExoError(

@@ -28,7 +28,7 @@ export function processIo(): CliIo {
 const NARROW = 40;
 const USUAL = 80;
 
-/** Columns that may be used; what is not a terminal is taken for one of the usual width. */
+/** Columns that may be used; what is no terminal, or one that does not know its size, is taken for one of the usual width. */
 export function widthOf(output: CliOutput): number {
-  return Math.max(NARROW, output.columns ?? USUAL);
+  return Math.max(NARROW, output.columns || USUAL);
 }

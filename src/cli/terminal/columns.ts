@@ -25,13 +25,35 @@ export function shortened(text: string, columns: number): string {
   return characters.length <= columns ? text : `${characters.slice(0, Math.max(0, columns - 1)).join("")}…`;
 }
 
-/** Text in lines of at most so many columns, broken at spaces. */
+/** An escape sequence of colours, or one character. */
+const PIECES = /\p{Cc}\[[0-9;]*m|./gsu;
+
+const PLAIN_AGAIN = "\u001b[0m";
+
+/** The same for a line that may hold colours. */
+export function clipped(line: string, columns: number): string {
+  if (visibleLength(line) <= columns) return line;
+  let left = Math.max(0, columns - 1);
+  const kept = (line.match(PIECES) ?? []).filter((piece) => piece.startsWith("\u001b") || left-- > 0);
+  const hasColours = kept.some((piece) => piece.startsWith("\u001b"));
+  return `${kept.join("")}…${hasColours ? PLAIN_AGAIN : ""}`;
+}
+
+/** Text in lines of at most so many columns, broken at spaces; a word that is longer has a line of its own. */
 export function wrapped(text: string, columns: number): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(/\s+/)) {
+  return packed(text.split(/\s+/), " ", columns);
+}
+
+/** Pieces one after the other in lines of at most so many columns, as far as each of them fits one; colours allowed. */
+export function packed(pieces: readonly string[], separator: string, columns: number, first = ""): string[] {
+  const lines: string[] = first === "" ? [] : [first];
+  let joint = first === "" ? separator : "";
+  for (const piece of pieces) {
     const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= columns) lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
+    const longer = last === undefined ? piece : last + joint + piece;
+    if (last !== undefined && visibleLength(longer) <= columns) lines[lines.length - 1] = longer;
+    else lines.push(piece);
+    joint = separator;
   }
   return lines;
 }

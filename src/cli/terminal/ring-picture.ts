@@ -1,28 +1,41 @@
 import { formatByteSize } from "../../config/byte-size.js";
 import type { ClusterDocument, RingDocument, StageDocument } from "../node-client/cluster-document.js";
-import { type Alignment, inColumns, shortened, visibleLength, wrapped } from "./columns.js";
+import { type Alignment, clipped, inColumns, packed, shortened, visibleLength, wrapped } from "./columns.js";
 import type { Paint } from "./paint.js";
+import { linkText, speedFacts } from "./ring-speed.js";
 
-const LONGEST_NAME = 18;
 const SHORTEST_BAR = 8;
 const LONGEST_BAR = 32;
+const INDENT = "  ";
 
-const ALIGNMENT: readonly Alignment[] = ["left", "left", "left", "right", "right"];
-
-/** One ring as lines: what it runs, its stages with their layers and memory, and the way back to the head. */
+/** One ring as lines: what it runs and how fast, its stages with layers and memory, and the way back to the head. */
 export function drawRing(cluster: ClusterDocument, ring: RingDocument, width: number, paint: Paint): string[] {
-  return [ringTitle(ring, paint), ...reasonLine(ring, width), "", ...drawStages(cluster, ring, width, paint)];
+  const lines = [
+    ...factLines(shortened(ring.model, width - 1), ringFacts(ring, paint), width, paint),
+    ...packed(speedFacts(ring), " · ", width - 1 - INDENT.length).map((line) => INDENT + line),
+    ...reasonLines(ring, width),
+    "",
+    ...drawStages(cluster, ring, width, paint),
+  ];
+  return lines.map((line) => clipped(line, width - 1));
 }
 
-function ringTitle(ring: RingDocument, paint: Paint): string {
-  const facts = [
+function ringFacts(ring: RingDocument, paint: Paint): readonly string[] {
+  return [
     stateText(ring, paint),
     `${ring.layer_count} layers`,
     ...(ring.context_size > 0 ? [`context ${ring.context_size}`] : []),
     ...requestText(ring),
     ...(ring.epoch > 1 ? [`epoch ${ring.epoch}`] : []),
+    ...(ring.replica ? [`replica ${ring.replica}`] : []),
+    ...(ring.draining ? [paint("yellow", "draining")] : []),
   ];
-  return `${paint("bold", ring.model)}  ${facts.join(" · ")}`;
+}
+
+/** The model's name and the facts behind it, as many lines as they need. */
+function factLines(model: string, facts: readonly string[], width: number, paint: Paint): readonly string[] {
+  const [first = "", ...rest] = packed(facts, " · ", width - 1 - INDENT.length, `${paint("bold", model)}  `);
+  return [first.trimEnd(), ...rest.map((line) => INDENT + line)];
 }
 
 function stateText({ state, progress }: RingDocument, paint: Paint): string {
@@ -37,43 +50,75 @@ function requestText({ slots, busy_slots, waiting_requests }: RingDocument): str
   return [...busy, ...waiting];
 }
 
-function reasonLine({ reason }: RingDocument, width: number): string[] {
-  return reason ? wrapped(reason, width - 3).map((line) => `  ${line}`) : [];
+function reasonLines({ reason }: RingDocument, width: number): string[] {
+  return reason ? wrapped(reason, width - 3).map((line) => INDENT + line) : [];
 }
 
-const HEADINGS = ["", "layers", "", "weights", "KV cache"];
+/** What the table of stages shows; each one is narrower than the one before it. */
+const LAYOUTS = [
+  { name: 18, hasBar: true, memory: "apart" },
+  { name: 18, hasBar: true, memory: "together" },
+  { name: 18, hasBar: false, memory: "together" },
+  { name: 10, hasBar: false, memory: "together" },
+] as const;
+
+type Layout = (typeof LAYOUTS)[number];
+
 const RAIL = { first: "  ╭▶ ", between: "  │  ", step: "  │     ↓", back: "  ╰─────╯" };
 
 function drawStages(cluster: ClusterDocument, ring: RingDocument, width: number, paint: Paint): string[] {
   if (ring.stages.length === 0) return ["  not placed yet"];
-  const draw = (bar: number) =>
-    inColumns([HEADINGS, ...ring.stages.map((stage) => stageRow(cluster, ring, stage, bar, paint))], ALIGNMENT);
-  const used = RAIL.first.length + Math.max(...draw(0).map(visibleLength));
-  const bar = Math.max(SHORTEST_BAR, Math.min(LONGEST_BAR, width - 1 - used));
-  const [headings = "", ...lines] = draw(bar);
-  return [" ".repeat(RAIL.first.length) + paint("dim", headings), ...withRail(lines)];
+  const room = width - 1 - RAIL.first.length;
+  const tables = LAYOUTS.map((layout) => drawTable(cluster, ring, layout, room, paint));
+  const fitting = tables.find((table) => table.every((line) => visibleLength(line) <= room));
+  const [headings = "", ...lines] = fitting ?? tables.at(-1) ?? [];
+  return [" ".repeat(RAIL.first.length) + paint("dim", headings), ...withRail(lines, linkTexts(cluster, ring), paint)];
+}
+
+/** Headings and a line for each stage, the bar as long as there is room for it. */
+function drawTable(cluster: ClusterDocument, ring: RingDocument, layout: Layout, room: number, paint: Paint): string[] {
+  const alignment: readonly Alignment[] = [
+    "left",
+    "left",
+    ...(layout.hasBar ? (["left"] as const) : []),
+    "right",
+    "right",
+  ];
+  const draw = (bar: number): string[] => {
+    const rows = ring.stages.map((stage) => stageRow(cluster, ring, stage, layout, bar, paint));
+    return inColumns([headingsOf(layout), ...rows], alignment);
+  };
+  if (!layout.hasBar) return draw(0);
+  const used = Math.max(...draw(0).map(visibleLength));
+  return draw(Math.max(SHORTEST_BAR, Math.min(LONGEST_BAR, room - used)));
+}
+
+function headingsOf({ hasBar, memory }: Layout): readonly string[] {
+  return ["", "layers", ...(hasBar ? [""] : []), ...(memory === "apart" ? ["weights", "KV cache"] : ["memory"])];
 }
 
 function stageRow(
   cluster: ClusterDocument,
   ring: RingDocument,
   stage: StageDocument,
+  layout: Layout,
   bar: number,
   paint: Paint,
 ): readonly string[] {
   const name = cluster.nodes.find((node) => node.id === stage.node_id)?.name ?? stage.node_id;
   const head = stage.has_output ? " (head)" : "";
   return [
-    shortened(name, LONGEST_NAME) + head,
+    shortened(name, layout.name) + head,
     `[${stage.layer_begin}, ${stage.layer_end})`,
-    layerBar(stage, ring.layer_count, bar, paint),
-    isLoading(ring) ? loadingText(stage) : formatByteSize(stage.memory.weights),
-    isLoading(ring) ? "" : formatByteSize(stage.memory.kv_cache),
+    ...(layout.hasBar ? [layerBar(stage, ring.layer_count, bar, paint)] : []),
+    ...(ring.state === "ready" ? memoryTexts(stage, layout) : [loadingText(stage)]),
   ];
 }
 
-function isLoading(ring: RingDocument): boolean {
-  return ring.state !== "ready";
+function memoryTexts({ memory }: StageDocument, layout: Layout): readonly string[] {
+  const { weights, kv_cache, compute } = memory;
+  if (layout.memory === "apart") return [formatByteSize(weights), formatByteSize(kv_cache)];
+  return [formatByteSize(weights + kv_cache + compute)];
 }
 
 function loadingText({ phase, progress }: StageDocument): string {
@@ -90,8 +135,20 @@ function layerBar({ layer_begin, layer_end }: StageDocument, layers: number, len
   return paint("dim", before) + paint("cyan", inside) + paint("dim", after);
 }
 
+/** For each stage what the way to the next one takes, the last one's being the way back; "" where nobody measured it. */
+function linkTexts(cluster: ClusterDocument, { stages }: RingDocument): readonly string[] {
+  const links = cluster.links ?? [];
+  return stages.map(({ node_id }, index) => {
+    const next = stages[(index + 1) % stages.length]?.node_id;
+    const link = links.find(({ from, to }) => from === node_id && to === next);
+    return link === undefined || next === node_id ? "" : linkText(link);
+  });
+}
+
 /** The rail at the left is the way back from the last stage to the head. */
-function withRail(lines: readonly string[]): string[] {
+function withRail(lines: readonly string[], links: readonly string[], paint: Paint): string[] {
+  const beside = (rail: string, link = ""): string => (link === "" ? rail : `${rail} ${paint("dim", link)}`);
   const stages = lines.map((line, index) => (index === 0 ? RAIL.first : RAIL.between) + line);
-  return [...stages.flatMap((line, index) => (index === 0 ? [line] : [RAIL.step, line])), RAIL.back];
+  const way = stages.flatMap((line, index) => (index === 0 ? [line] : [beside(RAIL.step, links[index - 1]), line]));
+  return [...way, beside(RAIL.back, links.at(-1))];
 }
