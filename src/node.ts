@@ -8,6 +8,7 @@ import { place } from "./cluster/place.js";
 import { PlacedModel } from "./cluster/placed-model.js";
 import { type PlacementProgress, toProgress } from "./cluster/placement-progress.js";
 import { formatHostPort, type HostPort } from "./config/address.js";
+import { clusterOf } from "./config/cluster-name.js";
 import type { Config } from "./config/config.js";
 import { ExoError } from "./core/errors.js";
 import { shortId } from "./core/ids.js";
@@ -15,7 +16,8 @@ import type { InferenceService } from "./core/inference.js";
 import { type Service, ServiceGroup } from "./core/lifecycle.js";
 import { packageVersion } from "./core/package.js";
 import { type Logger, systemClock } from "./core/ports.js";
-import { StaticDiscovery } from "./discovery/static.js";
+import { createDiscovery } from "./discovery/create-discovery.js";
+import type { Discovery } from "./discovery/discovery.js";
 import { ModelStore } from "./model/model-store.js";
 import { coreLimitGroup } from "./native/devices.js";
 import { libraryInfo } from "./native/load.js";
@@ -34,7 +36,7 @@ import { ControlClient } from "./transport/control-client.js";
 import { openCredentials, plaintextCredentials, type TransportCredentials } from "./transport/credentials.js";
 import { HopServer } from "./transport/hop-server.js";
 import type { NodeHello } from "./transport/node-service.js";
-import { reachableHost } from "./transport/reachable-host.js";
+import { anyHost, reachableHost } from "./transport/reachable-host.js";
 import { TransportServer } from "./transport/transport-server.js";
 
 export interface NodeOptions {
@@ -95,10 +97,13 @@ class RunningNode implements ExoNode {
   readonly #stages: StageHost;
   readonly #rings = new LocalRings();
   readonly #membership: Membership;
-  readonly #discovery: StaticDiscovery;
+  readonly #discovery: Discovery;
   readonly #transport: TransportServer;
   readonly #api: Api;
   readonly #services: ServiceGroup;
+  readonly #version = packageVersion();
+  /** Tells this process from others with the same id. */
+  readonly #instance = shortId();
   readonly #listeners = new Set<(progress: PlacementProgress) => void>();
   #placed: PlacedModel<RingHead> | null = null;
   #stopping: Promise<void> | null = null;
@@ -110,7 +115,12 @@ class RunningNode implements ExoNode {
     this.#config = config;
     this.#logger = logger;
     this.#credentials = credentials;
-    this.#build = { protocolVersion: PROTOCOL_VERSION, llamaTag: llama_tag, llamaCommit: llama_commit };
+    this.#build = {
+      cluster: clusterOf(config),
+      protocolVersion: PROTOCOL_VERSION,
+      llamaTag: llama_tag,
+      llamaCommit: llama_commit,
+    };
     this.#compute = new OwnCompute({
       id,
       machine,
@@ -120,10 +130,10 @@ class RunningNode implements ExoNode {
     this.#models = new ModelStore({ modelsDir: config.paths.modelsDir, logger });
     this.#hops = new HopServer(this.#build, logger);
     this.#membership = this.#createMembership();
-    this.#discovery = new StaticDiscovery({
-      // Discovery switched off means that only peers who come by themselves are met.
-      peers: config.discovery.includes("static") ? config.peer : [],
+    this.#discovery = createDiscovery({
+      config,
       probe: (address, signal) => this.#membership.probe(address, signal),
+      own: () => this.#hello(),
       logger,
     });
     this.#stages = new StageHost({
@@ -260,9 +270,11 @@ class RunningNode implements ExoNode {
       ...this.#build,
       nodeId: this.id,
       name: this.name,
-      version: packageVersion(),
+      version: this.#version,
       capabilities: [],
       grpcPort: this.#transport.address.port,
+      timeMs: systemClock.wall(),
+      instance: this.#instance,
     };
   }
 
@@ -270,7 +282,7 @@ class RunningNode implements ExoNode {
     return ownRecord({
       id: this.id,
       name: this.name,
-      version: packageVersion(),
+      version: this.#version,
       llamaTag: this.#build.llamaTag,
       grpcPort: this.#transport.address.port,
       httpAddress: this.#api.address?.url ?? null,
@@ -311,7 +323,7 @@ class RunningNode implements ExoNode {
       clock: systemClock,
     });
     return new TransportServer({
-      listen: { host: grpc.host ?? (open ? "0.0.0.0" : "127.0.0.1"), port: grpc.port },
+      listen: { host: grpc.host ?? (open ? anyHost() : "127.0.0.1"), port: grpc.port },
       credentials: this.#credentials,
       build: this.#build,
       service,
@@ -327,6 +339,7 @@ class RunningNode implements ExoNode {
       selfAddress: () => formatHostPort(this.#reachableAddress()),
       members: () => this.#membership.members(),
       seen: () => this.#discovery.peers(),
+      sources: () => this.#discovery.sources(),
     });
     return createApi({
       inference: this.inference,
@@ -335,7 +348,7 @@ class RunningNode implements ExoNode {
       logger: this.#logger,
       host: http.host ?? "127.0.0.1",
       port: http.port,
-      systemFingerprint: `exo-native-${packageVersion()}-llama.cpp-${this.#build.llamaTag}`,
+      systemFingerprint: `exo-native-${this.#version}-llama.cpp-${this.#build.llamaTag}`,
       apiKeys: apiKey,
     });
   }

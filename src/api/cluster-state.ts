@@ -1,9 +1,11 @@
 import type { Member } from "../cluster/membership.js";
 import type { NodeRecord, RingComputingRecord, RingRecord, StageWorkRecord } from "../cluster/node-record.js";
 import { formatHostPort } from "../config/address.js";
-import type { DiscoveredPeer } from "../discovery/discovery.js";
+import type { DiscoveredPeer, SourceReport } from "../discovery/discovery.js";
 import type { ClusterNode, ClusterRing, ClusterSnapshot } from "./cluster-snapshot.js";
+import { strangersAmong, toDiscovery, toStranger } from "./found-peers.js";
 import type { ClusterView, ModelCard, ModelCatalog, Readiness } from "./ports.js";
+import { withNameNotices } from "./same-names.js";
 
 export interface ClusterSources {
   readonly self: () => NodeRecord;
@@ -11,6 +13,8 @@ export interface ClusterSources {
   readonly selfAddress: () => string;
   readonly members: () => readonly Member[];
   readonly seen: () => readonly DiscoveredPeer[];
+  /** How other nodes are looked for. */
+  readonly sources: () => readonly SourceReport[];
 }
 
 /** What the API shows of the cluster, made anew of the nodes' records at each question. */
@@ -41,18 +45,16 @@ export class ClusterState implements ClusterView, ModelCatalog {
   snapshot(): ClusterSnapshot {
     const self = this.#sources.self();
     const members = this.#sources.members();
-    const known = new Set(members.map((member) => formatHostPort(member.address)));
-    const strangers = this.#sources
-      .seen()
-      .filter((peer) => peer.state !== "reachable" && !known.has(formatHostPort(peer.address)));
+    const seen = this.#sources.seen();
     return {
       node: { id: self.id, name: self.name, version: self.version },
-      nodes: [
+      nodes: withNameNotices([
         toNode(self, this.#sources.selfAddress(), "alive", null),
         ...members.map((member) => toNode(member.record, formatHostPort(member.address), member.state, member.reason)),
-        ...strangers.map(toStranger),
-      ],
+        ...strangersAmong(seen, self.id, members).map(toStranger),
+      ]),
       rings: this.#rings().map(toRing),
+      discovery: toDiscovery(this.#sources.sources(), seen),
     };
   }
 
@@ -107,20 +109,6 @@ function toNode(record: NodeRecord, address: string, state: ClusterNode["state"]
       memory: toMemory(stage.memory),
       work: toWork(stage.work),
     })),
-  };
-}
-
-/** An address where somebody may be who takes no part. */
-function toStranger(peer: DiscoveredPeer): ClusterNode {
-  const address = formatHostPort(peer.address);
-  return {
-    id: peer.identity?.nodeId ?? address,
-    name: peer.identity?.name ?? address,
-    version: "",
-    address,
-    state: peer.state === "unused" ? "refused" : "gone",
-    reason: peer.reason ?? "It has not answered yet.",
-    devices: [],
   };
 }
 

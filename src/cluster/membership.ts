@@ -2,9 +2,10 @@ import { formatHostPort, type HostPort } from "../config/address.js";
 import { ExoError } from "../core/errors.js";
 import type { Service } from "../core/lifecycle.js";
 import type { Logger } from "../core/ports.js";
-import type { DiscoveredPeer, Discovery, PeerIdentity } from "../discovery/discovery.js";
+import type { DiscoveredPeer, Discovery, ProbedPeer } from "../discovery/discovery.js";
 import type { NodeHello, NodeService } from "../transport/node-service.js";
 import { type NodeRecord, parseNodeRecord } from "./node-record.js";
+import { isSelf, whyUnfit } from "./peer-fitness.js";
 
 /** A peer's services, and the way to let go of the connection. */
 export interface PeerClient extends Omit<NodeService, "hello"> {
@@ -103,14 +104,15 @@ export class Membership implements Service {
   }
 
   /** Asks the node at `address` who it is; for discovery. */
-  async probe(address: HostPort, signal: AbortSignal): Promise<PeerIdentity> {
+  async probe(address: HostPort, signal: AbortSignal): Promise<ProbedPeer> {
     const client = this.#options.connect(address);
     const hangUp = (): void => client.close();
     signal.addEventListener("abort", hangUp, { once: true });
     try {
       const peer = await client.hello(this.#options.hello());
-      this.#refuseSelf(peer.nodeId, address);
-      return { nodeId: peer.nodeId, name: peer.name };
+      const own = this.#options.hello();
+      const unusable = whyUnfit(own, peer, formatHostPort(address));
+      return { nodeId: peer.nodeId, name: peer.name, self: isSelf(own, peer), unusable };
     } finally {
       signal.removeEventListener("abort", hangUp);
       client.close();
@@ -119,7 +121,7 @@ export class Membership implements Service {
 
   /** A peer said hello, calling from `address`. Answered at once; it becomes a member when its record has been read. */
   introduced(peer: NodeHello, address: HostPort): void {
-    if (peer.nodeId === this.#options.hello().nodeId) return;
+    if (whyUnfit(this.#options.hello(), peer, formatHostPort(address)) !== null) return;
     void this.#join(peer.nodeId, address);
   }
 

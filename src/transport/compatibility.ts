@@ -6,8 +6,10 @@ import { ExoError } from "../core/errors.js";
  */
 export const PROTOCOL_VERSION = 1;
 
-/** What two nodes must agree on to share a ring. */
+/** What two nodes must agree on to work together. */
 export interface NodeBuild {
+  /** A name that keeps clusters on one network apart; no secret. */
+  readonly cluster: string;
   readonly protocolVersion: number;
   /** The llama.cpp release the addon was built from: tag for people, commit for comparison. */
   readonly llamaTag: string;
@@ -15,7 +17,7 @@ export interface NodeBuild {
 }
 
 /**
- * Throws `peer_incompatible`, naming both versions, when the two builds cannot work together: hidden states and KV
+ * Throws `peer_incompatible`, naming both clusters or versions, when the two do not work together: hidden states and KV
  * caches are only the same on both sides with the same llama.cpp.
  */
 export function requireCompatible(own: NodeBuild, peer: NodeBuild, peerName: string): void {
@@ -29,6 +31,13 @@ export function requireCompatible(own: NodeBuild, peer: NodeBuild, peerName: str
     throw new ExoError(
       "peer_incompatible",
       `${peerName} is built with llama.cpp ${describe(peer)}, this node with ${describe(own)}; run the same exo-native release on both.`,
+    );
+  }
+  if (own.cluster !== peer.cluster) {
+    // Read on both sides, so it speaks of neither as "this node".
+    throw new ExoError(
+      "peer_incompatible",
+      `Nodes of the clusters "${peer.cluster}" and "${own.cluster}" keep apart; start both with the same --cluster to let them work together.`,
     );
   }
 }

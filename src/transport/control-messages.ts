@@ -23,6 +23,9 @@ export const nodeHelloSchema: z.ZodType<NodeHello> = z.object({
   llamaCommit: z.string().max(64),
   capabilities: z.array(z.string().max(64)).max(256),
   grpcPort: u32.max(65_535),
+  cluster: z.string().max(64),
+  timeMs: z.number().nonnegative(),
+  instance: z.string().max(64),
 });
 
 export const stagePlaceSchema: z.ZodType<StagePlace> = z

@@ -24,8 +24,13 @@ function nodeRow(node: NodeDocument, ownId: string, paint: Paint): readonly stri
     `${stateMark(node.state, paint)} ${shortened(shownName(node), LONGEST_NAME)}`,
     node.address,
     node.state === "alive" ? memoryText(node) : node.state,
-    node.id === ownId ? paint("dim", "this node") : "",
+    node.id === ownId ? paint("dim", "this node") : foundBy(node, paint),
   ];
+}
+
+/** Of one that takes no part. */
+function foundBy({ source }: NodeDocument, paint: Paint): string {
+  return source === undefined ? "" : paint("dim", `found by ${source}`);
 }
 
 /** Who never told its name is listed under its address, which stands beside it anyway. */
@@ -47,6 +52,7 @@ function memoryText({ devices }: NodeDocument): string {
 }
 
 /** Reasons are sentences, so they get lines of their own and are wrapped rather than cut. */
-function reasonLines({ reason }: NodeDocument, width: number): string[] {
-  return reason === null ? [] : wrapped(reason.slice(0, LONGEST_REASON), width - 5).map((line) => `    ${line}`);
+function reasonLines({ reason, notice }: NodeDocument, width: number): string[] {
+  const sentences = [reason, notice ?? null].filter((sentence) => sentence !== null);
+  return sentences.flatMap((one) => wrapped(one.slice(0, LONGEST_REASON), width - 5)).map((line) => `    ${line}`);
 }
