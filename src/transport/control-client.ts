@@ -12,6 +12,7 @@ import { formatHostPort, type HostPort } from "../config/address.js";
 import { ExoError } from "../core/errors.js";
 import type { ChatPrompt, InferenceEvent, InferenceRequest, TokenizeRequest } from "../core/inference.js";
 import { type Caller, callerMetadata } from "./caller.js";
+import { channelTarget } from "./channel-target.js";
 import { requireCompatible } from "./compatibility.js";
 import { fromWireLoadEvent, nodeHelloSchema } from "./control-messages.js";
 import type { TransportCredentials } from "./credentials.js";
@@ -67,7 +68,7 @@ export class ControlClient implements NodeService {
   constructor({ peer, credentials, caller, deadlines }: ControlClientOptions) {
     credentials.requireAllowed(peer.host);
     const options = { ...controlChannelOptions, ...credentials.channelOptions };
-    this.#stub = new NodeStub(formatHostPort(peer), credentials.channel, options);
+    this.#stub = new NodeStub(channelTarget(peer), credentials.channel, options);
     this.#caller = caller;
     this.#metadata = callerMetadata(caller);
     this.#deadlines = { ...DEADLINES, ...deadlines };
