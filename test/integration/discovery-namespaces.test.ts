@@ -152,6 +152,19 @@ describe("hosts on one network", { skip }, () => {
     });
   });
 
+  test("with one id, from a copied disk, are told apart and say so", async (t) => {
+    const hosts = await Promise.all(["k1", "k2"].map((name) => lan.host(name, { ipv6: false })));
+    await Promise.all(hosts.map((host, index) => host.address(`10.80.0.${index + 1}/24`)));
+    const nodes: Started[] = [];
+    for (const host of hosts) nodes.push(await start(t, host, "copy"));
+    for (const node of nodes) {
+      await eventually(async () => {
+        const [refused] = (await cluster(node)).nodes.filter(({ state }) => state === "refused");
+        assert.match(refused?.reason ?? "", /^copy at 10\.80\.0\.\d:52416 has the same id as this node/);
+      });
+    }
+  });
+
   test("are found by a cable that is plugged in later, and by an address that changes", async (t) => {
     const [x, y] = await Promise.all(["x", "y"].map((name) => lan.host(name, { ipv6: false })));
     assert.ok(x !== undefined && y !== undefined);
