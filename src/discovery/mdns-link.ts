@@ -17,6 +17,7 @@ export interface MdnsLinkOptions {
   readonly clock: Clock;
 }
 
+const OPEN_AGAIN_MS = 10_000;
 /** Milliseconds between unasked announcements (RFC 6762, 8.3: at least two, a second apart). */
 const ANNOUNCE_PAUSES = [1_000, 2_000];
 /** Between questions; the last one goes on (5.2). */
@@ -56,21 +57,29 @@ export class MdnsLink {
     await Promise.all(this.#running);
   }
 
+  /** Again and again: an interface may be there before the system lets it be used. */
   async #open(): Promise<void> {
+    while (!this.#stopping.signal.aborted && this.#socket === null) {
+      await this.#tryToOpen();
+      if (this.#socket === null) await this.#wait(OPEN_AGAIN_MS);
+    }
+    if (this.#stopping.signal.aborted) return;
+    this.#do(this.#announce());
+    this.#do(this.#ask());
+  }
+
+  async #tryToOpen(): Promise<void> {
     const { open, link } = this.#options;
     try {
       const socket = await open(link, {
         onPacket: (packet, from) => this.#received(packet, from),
         onError: (error) => this.#failed(error),
       });
-      if (this.#stopping.signal.aborted) return await socket.close();
-      this.#socket = socket;
+      if (this.#stopping.signal.aborted) await socket.close();
+      else this.#socket = socket;
     } catch (thrown) {
       this.#failed(thrown);
-      return;
     }
-    this.#do(this.#announce());
-    this.#do(this.#ask());
   }
 
   #do(work: Promise<void>): void {

@@ -60,7 +60,7 @@ export function requireCaller(metadata: Metadata, own: NodeBuild, address: strin
     cluster: read(metadata, KEYS.cluster) ?? "",
     nodeId: read(metadata, KEYS.node) ?? "",
   };
-  requireCompatible(own, caller, `The node at ${address}`);
+  requireCompatible(own, caller);
   return caller;
 }
 

@@ -18,28 +18,32 @@ export interface NodeBuild {
 
 /**
  * Throws `peer_incompatible`, naming both clusters or versions, when the two do not work together: hidden states and KV
- * caches are only the same on both sides with the same llama.cpp.
+ * caches are only the same on both sides with the same llama.cpp. The sentence is read on both sides, so it speaks of
+ * neither as "this node".
  */
-export function requireCompatible(own: NodeBuild, peer: NodeBuild, peerName: string): void {
+export function requireCompatible(own: NodeBuild, peer: NodeBuild): void {
   if (own.protocolVersion !== peer.protocolVersion) {
-    throw new ExoError(
-      "peer_incompatible",
-      `${peerName} speaks protocol version ${peer.protocolVersion}, this node version ${own.protocolVersion}; run the same exo-native release on both.`,
+    throw refusal(
+      `A node that speaks protocol version ${peer.protocolVersion} and one that speaks version ${own.protocolVersion} ` +
+        "cannot work together; run the same exo-native release on both.",
     );
   }
   if (own.llamaCommit !== peer.llamaCommit) {
-    throw new ExoError(
-      "peer_incompatible",
-      `${peerName} is built with llama.cpp ${describe(peer)}, this node with ${describe(own)}; run the same exo-native release on both.`,
+    throw refusal(
+      `A node built with llama.cpp ${describe(peer)} and one built with ${describe(own)} cannot work together; run the ` +
+        "same exo-native release on both.",
     );
   }
   if (own.cluster !== peer.cluster) {
-    // Read on both sides, so it speaks of neither as "this node".
-    throw new ExoError(
-      "peer_incompatible",
-      `Nodes of the clusters "${peer.cluster}" and "${own.cluster}" keep apart; start both with the same --cluster to let them work together.`,
+    throw refusal(
+      `Nodes of the clusters "${peer.cluster}" and "${own.cluster}" keep apart; start both with the same --cluster to ` +
+        "let them work together.",
     );
   }
+}
+
+function refusal(sentence: string): ExoError {
+  return new ExoError("peer_incompatible", sentence);
 }
 
 function describe(build: NodeBuild): string {

@@ -81,7 +81,7 @@ export class ControlClient implements NodeService {
       this.#stub.Hello(message, this.#metadata, options, callback),
     );
     const peer = parse(nodeHelloSchema, answer, `The hello of ${this.#peer}`, "peer_incompatible");
-    requireCompatible(this.#caller, peer, this.#peer);
+    requireCompatible(this.#caller, peer);
     return peer;
   }
 

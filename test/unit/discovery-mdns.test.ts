@@ -263,4 +263,22 @@ describe("multicast DNS", () => {
     await a.source.stop();
     await b.source.stop();
   });
+
+  test("an interface that the system lets be used later is used then", async () => {
+    const scene = new Scene();
+    const a = scene.host("a", [{ ...LAN, v4: "10.0.0.1" }]);
+    const b = scene.host("b", [{ ...LAN, v4: "10.0.0.2", deaf: true }]);
+    await a.source.start();
+    await b.source.start();
+    await scene.time.advance(5_000);
+    assert.deepEqual([b.source.report().state, a.sees()], ["unavailable", []]);
+    b.replug([{ ...LAN, v4: "10.0.0.2" }]);
+    await scene.time.advance(10_000);
+    assert.deepEqual(
+      [b.source.report().state, a.sees(), b.sees()],
+      ["running", ["10.0.0.2:52416"], ["10.0.0.1:52416"]],
+    );
+    await a.source.stop();
+    await b.source.stop();
+  });
 });
