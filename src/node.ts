@@ -4,20 +4,23 @@ import { loadNodeId } from "./cluster/identity.js";
 import { machineOf } from "./cluster/machine.js";
 import { Membership } from "./cluster/membership.js";
 import type { NodeRecord } from "./cluster/node-record.js";
+import { ownAddresses } from "./cluster/own-addresses.js";
 import { place } from "./cluster/place.js";
 import { PlacedModel } from "./cluster/placed-model.js";
 import { type PlacementProgress, toProgress } from "./cluster/placement-progress.js";
+import { ringSettingsOf } from "./cluster/ring-settings.js";
 import { formatHostPort, type HostPort } from "./config/address.js";
 import { clusterOf } from "./config/cluster-name.js";
 import type { Config } from "./config/config.js";
 import { ExoError } from "./core/errors.js";
 import { shortId } from "./core/ids.js";
 import type { InferenceService } from "./core/inference.js";
-import { type Service, ServiceGroup } from "./core/lifecycle.js";
+import { ServiceGroup, stoppingService } from "./core/lifecycle.js";
 import { packageVersion } from "./core/package.js";
 import { type Logger, systemClock } from "./core/ports.js";
 import { createDiscovery } from "./discovery/create-discovery.js";
 import type { Discovery } from "./discovery/discovery.js";
+import { LocalInterfaces } from "./discovery/interfaces.js";
 import { ModelStore } from "./model/model-store.js";
 import { coreLimitGroup } from "./native/devices.js";
 import { libraryInfo } from "./native/load.js";
@@ -26,11 +29,11 @@ import { LocalRings } from "./runtime/local-rings.js";
 import { OwnCompute } from "./runtime/own-compute.js";
 import { ownRecord } from "./runtime/own-record.js";
 import { PeerService } from "./runtime/peer-service.js";
+import { Measurement } from "./runtime/probe/measurement.js";
 import { RingHead } from "./runtime/ring-head.js";
 import { Router } from "./runtime/router.js";
 import { NO_SPECULATION, resolveSpeculation } from "./runtime/speculation/settings.js";
 import { StageHost } from "./runtime/stage-host.js";
-import type { Caller } from "./transport/caller.js";
 import { type NodeBuild, PROTOCOL_VERSION } from "./transport/compatibility.js";
 import { ControlClient } from "./transport/control-client.js";
 import { openCredentials, plaintextCredentials, type TransportCredentials } from "./transport/credentials.js";
@@ -87,6 +90,8 @@ class RunningNode implements ExoNode {
   readonly id: string;
   readonly name: string;
   readonly inference: Router;
+  /** Tells this process from a copy of it with the same id. */
+  readonly #instance = shortId();
   readonly #config: Config;
   readonly #logger: Logger;
   readonly #credentials: TransportCredentials;
@@ -95,15 +100,15 @@ class RunningNode implements ExoNode {
   readonly #models: ModelStore;
   readonly #hops: HopServer;
   readonly #stages: StageHost;
+  readonly #measurement: Measurement;
   readonly #rings = new LocalRings();
+  readonly #interfaces = new LocalInterfaces();
   readonly #membership: Membership;
   readonly #discovery: Discovery;
   readonly #transport: TransportServer;
   readonly #api: Api;
   readonly #services: ServiceGroup;
   readonly #version = packageVersion();
-  /** Tells this process from others with the same id. */
-  readonly #instance = shortId();
   readonly #listeners = new Set<(progress: PlacementProgress) => void>();
   #placed: PlacedModel<RingHead> | null = null;
   #stopping: Promise<void> | null = null;
@@ -134,6 +139,7 @@ class RunningNode implements ExoNode {
       config,
       probe: (address, signal) => this.#membership.probe(address, signal),
       own: () => this.#hello(),
+      interfaces: this.#interfaces,
       logger,
     });
     this.#stages = new StageHost({
@@ -143,15 +149,17 @@ class RunningNode implements ExoNode {
       models: this.#models,
       addressOf: (nodeId) => this.#membership.find(nodeId)?.address ?? null,
     });
+    this.#measurement = this.#createMeasurement();
     this.inference = new Router(this.#rings, this.#membership);
     this.#transport = this.#createTransport();
     this.#api = this.#createApi();
     this.#services = new ServiceGroup(`node ${this.name}`, [
-      this.#stageService(),
+      stoppingService("stages", () => this.#stages.close()),
       this.#transport,
       this.#membership,
+      this.#measurement,
       this.#discovery,
-      this.#ringService(),
+      stoppingService("rings", () => this.#rings.stop()),
       this.#api,
     ]);
   }
@@ -207,7 +215,7 @@ class RunningNode implements ExoNode {
         place({
           model,
           nodes: [this.#record(), ...this.#membership.alive().map((member) => member.record)],
-          ring: this.#ringSettings(),
+          ring: ringSettingsOf(this.#config),
           contextSize: this.#config.ctx,
           layers: this.#config.layers,
           besideHead: speculation.draftModel?.info ?? null,
@@ -237,19 +245,6 @@ class RunningNode implements ExoNode {
     placed.start();
   }
 
-  #ringSettings() {
-    const { slots, ubatch, kv, kvV, flashAttention, wire } = this.#config;
-    return {
-      slots,
-      batchSize: ubatch,
-      microBatchSize: ubatch,
-      kvTypeK: kv,
-      kvTypeV: kvV ?? kv,
-      flashAttention,
-      wireType: wire,
-    };
-  }
-
   #hopPorts() {
     return {
       hopServer: this.#hops,
@@ -259,10 +254,6 @@ class RunningNode implements ExoNode {
       clock: systemClock,
       logger: this.#logger,
     };
-  }
-
-  #caller(): Caller {
-    return { ...this.#build, nodeId: this.id };
   }
 
   #hello(): NodeHello {
@@ -280,11 +271,12 @@ class RunningNode implements ExoNode {
 
   #record(): NodeRecord {
     return ownRecord({
-      id: this.id,
+      ...this.#membership.stamp(),
       name: this.name,
       version: this.#version,
       llamaTag: this.#build.llamaTag,
       grpcPort: this.#transport.address.port,
+      addresses: [...ownAddresses(this.#transport.address, this.#interfaces.list())],
       httpAddress: this.#api.address?.url ?? null,
       devices: this.#compute.devices(),
       machine: this.#compute.machine,
@@ -293,14 +285,33 @@ class RunningNode implements ExoNode {
       knows: this.#membership.alive().map((member) => member.id),
       rings: this.#rings.list().map((placed) => placed.record()),
       held: this.#stages.held(),
+      power: this.#measurement.power,
+      links: this.#measurement.links(),
+    });
+  }
+
+  #createMeasurement(): Measurement {
+    return new Measurement({
+      ...this.#hopPorts(),
+      caller: { ...this.#build, nodeId: this.id },
+      record: () => this.#record(),
+      cacheDir: this.#config.paths.cacheDir,
+      compute: this.#compute,
+      models: this.#models,
+      membership: this.#membership,
+      rings: this.#rings,
+      stages: this.#stages,
     });
   }
 
   #createMembership(): Membership {
     return new Membership({
       hello: () => this.#hello(),
-      connect: (peer) => new ControlClient({ peer, credentials: this.#credentials, caller: this.#caller() }),
+      record: () => this.#record(),
+      connect: (peer) =>
+        new ControlClient({ peer, credentials: this.#credentials, caller: { ...this.#build, nodeId: this.id } }),
       ownAddress: () => this.#reachableAddress(),
+      kindOf: async (host) => (await this.#interfaces.linkTo(host))?.kind ?? null,
       heartbeatMs: HEARTBEAT_MS,
       missesUntilGone: MISSES_UNTIL_GONE,
       logger: this.#logger,
@@ -316,10 +327,11 @@ class RunningNode implements ExoNode {
     const { grpc, open } = this.#config;
     const service = new PeerService({
       hello: () => this.#hello(),
-      record: () => this.#record(),
+      record: () => this.#membership.ownRecord(),
       membership: this.#membership,
       stages: this.#stages,
       rings: this.#rings,
+      speeds: this.#measurement,
       clock: systemClock,
     });
     return new TransportServer({
@@ -337,7 +349,9 @@ class RunningNode implements ExoNode {
     const state = new ClusterState({
       self: () => this.#record(),
       selfAddress: () => formatHostPort(this.#reachableAddress()),
+      selfFault: () => this.#membership.ownFault(),
       members: () => this.#membership.members(),
+      strangers: () => this.#membership.strangers(),
       seen: () => this.#discovery.peers(),
       sources: () => this.#discovery.sources(),
     });
@@ -351,13 +365,5 @@ class RunningNode implements ExoNode {
       systemFingerprint: `exo-native-${this.#version}-llama.cpp-${this.#build.llamaTag}`,
       apiKeys: apiKey,
     });
-  }
-
-  #stageService(): Service {
-    return { name: "stages", start: async () => {}, stop: () => this.#stages.close() };
-  }
-
-  #ringService(): Service {
-    return { name: "rings", start: async () => {}, stop: () => this.#rings.stop() };
   }
 }

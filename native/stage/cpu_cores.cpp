@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "common.h"
+#include "control_group.h"
 
 #if defined(_WIN32)
 #    include <windows.h>
@@ -46,16 +47,6 @@ std::string siblings_of(int cpu) {
     std::ifstream file("/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/thread_siblings");
     std::string   line;
     return std::getline(file, line) ? line : std::to_string(cpu);
-}
-
-// The path of this process's group of version 2: the line "0::/path".
-std::string own_group() {
-    std::ifstream file("/proc/self/cgroup");
-    std::string   line;
-    while (std::getline(file, line)) {
-        if (line.rfind("0::", 0) == 0) return line.substr(3);
-    }
-    return "/";
 }
 
 std::vector<int32_t> allowed_cores() {
@@ -109,7 +100,7 @@ CpuCores cpu_cores() {
     // On processors with two kinds of cores the count of llama.cpp leaves out the slow ones, which come last.
     cores.cpus.resize(std::min(cores.cpus.size(), math_cores()));
 #if defined(__linux__)
-    const auto limit = cpu_limit("/sys/fs/cgroup", own_group());
+    const auto limit = cpu_limit("/sys/fs/cgroup", control_group(""));
     cores.quota      = limit.quota;
     cores.group      = limit.group;
 #endif

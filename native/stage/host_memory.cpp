@@ -10,7 +10,7 @@
 #    include <mach/mach.h>
 #    include <sys/sysctl.h>
 #else
-#    include <unistd.h>
+#    include "control_group.h"
 #endif
 
 namespace exo {
@@ -45,48 +45,26 @@ HostMemory host_memory() {
 
 namespace {
 
-// One number of a small file of the kernel; `otherwise` when it is not there or says "max".
-uint64_t number_in(const char * path, uint64_t otherwise) {
-    std::ifstream file(path);
-    uint64_t      value = 0;
-    return file >> value ? value : otherwise;
-}
-
-// Value in bytes of a "Name:  123 kB" or "name 123" line.
-uint64_t field_in(const char * path, const std::string & name, uint64_t unit) {
-    std::ifstream file(path);
+// Of a line "Name:  123 kB", in bytes.
+uint64_t meminfo(const std::string & name) {
+    std::ifstream file("/proc/meminfo");
     std::string   word;
     while (file >> word) {
         uint64_t value = 0;
-        if (word == name && file >> value) return value * unit;
+        if (word == name && file >> value) return value * 1024;
     }
     return 0;
-}
-
-// What a control group leaves: its limit less its use, reclaimable page cache not counted as use.
-uint64_t left_in_group(uint64_t limit, uint64_t used, uint64_t cache) {
-    used = used > cache ? used - cache : 0;
-    return limit > used ? limit - used : 0;
 }
 
 }  // namespace
 
 HostMemory host_memory() {
-    HostMemory memory{ field_in("/proc/meminfo", "MemAvailable:", 1024), field_in("/proc/meminfo", "MemTotal:", 1024) };
-
-    const uint64_t v2 = number_in("/sys/fs/cgroup/memory.max", UINT64_MAX);
-    if (v2 < memory.total) {
-        const uint64_t left = left_in_group(v2, number_in("/sys/fs/cgroup/memory.current", 0),
-                                            field_in("/sys/fs/cgroup/memory.stat", "inactive_file", 1) +
-                                                field_in("/sys/fs/cgroup/memory.stat", "active_file", 1));
-        return { std::min(memory.available, left), v2 };
-    }
-    const uint64_t v1 = number_in("/sys/fs/cgroup/memory/memory.limit_in_bytes", UINT64_MAX);
-    if (v1 < memory.total) {
-        const uint64_t left = left_in_group(v1, number_in("/sys/fs/cgroup/memory/memory.usage_in_bytes", 0),
-                                            field_in("/sys/fs/cgroup/memory/memory.stat", "total_inactive_file", 1) +
-                                                field_in("/sys/fs/cgroup/memory/memory.stat", "total_active_file", 1));
-        return { std::min(memory.available, left), v1 };
+    HostMemory memory{ meminfo("MemAvailable:"), meminfo("MemTotal:") };
+    for (const auto & limit : { memory_limit_v2("/sys/fs/cgroup", control_group("")),
+                                memory_limit_v1("/sys/fs/cgroup/memory", control_group("memory")) }) {
+        // Version 1 says "no limit" with a huge number.
+        if (limit.total >= memory.total) continue;
+        memory = { std::min(memory.available, limit.left), limit.total };
     }
     return memory;
 }

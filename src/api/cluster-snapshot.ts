@@ -14,8 +14,10 @@ export interface ClusterNode {
   readonly id: string;
   readonly name: string;
   readonly version: string;
-  /** `host:port` of its gRPC server. */
+  /** `host:port` of its gRPC server, as in use. */
   readonly address: string;
+  /** Every address that is known of another node, best first. */
+  readonly addresses?: readonly ClusterAddress[];
   readonly state: "alive" | "suspect" | "gone" | "refused";
   /** Why it is not used, when it is not. */
   readonly reason: string | null;
@@ -27,6 +29,17 @@ export interface ClusterNode {
     readonly memory_free: number;
   }[];
   readonly [field: string]: unknown;
+}
+
+export interface ClusterAddress {
+  readonly address: string;
+  readonly in_use: boolean;
+  /** Of the interface it is reached through; `null` when that is not known. */
+  readonly kind: string | null;
+  /** Of a small call, milliseconds; `null`: not measured. */
+  readonly rtt_ms: number | null;
+  /** Why it cannot be used, or `null`. */
+  readonly reason: string | null;
 }
 
 export interface ClusterRing {

@@ -1,17 +1,23 @@
-import type { Member } from "../cluster/membership.js";
+import { displayNames } from "../cluster/membership/display-names.js";
+import type { Member, Stranger } from "../cluster/membership.js";
 import type { NodeRecord, RingComputingRecord, RingRecord, StageWorkRecord } from "../cluster/node-record.js";
+import type { PredictionRecord } from "../cluster/prediction-record.js";
 import { formatHostPort } from "../config/address.js";
 import type { DiscoveredPeer, SourceReport } from "../discovery/discovery.js";
 import type { ClusterNode, ClusterRing, ClusterSnapshot } from "./cluster-snapshot.js";
 import { strangersAmong, toDiscovery, toStranger } from "./found-peers.js";
+import { toAddress, toRefused } from "./member-addresses.js";
 import type { ClusterView, ModelCard, ModelCatalog, Readiness } from "./ports.js";
-import { withNameNotices } from "./same-names.js";
 
 export interface ClusterSources {
   readonly self: () => NodeRecord;
   /** `host:port` of this node's gRPC server. */
   readonly selfAddress: () => string;
+  /** What is wrong with this node in the eyes of others, or `null`. */
+  readonly selfFault: () => string | null;
   readonly members: () => readonly Member[];
+  /** Met by membership, without taking part. */
+  readonly strangers: () => readonly Stranger[];
   readonly seen: () => readonly DiscoveredPeer[];
   /** How other nodes are looked for. */
   readonly sources: () => readonly SourceReport[];
@@ -45,15 +51,19 @@ export class ClusterState implements ClusterView, ModelCatalog {
   snapshot(): ClusterSnapshot {
     const self = this.#sources.self();
     const members = this.#sources.members();
+    const names = displayNames([self, ...members]);
+    const met = this.#sources.strangers();
     const seen = this.#sources.seen();
     return {
       node: { id: self.id, name: self.name, version: self.version },
-      nodes: withNameNotices([
-        toNode(self, this.#sources.selfAddress(), "alive", null),
-        ...members.map((member) => toNode(member.record, formatHostPort(member.address), member.state, member.reason)),
-        ...strangersAmong(seen, self.id, members).map(toStranger),
-      ]),
-      rings: this.#rings().map(toRing),
+      nodes: [
+        { ...toNode(self, names, this.#sources.selfAddress()), reason: this.#sources.selfFault() },
+        ...members.map((member) => toMember(member, names)),
+        ...met.map(toRefused),
+        ...strangersAmong(seen, self.id, members, met).map(toStranger),
+      ],
+      links: [self, ...members.filter(({ state }) => state !== "gone").map(({ record }) => record)].flatMap(toLinks),
+      rings: this.#rings().map((ring) => toRing(ring, names)),
       discovery: toDiscovery(this.#sources.sources(), seen),
     };
   }
@@ -80,17 +90,21 @@ function toCard(ring: RingRecord): ModelCard {
   };
 }
 
-function toNode(record: NodeRecord, address: string, state: ClusterNode["state"], reason: string | null): ClusterNode {
+/** By id: what to call a node. */
+type Names = ReadonlyMap<string, string>;
+
+function toNode(record: NodeRecord, names: Names, address: string): ClusterNode {
   return {
     id: record.id,
-    name: record.name,
+    name: names.get(record.id) ?? record.name,
     version: record.version,
     llama_cpp: record.llamaTag,
     address,
     http_address: record.httpAddress,
-    state,
-    reason,
+    state: "alive",
+    reason: null,
     memory_cap: record.memoryCap,
+    power: record.power,
     devices: record.devices.map((device) => ({
       name: device.name,
       description: device.description,
@@ -112,7 +126,12 @@ function toNode(record: NodeRecord, address: string, state: ClusterNode["state"]
   };
 }
 
-function toRing(ring: RingRecord): ClusterRing {
+function toMember({ record, address, addresses, state, reason }: Member, names: Names): ClusterNode {
+  const node = toNode(record, names, formatHostPort(address));
+  return { ...node, addresses: addresses.map(toAddress), state, reason };
+}
+
+function toRing(ring: RingRecord, names: Names): ClusterRing {
   const { stages } = ring;
   const progress = stages.reduce((sum, stage) => sum + stage.progress, 0) / Math.max(1, stages.length);
   return {
@@ -130,10 +149,11 @@ function toRing(ring: RingRecord): ClusterRing {
     waiting_requests: ring.waitingRequests,
     computing: ring.computing && toComputing(ring.computing),
     plan: ring.planReasons,
+    prediction: toPrediction(ring.prediction),
     hops: ring.hops && { samples: ring.hops.samples, p50_ms: ring.hops.p50, p99_ms: ring.hops.p99 },
     stages: stages.map((stage) => ({
       node_id: stage.nodeId,
-      node_name: stage.nodeName,
+      node_name: names.get(stage.nodeId) ?? stage.nodeName,
       layer_begin: stage.layerBegin,
       layer_end: stage.layerEnd,
       has_output: stage.hasOutput,
@@ -142,6 +162,31 @@ function toRing(ring: RingRecord): ClusterRing {
       memory: toMemory(stage.memory),
       planned_weights: stage.plannedWeights,
     })),
+  };
+}
+
+function toLinks({ id, links }: NodeRecord) {
+  return links.map(({ to, seconds, bytesPerSecond }) => ({
+    from: id,
+    to,
+    one_way_ms: seconds * 1000,
+    bytes_per_second: bytesPerSecond,
+  }));
+}
+
+function toPrediction({ predicted, measured, error }: PredictionRecord) {
+  return {
+    predicted: predicted && {
+      ttft_seconds: predicted.ttftSeconds,
+      decode_tokens_per_second: predicted.decodeTokensPerSecond,
+      aggregate_tokens_per_second: predicted.aggregateTokensPerSecond,
+    },
+    measured: {
+      ttft_seconds: measured.ttftSeconds,
+      decode_tokens_per_second: measured.decodeTokensPerSecond,
+      requests: measured.requests,
+    },
+    error,
   };
 }
 

@@ -3,6 +3,7 @@ import type { ExoError } from "../core/errors.js";
 import type { SamplingOptions } from "../core/inference.js";
 import type { LoadHooks, StageInfo } from "../native/stage.js";
 import type { HopTimesRecord, StageMemoryRecord, StageWorkRecord } from "./node-record.js";
+import type { MeasuredSpeed } from "./prediction-record.js";
 import type { RingSettings } from "./ring-settings.js";
 
 /** What the head of a ring is asked to load; `runtime/` does it. */
@@ -29,6 +30,8 @@ export interface HeadLoad {
   readonly waiting: number;
   readonly work: StageWorkRecord;
   readonly hops: HopTimesRecord | null;
+  /** How fast it answered lately. */
+  readonly measured: MeasuredSpeed;
 }
 
 /** A loaded head as the cluster sees it. */

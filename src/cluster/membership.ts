@@ -1,35 +1,30 @@
 import { formatHostPort, type HostPort } from "../config/address.js";
 import { ExoError } from "../core/errors.js";
 import type { Service } from "../core/lifecycle.js";
-import type { Logger } from "../core/ports.js";
+import { type Clock, type Logger, systemClock } from "../core/ports.js";
 import type { DiscoveredPeer, Discovery, ProbedPeer } from "../discovery/discovery.js";
-import type { NodeHello, NodeService } from "../transport/node-service.js";
-import { type NodeRecord, parseNodeRecord } from "./node-record.js";
-import { isSelf, whyUnfit } from "./peer-fitness.js";
+import type { NodeHello } from "../transport/node-service.js";
+import { toHostPort } from "./addresses.js";
+import { clockFault } from "./clock-fault.js";
+import type { AddressOrigin } from "./membership/address-choice.js";
+import type { Stamp } from "./membership/claim.js";
+import { copiedIdentity } from "./membership/copied-identity.js";
+import { Gossip } from "./membership/gossip.js";
+import { MAX_NODES, MESSAGE_BYTES } from "./membership/gossip-message.js";
+import { type GossipMessage, GossipState, type Received } from "./membership/gossip-state.js";
+import type { Member, PeerClient, Stranger } from "./membership/member.js";
+import type { PathKind } from "./membership/path-kind.js";
+import type { Peer, PeerView } from "./membership/peer.js";
+import { Roster } from "./membership/roster.js";
+import { Strangers } from "./membership/strangers.js";
+import type { NodeRecord } from "./node-record.js";
 
-/** A peer's services, and the way to let go of the connection. */
-export interface PeerClient extends Omit<NodeService, "hello"> {
-  hello(self: NodeHello): Promise<NodeHello>;
-  close(): void;
-}
-
-export type MemberState = "alive" | "suspect" | "gone";
-
-/** Another node that takes, or took, part. */
-export interface Member {
-  readonly id: string;
-  readonly name: string;
-  readonly address: HostPort;
-  readonly state: MemberState;
-  /** Why it is not alive, or `null`. */
-  readonly reason: string | null;
-  /** What it last said of itself. */
-  readonly record: NodeRecord;
-  readonly client: PeerClient;
-}
+export type { Member, MemberAddress, MemberState, PeerClient, Stranger } from "./membership/member.js";
 
 export interface MembershipOptions {
   readonly hello: () => NodeHello;
+  /** What this node says of itself; its stamp is put in here. */
+  readonly record: () => NodeRecord;
   readonly connect: (address: HostPort) => PeerClient;
   /** Where this node listens, for a peer that does not know it from its own experience. */
   readonly ownAddress: () => HostPort;
@@ -37,37 +32,71 @@ export interface MembershipOptions {
   /** Missed heartbeats until a member counts as gone. */
   readonly missesUntilGone: number;
   readonly logger: Logger;
+  /** What a host is reached through. Default: not known. */
+  readonly kindOf?: (host: string) => Promise<PathKind | null>;
+  /** Default: the system's. */
+  readonly clock?: Clock;
+  /** Milliseconds that a node which is gone is remembered, and looked for. Default: ten minutes. */
+  readonly forgetMs?: number;
 }
 
-interface Entry {
-  member: Member;
-  misses: number;
-  timer: NodeJS.Timeout | null;
-}
+/** Gossip goes to one peer per so many heartbeats, when there is no news. */
+const HEARTBEATS_PER_ROUND = 2;
+const FORGET_MS = 600_000;
+/** Milliseconds without a sign of it, after which a copy of this node is taken to be gone. */
+const COPY_MS = 90_000;
 
 /**
- * Who is there. No master: every node keeps its own list, asks each peer for its record once per heartbeat, and drops
- * one that stays silent. A peer becomes a member when discovery reaches it or when it introduces itself.
+ * Who is there. No master: every node asks each other one for its record once per heartbeat, and tells what it knows to
+ * one after the other, so that all come to know the same (docs/membership.md). What a node says itself, directly, counts
+ * more than what others say of it.
  */
 export class Membership implements Service {
   readonly name = "membership";
   readonly #options: MembershipOptions;
-  readonly #entries = new Map<string, Entry>();
-  readonly #joining = new Set<string>();
+  readonly #clock: Clock;
+  readonly #roster: Roster;
+  readonly #gossip: Gossip;
+  readonly #strangers = new Strangers();
   /** Peers that keep introducing themselves and cannot be reached; complained of once. */
   readonly #unreachable = new Set<string>();
   readonly #listeners = new Set<() => void>();
-  #discovery: Discovery | null = null;
-  #unsubscribe: (() => void) | null = null;
-  #stopped = false;
+  readonly #followed: { readonly discovery: Discovery; readonly unsubscribe: () => void }[] = [];
+  #knowledge: GossipState<NodeRecord> | null = null;
+  #copy: { readonly reason: string; readonly at: number } | null = null;
+  #timer: NodeJS.Timeout | null = null;
 
   constructor(options: MembershipOptions) {
+    const { hello, connect, kindOf = async () => null, clock = systemClock, record, logger } = options;
+    const { heartbeatMs, missesUntilGone } = options;
     this.#options = options;
+    this.#clock = clock;
+    this.#roster = new Roster({
+      hello,
+      connect,
+      kindOf,
+      heartbeatMs,
+      missesUntilGone,
+      clock,
+      said: (id) => this.#state().said(id),
+      onAnswer: (peer, answer, before) => this.#answered(peer, answer, before),
+      onMiss: (peer, error, before) => this.#missed(peer, error, before),
+      onCopy: (peer, name, address) => void this.#copyOf(peer, name, address),
+    });
+    this.#gossip = new Gossip({
+      record,
+      clock,
+      logger,
+      roster: this.#roster,
+      state: () => this.#state(),
+      intervalMs: heartbeatMs * HEARTBEATS_PER_ROUND,
+      onNews: (received, from) => this.#heardOf(received, from),
+    });
   }
 
   /** Members in order of their ids, so that every node lists them alike. */
   members(): readonly Member[] {
-    return [...this.#entries.values()].map((entry) => entry.member).sort((a, b) => (a.id < b.id ? -1 : 1));
+    return this.#roster.members();
   }
 
   alive(): readonly Member[] {
@@ -75,11 +104,32 @@ export class Membership implements Service {
   }
 
   find(nodeId: string): Member | null {
-    return this.#entries.get(nodeId)?.member ?? null;
+    return this.#roster.find(nodeId);
+  }
+
+  /** Who was met and takes no part, with the reason. */
+  strangers(): readonly Stranger[] {
+    return [...this.#strangers.list(this.#clock.monotonic()), ...this.#roster.unreached()];
   }
 
   ownAddress(): HostPort {
     return this.#options.ownAddress();
+  }
+
+  /** By which others know this node's record. */
+  stamp(): Stamp {
+    return this.#state().stamp;
+  }
+
+  /** What this node says of itself now, with its stamp. */
+  ownRecord(): NodeRecord {
+    return this.#gossip.publish();
+  }
+
+  /** What is wrong with this node in the eyes of others, as a sentence, or `null`. */
+  ownFault(): string | null {
+    const copy = this.#copy;
+    return copy !== null && this.#clock.monotonic() - copy.at < COPY_MS ? copy.reason : null;
   }
 
   /** Calls back when members come, go or change state. Returns the way to unsubscribe. */
@@ -90,17 +140,20 @@ export class Membership implements Service {
 
   /** Follows what `discovery` finds. */
   follow(discovery: Discovery): void {
-    this.#discovery = discovery;
-    this.#unsubscribe = discovery.onPeer((peer) => this.#found(peer));
+    const unsubscribe = discovery.onPeer((peer) => this.#found(peer));
+    this.#followed.push({ discovery, unsubscribe });
   }
 
-  async start(): Promise<void> {}
+  async start(): Promise<void> {
+    this.#gossip.start();
+    this.#timer ??= setInterval(() => this.#expire(), this.#options.heartbeatMs).unref();
+  }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
-    this.#unsubscribe?.();
-    for (const entry of this.#entries.values()) this.#close(entry);
-    this.#entries.clear();
+    for (const { unsubscribe } of this.#followed.splice(0)) unsubscribe();
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#gossip.stop();
+    this.#roster.stop();
   }
 
   /** Asks the node at `address` who it is; for discovery. */
@@ -110,104 +163,188 @@ export class Membership implements Service {
     signal.addEventListener("abort", hangUp, { once: true });
     try {
       const peer = await client.hello(this.#options.hello());
-      const own = this.#options.hello();
-      const unusable = whyUnfit(own, peer, formatHostPort(address));
-      return { nodeId: peer.nodeId, name: peer.name, self: isSelf(own, peer), unusable };
+      if (this.#isCopy(peer)) throw this.#copyOfSelf(peer.name, address);
+      const self = this.#isSelf(peer);
+      const at = formatHostPort(address);
+      const unusable = self ? `${at} is this node itself.` : clockFault(this.#options.hello(), peer, at);
+      return { nodeId: peer.nodeId, name: peer.name, self, unusable };
     } finally {
       signal.removeEventListener("abort", hangUp);
       client.close();
     }
   }
 
-  /** A peer said hello, calling from `address`. Answered at once; it becomes a member when its record has been read. */
-  introduced(peer: NodeHello, address: HostPort): void {
-    if (whyUnfit(this.#options.hello(), peer, formatHostPort(address)) !== null) return;
-    void this.#join(peer.nodeId, address);
-  }
-
-  #found(peer: DiscoveredPeer): void {
-    if (peer.identity !== null) void this.#join(peer.identity.nodeId, peer.address);
-  }
-
-  async #join(nodeId: string, address: HostPort): Promise<void> {
-    const known = this.#entries.get(nodeId);
-    if (this.#stopped || this.#joining.has(nodeId) || (known !== undefined && known.member.state !== "gone")) return;
-    this.#joining.add(nodeId);
-    const client = this.#options.connect(address);
-    try {
-      const record = parseNodeRecord((await client.health()).record);
-      this.#refuseSelf(record.id, address);
-      this.#admit({ id: record.id, name: record.name, address, state: "alive", reason: null, record, client });
-    } catch (thrown) {
-      client.close();
-      const error = ExoError.from(thrown, "peer_unreachable");
-      const level = this.#unreachable.has(nodeId) ? "debug" : "warn";
-      this.#unreachable.add(nodeId);
-      this.#options.logger[level]({ address: formatHostPort(address), error: error.message }, "a peer could not join");
-      this.#discovery?.lost(address, error.message);
-    } finally {
-      this.#joining.delete(nodeId);
+  /**
+   * A peer said hello, and listens, as far as can be seen from here, at `address`. It becomes a member when its record
+   * has been read. Rejects when it is another process with the id of a member that is there.
+   */
+  async introduced(peer: NodeHello, address: HostPort): Promise<void> {
+    // It learns from the answer that there are two.
+    if (this.#isCopy(peer)) this.#copyOfSelf(peer.name, address);
+    if (this.#isSelf(peer)) return;
+    // It finds the same by itself, and lists this node with the reason.
+    if (clockFault(this.#options.hello(), peer, formatHostPort(address)) !== null) return;
+    const known = this.#roster.get(peer.nodeId);
+    known?.called(this.#clock.monotonic());
+    if (known?.isUp && known.link.instance !== peer.instance && (await known.link.stillThere())) {
+      throw this.#copyOf(known, peer.name, address);
     }
+    this.#meet(peer.nodeId, address, "introduced");
   }
 
-  #refuseSelf(nodeId: string, address: HostPort): void {
-    if (nodeId !== this.#options.hello().nodeId) return;
-    throw new ExoError("invalid_argument", `${formatHostPort(address)} is this node itself.`);
+  /** Takes a peer's gossip; the answer is what the peer lacks. */
+  async gossip(message: unknown): Promise<GossipMessage<NodeRecord>> {
+    return this.#gossip.answer(message);
   }
 
-  #admit(member: Member): void {
-    if (this.#stopped) {
-      member.client.close();
+  #state(): GossipState<NodeRecord> {
+    if (this.#knowledge !== null) return this.#knowledge;
+    const { hello, heartbeatMs, missesUntilGone, forgetMs = FORGET_MS } = this.#options;
+    const { nodeId: id, instance } = hello();
+    // Higher than before the last restart, unless the clock was set back; then others say so, and are outbid.
+    const incarnation = Math.max(0, Math.floor(this.#clock.wall()));
+    const suspectMs = heartbeatMs * (missesUntilGone - 1);
+    const limits = { suspectMs, forgetMs, mostNodes: MAX_NODES, messageBytes: MESSAGE_BYTES };
+    this.#knowledge = new GossipState({ id, instance, incarnation }, limits);
+    return this.#knowledge;
+  }
+
+  #found({ identity, address }: DiscoveredPeer): void {
+    if (identity !== null) this.#meet(identity.nodeId, address, "found");
+  }
+
+  #meet(id: string, address: HostPort, origin: AddressOrigin): void {
+    const peer = this.#roster.ensure(id);
+    if (peer === null) return;
+    const isNew = peer.book.add(address, origin);
+    if (peer.isUp && isNew) peer.measureNow();
+    // One that calls again and again and cannot be reached is not asked each time.
+    else if (!peer.isUp && (isNew || origin === "found")) peer.askNow();
+    else if (!peer.isUp) peer.nudge();
+  }
+
+  #answered(peer: Peer, record: NodeRecord, before: PeerView): void {
+    const wasGone = before.record === null || this.#state().said(peer.id)?.standing === "gone";
+    const restarted = before.record !== null && before.record.instance !== record.instance;
+    const mustHear = this.#state().heard(record, this.#clock.monotonic());
+    const isBack = before.link !== "up" || restarted;
+    if (wasGone || restarted) this.#welcome(peer, record, restarted);
+    if (isBack) this.#changed();
+    if (isBack || mustHear) this.#gossip.tell(peer.id);
+    if (this.#told(peer, record)) peer.measureNow();
+    // A peer that lost sight of this node (one of the two was asleep, say) learns that it is there again.
+    const own = this.#options.hello();
+    if (!record.knows.includes(own.nodeId)) peer.link.client?.hello(own).catch(() => {});
+  }
+
+  #welcome(peer: Peer, { name }: NodeRecord, restarted: boolean): void {
+    const { address } = peer.link;
+    if (address === null) return;
+    this.#strangers.forget(address);
+    this.#unreachable.delete(peer.id);
+    const fields = { node: name, address: formatHostPort(address) };
+    this.#options.logger.info(fields, restarted ? "node was started again" : "node joined");
+    this.#gossip.spread();
+  }
+
+  #missed(peer: Peer, error: ExoError, before: PeerView): void {
+    if (before.record === null && this.#state().said(peer.id) === null) {
+      this.#couldNotJoin(peer, error);
       return;
     }
-    const entry: Entry = { member, misses: 0, timer: null };
-    this.#entries.set(member.id, entry);
-    this.#unreachable.delete(member.id);
-    this.#options.logger.info({ node: member.name, address: formatHostPort(member.address) }, "node joined");
-    this.#schedule(entry);
-    this.#changed();
+    const isFirst = before.link === "up";
+    // One that others hear is not suspected again once it has contradicted: only the way from here is broken.
+    const isUnheard = isFirst || !this.#roster.isVouchedFor(peer);
+    if (isUnheard && this.#state().suspect(peer.id, this.#clock.monotonic())) this.#gossip.spread();
+    if (isFirst) this.#changed();
+    this.#expire();
   }
 
-  #schedule(entry: Entry): void {
-    entry.timer = setTimeout(() => void this.#beat(entry), this.#options.heartbeatMs);
+  #couldNotJoin(peer: Peer, error: ExoError): void {
+    if (peer.isAwaited) return;
+    const [first] = peer.link.addresses();
+    const address = first === undefined ? null : formatHostPort(first.address);
+    const level = this.#unreachable.has(peer.id) ? "debug" : "warn";
+    if (this.#unreachable.size < MAX_NODES) this.#unreachable.add(peer.id);
+    this.#options.logger[level]({ address, error: error.message }, "a peer could not join");
+    this.#roster.remove(peer.id);
+    this.#lost(peer, error.message);
   }
 
-  async #beat(entry: Entry): Promise<void> {
-    try {
-      const record = parseNodeRecord((await entry.member.client.health()).record);
-      if (record.id !== entry.member.id) {
-        throw new ExoError("stage_lost", `${record.name} answers now where ${entry.member.name} was.`);
-      }
-      entry.misses = 0;
-      this.#update(entry, { state: "alive", reason: null, record });
-      // A peer that lost sight of this node (one of the two was asleep, say) learns that it is there again.
-      const own = this.#options.hello();
-      if (!record.knows.includes(own.nodeId)) await entry.member.client.hello(own);
-    } catch (thrown) {
-      this.#missed(entry, ExoError.from(thrown, "peer_unreachable"));
+  #expire(): void {
+    if (this.#roster.all().length === 0) return;
+    const linkTo = (id: string) => this.#roster.linkTo(id);
+    const { gone, forgotten } = this.#state().expire(this.#clock.monotonic(), linkTo);
+    for (const id of gone) this.#gone(id);
+    for (const id of forgotten) this.#roster.remove(id);
+    if (gone.length > 0) this.#gossip.spread();
+    if (gone.length + forgotten.length > 0) this.#changed();
+  }
+
+  #gone(id: string): void {
+    const peer = this.#roster.get(id);
+    const view = peer?.view();
+    if (peer === null || view?.record == null || view.link === "up") return;
+    const { record, reason } = view;
+    this.#options.logger.warn({ node: record.name, reason }, "node is gone");
+    this.#lost(peer, reason ?? `${record.name} is gone.`);
+  }
+
+  #lost(peer: Peer, reason: string): void {
+    for (const { discovery } of this.#followed) {
+      for (const { address } of peer.link.addresses()) discovery.lost(address, reason);
     }
-    if (!this.#stopped && entry.member.state !== "gone") this.#schedule(entry);
   }
 
-  #missed(entry: Entry, error: ExoError): void {
-    entry.misses += 1;
-    const gone = entry.misses >= this.#options.missesUntilGone;
-    this.#update(entry, { state: gone ? "gone" : "suspect", reason: error.message });
-    if (!gone || this.#stopped) return;
-    this.#options.logger.warn({ node: entry.member.name, reason: error.message }, "node is gone");
-    this.#close(entry);
-    this.#discovery?.lost(entry.member.address, error.message);
+  /** Gossip changed what is known of these. */
+  #heardOf({ changed, contradicted, copied }: Received, from: string): void {
+    if (copied) this.#copyOfSelf(this.#roster.nameOf(from), null);
+    for (const id of changed) this.#followUp(id);
+    if (contradicted || changed.size > 0) this.#gossip.spread();
+    if (changed.size > 0) this.#changed();
   }
 
-  #update(entry: Entry, change: Partial<Member>): void {
-    const before = entry.member;
-    entry.member = { ...before, ...change };
-    if (before.state !== entry.member.state) this.#changed();
+  #followUp(id: string): void {
+    const said = this.#state().said(id);
+    const peer = said === null ? null : this.#roster.ensure(id);
+    if (said === null || peer === null) return;
+    if (!peer.isUp) {
+      this.#told(peer, said.record);
+      if (said.standing === "gone") this.#gone(id);
+      else peer.askNow();
+    } else if (said.standing !== "alive") {
+      // It answers here, so it has to hear what is said of it, and contradict.
+      this.#gossip.tell(id);
+    }
   }
 
-  #close(entry: Entry): void {
-    if (entry.timer !== null) clearTimeout(entry.timer);
-    entry.member.client.close();
+  /** Returns whether it tells of an address that was not known. */
+  #told(peer: Peer, { addresses }: NodeRecord): boolean {
+    return peer.book.told(addresses.flatMap((text) => toHostPort(text) ?? []));
+  }
+
+  #isSelf({ nodeId }: NodeHello): boolean {
+    return nodeId === this.#options.hello().nodeId;
+  }
+
+  /** Another process with this node's id. */
+  #isCopy(peer: NodeHello): boolean {
+    return this.#isSelf(peer) && peer.instance !== this.#options.hello().instance;
+  }
+
+  #copyOfSelf(name: string, address: HostPort | null): ExoError {
+    const { nodeId, name: own } = this.#options.hello();
+    const reason = copiedIdentity(nodeId, own, name, address);
+    if (this.ownFault() === null) this.#options.logger.error({ id: nodeId }, reason);
+    this.#copy = { reason, at: this.#clock.monotonic() };
+    return new ExoError("invalid_argument", reason);
+  }
+
+  #copyOf(peer: Peer, name: string, address: HostPort): ExoError {
+    const reason = copiedIdentity(peer.id, this.#roster.nameOf(peer.id), name, address);
+    const isNews = this.#strangers.met(peer.id, name, address, reason, this.#clock.monotonic());
+    if (isNews) this.#options.logger.error({ id: peer.id }, reason);
+    return new ExoError("invalid_argument", reason);
   }
 
   #changed(): void {

@@ -1,5 +1,10 @@
 import { z } from "zod";
 import { ExoError } from "../core/errors.js";
+import { addressesField } from "./addresses.js";
+import { linkRecordSchema } from "./link-record.js";
+import { powerSchema } from "./power-record.js";
+import { predictionSchema } from "./prediction-record.js";
+import { stampFields } from "./stamp.js";
 
 const bytes = z.number().nonnegative();
 const count = z.int().nonnegative();
@@ -93,6 +98,7 @@ const ring = z.object({
   stages: z.array(ringStage).max(1024),
   /** Why it was placed so. */
   planReasons: z.array(text).max(1024),
+  prediction: predictionSchema,
   card: z.object({
     created: z.number(),
     contextTrained: count,
@@ -104,12 +110,15 @@ const ring = z.object({
   }),
 });
 
-const record = z.object({
-  id: text.min(1),
+export const nodeRecordSchema = z.object({
+  id: text.min(1).max(128),
+  ...stampFields,
   name: text.min(1),
   version: text,
   llamaTag: text,
   grpcPort: z.int().min(0).max(65_535),
+  /** Where this node listens for gRPC, as it sees itself: `host:port`, best first. */
+  addresses: addressesField,
   /** Where this node answers HTTP, or `null`. */
   httpAddress: text.nullable(),
   devices: z.array(device).max(256),
@@ -124,9 +133,12 @@ const record = z.object({
   knows: z.array(text).max(1024),
   /** Rings whose head this node is. */
   rings: z.array(ring).max(256),
+  power: powerSchema,
+  /** Ways to other nodes that this node measured. */
+  links: z.array(linkRecordSchema).max(4096),
 });
 
-export type NodeRecord = z.infer<typeof record>;
+export type NodeRecord = z.infer<typeof nodeRecordSchema>;
 export type HeldStage = z.infer<typeof heldStage>;
 export type RingRecord = z.infer<typeof ring>;
 export type RingStageRecord = z.infer<typeof ringStage>;
@@ -149,7 +161,7 @@ export const NO_WORK: StageWorkRecord = {
 
 /** Reads what a peer says of itself. Throws `peer_incompatible` naming the field that is wrong. */
 export function parseNodeRecord(value: unknown): NodeRecord {
-  const result = record.safeParse(value);
+  const result = nodeRecordSchema.safeParse(value);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   throw new ExoError(

@@ -7,6 +7,7 @@ import type { Plan } from "../planning/plan.js";
 import type { LoadedHead, OpenHead } from "./head-port.js";
 import type { Membership } from "./membership.js";
 import { NO_WORK, type NodeRecord, type RingRecord, type RingStageRecord } from "./node-record.js";
+import { NOTHING_MEASURED, type PredictedSpeed, predictedBy, predictionOf } from "./prediction-record.js";
 import { type LoadedRing, loadRing } from "./ring-loader.js";
 import { cardOf, computingOf, emptyRingRecord, plannedStageRecord } from "./ring-record.js";
 import type { RingSettings } from "./ring-settings.js";
@@ -49,6 +50,7 @@ export class PlacedModel<Head extends LoadedHead> {
   #ring: LoadedRing<Head> | null = null;
   #epoch = 0;
   #wasReady = false;
+  #predicted: PredictedSpeed | null = null;
   /** Why there will be no further try, or `null`. */
   #failure: ExoError | null = null;
   #running: Promise<void> | null = null;
@@ -71,6 +73,7 @@ export class PlacedModel<Head extends LoadedHead> {
       waitingRequests: load?.waiting ?? 0,
       work: load?.work ?? NO_WORK,
       hops: load?.hops ?? null,
+      prediction: predictionOf(this.#predicted, load?.measured ?? NOTHING_MEASURED),
     };
   }
 
@@ -204,6 +207,7 @@ export class PlacedModel<Head extends LoadedHead> {
   }
 
   #planned(plan: Plan): Partial<RingRecord> {
+    this.#predicted = predictedBy(plan);
     const stages = plan.stages.map((stage) => {
       const { self, membership } = this.#options;
       const name = stage.nodeId === self.id ? self.name : (membership.find(stage.nodeId)?.name ?? stage.nodeId);

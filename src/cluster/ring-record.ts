@@ -1,5 +1,6 @@
 import type { ResolvedModel } from "../model/resolved-model.js";
 import { NO_MEMORY, NO_WORK, type RingComputingRecord, type RingRecord, type RingStageRecord } from "./node-record.js";
+import { NOTHING_MEASURED, predictionOf } from "./prediction-record.js";
 import type { RingSettings } from "./ring-settings.js";
 
 /** Whether a ring answers to this name. */
@@ -26,6 +27,7 @@ export function emptyRingRecord(ringId: string, spec: string): RingRecord {
     hops: null,
     stages: [],
     planReasons: [],
+    prediction: predictionOf(null, NOTHING_MEASURED),
     card: {
       created: Math.floor(Date.now() / 1000),
       contextTrained: 0,

@@ -1,3 +1,4 @@
+import type { Settings } from "../config/config.js";
 import type { ActivationType } from "../native/activation.js";
 import type { KvType } from "../native/stage-options.js";
 
@@ -13,4 +14,18 @@ export interface RingSettings {
   readonly kvTypeV: KvType;
   readonly flashAttention: "auto" | "on" | "off";
   readonly wireType: ActivationType;
+}
+
+/** Those that the configuration gives; the context is chosen with the placement. */
+export function ringSettingsOf(config: Settings): Omit<RingSettings, "contextSize"> {
+  const { slots, ubatch, kv, kvV, flashAttention, wire } = config;
+  return {
+    slots,
+    batchSize: ubatch,
+    microBatchSize: ubatch,
+    kvTypeK: kv,
+    kvTypeV: kvV ?? kv,
+    flashAttention,
+    wireType: wire,
+  };
 }

@@ -7,6 +7,11 @@ export interface Service {
   stop(): Promise<void>;
 }
 
+/** Of what needs no start, but has to be stopped in its turn. */
+export function stoppingService(name: string, stop: () => Promise<void>): Service {
+  return { name, start: async () => {}, stop };
+}
+
 /**
  * Starts services in order and stops them in reverse. A failed start stops what had started before it and rethrows;
  * a failing stop does not keep the others from stopping.

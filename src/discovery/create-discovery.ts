@@ -8,7 +8,7 @@ import type { NodeHello } from "../transport/node-service.js";
 import { announcementOf } from "./announcement.js";
 import { CombinedDiscovery } from "./combined-discovery.js";
 import type { Discovery, PeerProbe } from "./discovery.js";
-import { LocalInterfaces } from "./interfaces.js";
+import type { LocalInterfaces } from "./interfaces.js";
 import { leavesThisMachine, listeningOn } from "./listening.js";
 import { MdnsSource } from "./mdns-source.js";
 import { MDNS_PORT, multicastOn } from "./multicast-socket.js";
@@ -24,6 +24,7 @@ export interface CreateDiscoveryOptions {
   readonly probe: PeerProbe;
   /** Who this node is; asked when it is told, so after the gRPC server has its port. */
   readonly own: () => NodeHello;
+  readonly interfaces: LocalInterfaces;
   readonly logger: Logger;
 }
 
@@ -37,22 +38,21 @@ export function discoveryKinds({ discovery, open }: Pick<Config, "discovery" | "
 
 /** The ways of finding peers that the settings ask for. */
 export function createDiscovery(options: CreateDiscoveryOptions): Discovery {
-  const { config, probe, logger } = options;
-  const interfaces = new LocalInterfaces();
+  const { config, probe, interfaces, logger } = options;
   const search = new PeerSearch({ probe, logger, sleep: realSleep, linkTo: (host) => interfaces.linkTo(host) });
   const kinds = [...new Set(discoveryKinds(config))];
-  const sources = kinds.map((kind) => SOURCES[kind](options, search, interfaces));
+  const sources = kinds.map((kind) => SOURCES[kind](options, search));
   return new CombinedDiscovery(search, sources, () => interfaces.learnPorts());
 }
 
-type MakeSource = (options: CreateDiscoveryOptions, sink: OfferSink, interfaces: LocalInterfaces) => PeerSource;
+type MakeSource = (options: CreateDiscoveryOptions, sink: OfferSink) => PeerSource;
 
 const realSleep: Sleep = async (milliseconds, signal) => {
   await delay(milliseconds, undefined, { signal });
 };
 
 const SOURCES: Readonly<Record<DiscoveryKind, MakeSource>> = {
-  mdns: ({ own, config, logger }, sink, interfaces) =>
+  mdns: ({ own, config, interfaces, logger }, sink) =>
     new MdnsSource({
       own: () => announcementOf(own()),
       interfaces: () => listeningOn(config.grpc.host, interfaces.list()),

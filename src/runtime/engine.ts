@@ -4,6 +4,7 @@ import type { ChatPrompt, InferenceEvent, InferenceRequest, SamplingOptions, Tex
 import type { Clock, Logger } from "../core/ports.js";
 import type { Stage } from "../native/stage.js";
 import { Answer, type PreparedPrompt } from "./answer.js";
+import { AnswerSpeeds } from "./answer-speeds.js";
 import type { ContextFull } from "./context-shift.js";
 import type { Pipeline } from "./pipeline.js";
 import { Scheduler, type SchedulerStats } from "./scheduler.js";
@@ -47,6 +48,7 @@ const MOST_TOKENIZED_CHARACTERS = 1024 * 1024;
 export class Engine {
   readonly #options: EngineOptions;
   readonly #scheduler: Scheduler;
+  readonly speeds = new AnswerSpeeds();
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -66,7 +68,7 @@ export class Engine {
     const events = new AsyncQueue<InferenceEvent>();
     this.#submit(request, prompt, AbortSignal.any([signal, gone.signal]), events);
     try {
-      yield* events;
+      yield* this.speeds.watch(events);
     } finally {
       gone.abort();
     }

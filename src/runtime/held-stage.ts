@@ -7,8 +7,15 @@ import type { HopRegistrationHandle } from "../transport/hop-server.js";
 import type { LoadStageRequest } from "../transport/node-service.js";
 import { MeteredStage } from "./metered-stage.js";
 import { type HopPorts, OutgoingEdge } from "./outgoing-edge.js";
+import type { StagePart } from "./probe/predicted-work.js";
 import { StageRunner } from "./stage-runner.js";
 import { frameLimits, HOP_WINDOW } from "./stage-settings.js";
+import type { RowClassWork } from "./work-by-rows.js";
+
+/** A part of the model, and what was computed with it since it was loaded. */
+export interface MeteredPart extends StagePart {
+  readonly work: readonly RowClassWork[];
+}
 
 export interface HeldStageOptions {
   readonly stage: Stage;
@@ -82,6 +89,14 @@ export class HeldStage {
 
   work(): StageWorkRecord {
     return this.#metered.work(this.#outgoing.sent());
+  }
+
+  get busy(): boolean {
+    return this.#metered.busy;
+  }
+
+  parts(): readonly MeteredPart[] {
+    return [{ ...this.request, work: this.#metered.workByRows() }];
   }
 
   /** Resolves when the stage's memory is free, though a dead neighbour may keep the edge to it open longer. Idempotent. */

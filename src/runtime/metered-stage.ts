@@ -1,6 +1,7 @@
 import type { StageWorkRecord } from "../cluster/node-record.js";
 import { ROW_BYTES } from "../native/bindings.js";
 import type { DecodeResult, MicroBatch, Stage } from "../native/stage.js";
+import { type RowClassWork, WorkByRows } from "./work-by-rows.js";
 
 /** What an edge sent, as its `HopClient` counts it. */
 export interface SentFrames {
@@ -17,22 +18,40 @@ export class MeteredStage implements Pick<Stage, "decode" | "close"> {
   #rows = 0;
   #copies = 0;
   #computeSeconds = 0;
+  #underWay = 0;
+  readonly #byRows = new WorkByRows();
 
   constructor(stage: Pick<Stage, "decode" | "close">) {
     this.#stage = stage;
   }
 
   async decode(batch: MicroBatch): Promise<DecodeResult> {
-    const result = await this.#stage.decode(batch);
-    this.#microBatches += 1;
-    this.#rows += batch.rows.byteLength / ROW_BYTES;
-    this.#copies += result.copies;
-    this.#computeSeconds += result.computeSeconds;
-    return result;
+    this.#underWay += 1;
+    try {
+      const result = await this.#stage.decode(batch);
+      this.#byRows.add(batch.rows, result.computeSeconds);
+      this.#microBatches += 1;
+      this.#rows += batch.rows.byteLength / ROW_BYTES;
+      this.#copies += result.copies;
+      this.#computeSeconds += result.computeSeconds;
+      return result;
+    } finally {
+      this.#underWay -= 1;
+    }
   }
 
   close(): Promise<void> {
     return this.#stage.close();
+  }
+
+  /** Micro-batches are being computed, or wait. */
+  get busy(): boolean {
+    return this.#underWay > 0;
+  }
+
+  /** The same as `work`, by the size of micro-batches. */
+  workByRows(): readonly RowClassWork[] {
+    return this.#byRows.snapshot();
   }
 
   /** Since the stage was loaded. */

@@ -3,12 +3,14 @@ import type { NodeRecord } from "../cluster/node-record.js";
 import type { HostPort } from "../config/address.js";
 import type { ChatPrompt, InferenceEvent, InferenceRequest, TokenizeRequest } from "../core/inference.js";
 import type { Clock } from "../core/ports.js";
+import type { ModelSpeed } from "../planning/speeds.js";
 import type {
   LoadStageEvent,
   LoadStageRequest,
   NodeHealth,
   NodeHello,
   NodeService,
+  ProbeModelRequest,
   StagePlace,
 } from "../transport/node-service.js";
 import type { LocalRings } from "./local-rings.js";
@@ -20,6 +22,7 @@ export interface PeerServiceOptions {
   readonly membership: Membership;
   readonly stages: StageHost;
   readonly rings: LocalRings;
+  readonly speeds: { speed(request: ProbeModelRequest, signal: AbortSignal): Promise<ModelSpeed> };
   readonly clock: Clock;
 }
 
@@ -34,7 +37,7 @@ export class PeerService implements NodeService {
   }
 
   async hello(peer: NodeHello, from: HostPort): Promise<NodeHello> {
-    this.#options.membership.introduced(peer, from);
+    await this.#options.membership.introduced(peer, from);
     return this.#options.hello();
   }
 
@@ -43,12 +46,20 @@ export class PeerService implements NodeService {
     return { record: this.#options.record(), uptimeSeconds };
   }
 
+  gossip(message: unknown): Promise<unknown> {
+    return this.#options.membership.gossip(message);
+  }
+
   loadStage(request: LoadStageRequest, signal: AbortSignal): AsyncIterable<LoadStageEvent> {
     return this.#options.stages.load(request, signal);
   }
 
   unloadStage(place: StagePlace): Promise<void> {
     return this.#options.stages.unload(place);
+  }
+
+  probeModel(request: ProbeModelRequest, signal: AbortSignal): Promise<ModelSpeed> {
+    return this.#options.speeds.speed(request, signal);
   }
 
   generate(request: InferenceRequest, signal: AbortSignal): AsyncIterable<InferenceEvent> {

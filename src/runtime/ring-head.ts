@@ -1,5 +1,6 @@
 import type { HeadLoad, HeadRequest, LoadedHead } from "../cluster/head-port.js";
 import type { HopTimesRecord, StageMemoryRecord, StageWorkRecord } from "../cluster/node-record.js";
+import type { RingSettings } from "../cluster/ring-settings.js";
 import type { HostPort } from "../config/address.js";
 import { ExoError } from "../core/errors.js";
 import type { Clock, Logger } from "../core/ports.js";
@@ -7,6 +8,7 @@ import { type LoadHooks, Stage, type StageInfo } from "../native/stage.js";
 import type { ContextFull } from "./context-shift.js";
 import { Engine } from "./engine.js";
 import { HeadEdges } from "./head-edges.js";
+import type { MeteredPart } from "./held-stage.js";
 import { LocalPipeline } from "./local-pipeline.js";
 import { MeteredStage, type SentFrames } from "./metered-stage.js";
 import { RingBatchBuilder } from "./micro-batch.js";
@@ -53,6 +55,7 @@ interface HeadStages {
 interface MeteredPipeline {
   readonly pipeline: Pipeline;
   work(): StageWorkRecord;
+  parts(): readonly MeteredPart[];
   hops(): HopTimesRecord | null;
 }
 
@@ -65,6 +68,8 @@ export class RingHead implements LoadedHead {
   readonly #draftModel: DraftModel | null;
   readonly #clock: Clock;
   readonly #tiedEmbeddingBytes: number;
+  readonly ring: RingSettings;
+  readonly compute: ComputeSettings;
 
   private constructor(options: RingHeadOptions, ports: RingHeadPorts, parts: HeadParts) {
     const { front, output, draftModel, metered } = parts;
@@ -74,6 +79,8 @@ export class RingHead implements LoadedHead {
     this.#draftModel = draftModel;
     this.#clock = ports.clock;
     this.#tiedEmbeddingBytes = options.tiedEmbeddingBytes;
+    this.ring = options.ring;
+    this.compute = options.compute;
     this.engine = new Engine({
       outputStage: output,
       pipeline: metered.pipeline,
@@ -101,7 +108,7 @@ export class RingHead implements LoadedHead {
       draftModel = await draftModelFor(options, stages, ports, hooks);
       const metered =
         options.nextHop === null
-          ? localPipeline(stages.output, ports.clock)
+          ? localPipeline(options.layerCount, stages.output, ports.clock)
           : ringPipeline(options, options.nextHop, ports, stages);
       return new RingHead(options, ports, { ...stages, draftModel, metered });
     } catch (thrown) {
@@ -138,7 +145,13 @@ export class RingHead implements LoadedHead {
   }
 
   load(): HeadLoad {
-    return { ...this.engine.stats(), work: this.#metered.work(), hops: this.#metered.hops() };
+    const measured = this.engine.speeds.summary();
+    return { ...this.engine.stats(), work: this.#metered.work(), hops: this.#metered.hops(), measured };
+  }
+
+  /** What was computed here with each part of the model since it was loaded. */
+  parts(): readonly MeteredPart[] {
+    return this.#metered.parts();
   }
 
   onBroken(listener: (error: ExoError) => void): void {
@@ -237,9 +250,14 @@ async function loadOutput(options: RingHeadOptions, { signal }: LoadHooks): Prom
   );
 }
 
-function localPipeline(stage: Stage, clock: Clock): MeteredPipeline {
+function localPipeline(layerCount: number, stage: Stage, clock: Clock): MeteredPipeline {
   const metered = new MeteredStage(stage);
-  return { pipeline: new LocalPipeline(metered, clock), work: () => metered.work(), hops: () => null };
+  return {
+    pipeline: new LocalPipeline(metered, clock),
+    work: () => metered.work(),
+    parts: () => [{ layerBegin: 0, layerEnd: layerCount, hasOutput: true, work: metered.workByRows() }],
+    hops: () => null,
+  };
 }
 
 function ringPipeline(
@@ -280,6 +298,10 @@ function ringPipeline(
   return {
     pipeline,
     work: () => headWork(front, output, edges.sent()),
+    parts: () => [
+      { layerBegin: 0, layerEnd: options.layerEnd, hasOutput: false, work: front.workByRows() },
+      { layerBegin: options.layerCount, layerEnd: options.layerCount, hasOutput: true, work: output.workByRows() },
+    ],
     hops: () => pipeline.hops.summary(),
   };
 }

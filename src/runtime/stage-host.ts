@@ -34,6 +34,11 @@ export class StageHost {
     this.#options = options;
   }
 
+  /** Stages compute, or are being loaded. */
+  get busy(): boolean {
+    return this.#loading.size > 0 || this.held().some((held) => held.busy);
+  }
+
   /** Stages held now. */
   held(): readonly HeldStage[] {
     return [...this.#held.values()];

@@ -11,14 +11,17 @@ import {
 import { formatHostPort, type HostPort } from "../config/address.js";
 import { ExoError } from "../core/errors.js";
 import type { ChatPrompt, InferenceEvent, InferenceRequest, TokenizeRequest } from "../core/inference.js";
+import type { ModelSpeed } from "../planning/speeds.js";
 import { type Caller, callerMetadata } from "./caller.js";
 import { channelTarget } from "./channel-target.js";
 import { requireCompatible } from "./compatibility.js";
 import { fromWireLoadEvent, nodeHelloSchema } from "./control-messages.js";
 import type { TransportCredentials } from "./credentials.js";
 import type { CallResponse__Output } from "./generated/exo/v1/CallResponse.js";
+import type { GossipResponse__Output } from "./generated/exo/v1/GossipResponse.js";
 import type { HealthReport__Output } from "./generated/exo/v1/HealthReport.js";
 import type { NodeHello__Output } from "./generated/exo/v1/NodeHello.js";
+import type { ProbeModelResponse__Output } from "./generated/exo/v1/ProbeModelResponse.js";
 import type { UnloadStageResponse__Output } from "./generated/exo/v1/UnloadStageResponse.js";
 import { CALL_METHODS, type CallMethod, inferenceEventSchema } from "./inference-schema.js";
 import { controlChannelOptions } from "./limits.js";
@@ -28,10 +31,12 @@ import type {
   NodeHealth,
   NodeHello,
   NodeService,
+  ProbeModelRequest,
   StagePlace,
 } from "./node-service.js";
 import { parse } from "./parse.js";
 import { packData, unpackData } from "./plain-data.js";
+import { modelSpeedSchema } from "./probe-messages.js";
 import { NodeStub } from "./proto.js";
 import { fromGrpcStatus, isServiceError } from "./status-table.js";
 
@@ -44,14 +49,25 @@ export interface ControlClientOptions {
 }
 
 export interface ControlDeadlines {
+  /** Of several addresses some may lead nowhere, and a member must not seem alive for long after the last one failed. */
   readonly helloMs: number;
   readonly healthMs: number;
+  readonly gossipMs: number;
   /** Unloading waits for the micro-batch under way. */
   readonly unloadMs: number;
   readonly callMs: number;
+  /** A probe waits until the node is idle and other probes are done; its caller has a deadline of its own. */
+  readonly probeMs: number;
 }
 
-const DEADLINES: ControlDeadlines = { helloMs: 5_000, healthMs: 2_000, unloadMs: 30_000, callMs: 30_000 };
+const DEADLINES: ControlDeadlines = {
+  helloMs: 2_000,
+  healthMs: 2_000,
+  gossipMs: 5_000,
+  unloadMs: 30_000,
+  callMs: 30_000,
+  probeMs: 120_000,
+};
 
 type StartUnary<Response> = (options: CallOptions, callback: requestCallback<Response>) => ClientUnaryCall;
 
@@ -93,6 +109,14 @@ export class ControlClient implements NodeService {
     return { record: unpackData(record, `The record of ${this.#peer}`, "peer_incompatible"), uptimeSeconds };
   }
 
+  async gossip(message: unknown): Promise<unknown> {
+    const request = { message: packData(message) };
+    const answer = await this.#unary<GossipResponse__Output>(this.#deadlines.gossipMs, (options, callback) =>
+      this.#stub.Gossip(request, this.#metadata, options, callback),
+    );
+    return unpackData(answer.message, `The gossip of ${this.#peer}`, "peer_incompatible");
+  }
+
   loadStage(request: LoadStageRequest, signal: AbortSignal): AsyncIterable<LoadStageEvent> {
     return this.#stream(
       () => this.#stub.LoadStage(request, this.#metadata),
@@ -131,6 +155,16 @@ export class ControlClient implements NodeService {
     return parse(CALL_METHODS.apply_template.output, text, "A prompt", "peer_incompatible");
   }
 
+  async probeModel(request: ProbeModelRequest, signal: AbortSignal): Promise<ModelSpeed> {
+    const what = `What ${this.#peer} measured`;
+    const { speed } = await this.#unary<ProbeModelResponse__Output>(
+      this.#deadlines.probeMs,
+      (options, callback) => this.#stub.ProbeModel(request, this.#metadata, options, callback),
+      signal,
+    );
+    return parse(modelSpeedSchema, unpackData(speed, what, "peer_incompatible"), what, "peer_incompatible");
+  }
+
   /** Ends single calls under way with `cancelled`, and takes no more; streams end by their own signal. */
   close(): void {
     for (const call of this.#underWay) call.cancel();
@@ -145,14 +179,18 @@ export class ControlClient implements NodeService {
     return unpackData(result, `The result of ${method}`, "peer_incompatible");
   }
 
-  #unary<Response>(deadlineMs: number, start: StartUnary<Response>): Promise<Response> {
+  #unary<Response>(deadlineMs: number, start: StartUnary<Response>, signal?: AbortSignal): Promise<Response> {
+    if (signal?.aborted) return Promise.reject(this.#unasked());
     return new Promise((resolve, reject) => {
+      const cancel = (): void => call.cancel();
       const call = start({ deadline: Date.now() + deadlineMs }, (error, response) => {
         this.#underWay.delete(call);
+        signal?.removeEventListener("abort", cancel);
         if (error !== null) reject(this.#failure(error));
         else if (response !== undefined) resolve(response);
       });
       this.#underWay.add(call);
+      signal?.addEventListener("abort", cancel, { once: true });
     });
   }
 
@@ -162,7 +200,7 @@ export class ControlClient implements NodeService {
     decode: (message: Message) => Event,
     signal: AbortSignal,
   ): AsyncGenerator<Event, void, undefined> {
-    if (signal.aborted) throw new ExoError("cancelled", `${this.#peer} was not asked: the call was cancelled.`);
+    if (signal.aborted) throw this.#unasked();
     const call = start();
     // Also emitted when nobody reads any more, and then nobody may be surprised by it.
     call.on("error", () => {});
@@ -176,6 +214,10 @@ export class ControlClient implements NodeService {
       signal.removeEventListener("abort", cancel);
       cancel();
     }
+  }
+
+  #unasked(): ExoError {
+    return new ExoError("cancelled", `${this.#peer} was not asked: the call was cancelled.`);
   }
 
   /** A deadline that passes before there is a connection says something else than a slow answer. */

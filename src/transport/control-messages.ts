@@ -25,7 +25,7 @@ export const nodeHelloSchema: z.ZodType<NodeHello> = z.object({
   grpcPort: u32.max(65_535),
   cluster: z.string().max(64),
   timeMs: z.number().nonnegative(),
-  instance: z.string().max(64),
+  instance: id.max(64),
 });
 
 export const stagePlaceSchema: z.ZodType<StagePlace> = z

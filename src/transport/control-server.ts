@@ -6,13 +6,16 @@ import type { Logger } from "../core/ports.js";
 import { requireCaller } from "./caller.js";
 import { type NodeBuild, requireCompatible } from "./compatibility.js";
 import { loadStageRequestSchema, nodeHelloSchema, stagePlaceSchema, toWireLoadEvent } from "./control-messages.js";
+import { EchoServer } from "./echo-server.js";
 import type { GenerateRequest__Output } from "./generated/exo/v1/GenerateRequest.js";
 import type { LoadStageRequest__Output } from "./generated/exo/v1/LoadStageRequest.js";
 import type { NodeHandlers } from "./generated/exo/v1/Node.js";
 import { CALL_METHODS, inferenceRequestSchema } from "./inference-schema.js";
+import { MAX_GOSSIP_BYTES } from "./limits.js";
 import type { LoadStageEvent, NodeService } from "./node-service.js";
 import { parse } from "./parse.js";
 import { packData, unpackData } from "./plain-data.js";
+import { probeModelRequestSchema } from "./probe-messages.js";
 import { toGrpcStatus } from "./status-table.js";
 
 export interface ControlServerOptions {
@@ -25,12 +28,14 @@ export interface ControlServerOptions {
 export class ControlServer {
   readonly handlers: NodeHandlers;
   readonly #options: ControlServerOptions;
+  readonly #echo: EchoServer;
   /** Ends one stream each. */
   readonly #streams = new Set<(error: ExoError) => void>();
 
   constructor(options: ControlServerOptions) {
     this.#options = options;
     const { service, build } = options;
+    this.#echo = new EchoServer(build);
     this.handlers = {
       Hello: this.#unary("Hello", async (request, from) => {
         const peer = parse(nodeHelloSchema, request, "A hello", "invalid_argument");
@@ -41,6 +46,10 @@ export class ControlServer {
       Health: this.#unary("Health", async () => {
         const { record, uptimeSeconds } = await service.health();
         return { record: packData(record), uptimeSeconds };
+      }),
+      Gossip: this.#unary("Gossip", async ({ message }) => {
+        requireSize(message, MAX_GOSSIP_BYTES, "Gossip");
+        return { message: packData(await service.gossip(unpackData(message, "Gossip", "invalid_argument"))) };
       }),
       LoadStage: this.#streaming(
         "LoadStage",
@@ -62,22 +71,31 @@ export class ControlServer {
         const value = unpackData(packed, "A call's arguments", "invalid_argument");
         return { result: packData(await callMethod(service, method, value)) };
       }),
+      ProbeModel: this.#unary("ProbeModel", async (request, _from, signal) => {
+        const wanted = parse(probeModelRequestSchema, request, "A probe request", "invalid_argument");
+        return { speed: packData(await service.probeModel(wanted, signal)) };
+      }),
+      Echo: (call) => this.#echo.accept(call),
     };
   }
 
   /** Ends every stream with `stage_lost`. */
   close(): void {
-    for (const end of this.#streams) end(new ExoError("stage_lost", "The node is shutting down."));
+    const reason = new ExoError("stage_lost", "The node is shutting down.");
+    for (const end of this.#streams) end(reason);
+    this.#echo.close(reason);
   }
 
   #unary<Request, Response>(
     method: string,
-    answer: (request: Request, from: string) => Promise<Response>,
+    answer: (request: Request, from: string, signal: AbortSignal) => Promise<Response>,
   ): handleUnaryCall<Request, Response> {
     return (call, callback) => {
+      const gone = new AbortController();
+      call.on("cancelled", () => gone.abort());
       const run = async (): Promise<Response> => {
         requireCaller(call.metadata, this.#options.build, call.getPeer());
-        return answer(call.request, call.getPeer());
+        return answer(call.request, call.getPeer(), gone.signal);
       };
       run().then(
         (response) => callback(null, response),
@@ -156,6 +174,12 @@ function callMethod(service: NodeService, method: string, value: unknown): Promi
     default:
       throw new ExoError("unsupported", `This node knows no call named "${method.slice(0, 64)}".`);
   }
+}
+
+/** The server as a whole takes what the largest frame needs. */
+function requireSize({ byteLength }: Buffer, most: number, what: string): void {
+  if (byteLength <= most) return;
+  throw new ExoError("invalid_argument", `${what} of ${byteLength} bytes is more than the ${most} that are allowed.`);
 }
 
 /** Asks for the next event only when the caller has room for it; leaves the source when the caller is gone. */

@@ -2,6 +2,7 @@ import type { HostPort } from "../config/address.js";
 import type { InferenceService } from "../core/inference.js";
 import type { ActivationType } from "../native/activation.js";
 import type { KvType } from "../native/stage-options.js";
+import type { ModelSpeed } from "../planning/speeds.js";
 import type { NodeBuild } from "./compatibility.js";
 
 /** Who a node is, as each side tells the other. */
@@ -84,6 +85,13 @@ export type LoadStageEvent =
   | { readonly type: "progress"; readonly phase: "fetch" | "load"; readonly fraction: number }
   | { readonly type: "done"; readonly stage: LoadedStage };
 
+/** Of which model a node is to say what its parts take there, and with which settings of a ring. */
+export interface ProbeModelRequest
+  extends Pick<LoadStageRequest, "model" | "cores" | "microBatchSize" | "kvTypeK" | "kvTypeV" | "flashAttention"> {
+  /** Measure anew what is known. Default false. */
+  readonly refresh?: boolean;
+}
+
 /**
  * What a node does for its peers. `control-server.ts` offers it over gRPC, `ControlClient` is the same interface at
  * the other end; an `ExoError` thrown here comes out there with the same code, message and `retryable`.
@@ -92,7 +100,11 @@ export interface NodeService extends InferenceService {
   /** A compatible peer introduced itself and listens, as far as can be seen from here, at `seenAt`; the answer is this node. */
   hello(peer: NodeHello, seenAt: HostPort): Promise<NodeHello>;
   health(): Promise<NodeHealth>;
+  /** Both messages are plain data, parsed by whoever keeps membership. */
+  gossip(message: unknown): Promise<unknown>;
   /** Ends with `done`. Aborting the signal, or leaving the loop, cancels the load and frees what it held. */
   loadStage(request: LoadStageRequest, signal: AbortSignal): AsyncIterable<LoadStageEvent>;
   unloadStage(place: StagePlace): Promise<void>;
+  /** Measures the model's parts here, unless it was done before. Rejects `not_ready` where the node is never idle meanwhile. */
+  probeModel(request: ProbeModelRequest, signal: AbortSignal): Promise<ModelSpeed>;
 }

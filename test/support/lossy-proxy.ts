@@ -10,6 +10,7 @@ export class LossyProxy {
   #delayMs = 0;
   #toLose = 0;
   #holding = false;
+  #refusing = false;
   /** Bytes that passed, both ways. */
   passed = 0;
 
@@ -50,6 +51,16 @@ export class LossyProxy {
     this.#holding = false;
   }
 
+  /** Ends every connection, and new ones at once, as a firewall that rejects. */
+  refuse(): void {
+    this.#refusing = true;
+    this.cut();
+  }
+
+  accept(): void {
+    this.#refusing = false;
+  }
+
   /** Ends every connection; new ones are taken. */
   cut(): void {
     for (const socket of this.#sockets) socket.destroy();
@@ -63,7 +74,13 @@ export class LossyProxy {
   }
 
   #connect(client: Socket): void {
+    if (this.#refusing) {
+      client.destroy();
+      return;
+    }
     const target = createConnection(this.#target);
+    // As the ends themselves do; else small calls wait for acknowledgements, 40 ms each time.
+    for (const socket of [client, target]) socket.setNoDelay(true);
     this.#pass(client, target, true);
     this.#pass(target, client, false);
   }

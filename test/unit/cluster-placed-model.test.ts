@@ -2,13 +2,15 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { LoadedHead } from "../../src/cluster/head-port.js";
 import { Membership } from "../../src/cluster/membership.js";
-import { NO_MEMORY, NO_WORK, type NodeRecord, type RingRecord } from "../../src/cluster/node-record.js";
+import { NO_MEMORY, NO_WORK, type RingRecord } from "../../src/cluster/node-record.js";
 import { PlacedModel } from "../../src/cluster/placed-model.js";
+import { NOTHING_MEASURED } from "../../src/cluster/prediction-record.js";
 import type { RingSettings } from "../../src/cluster/ring-settings.js";
 import { ExoError } from "../../src/core/errors.js";
 import { silentLogger } from "../../src/core/ports.js";
 import type { StageInfo } from "../../src/native/stage.js";
 import { eventually } from "../support/eventually.js";
+import { sampleRecord } from "../support/sample-record.js";
 import { modelOf } from "./planning-models.js";
 
 const unused = (): never => {
@@ -17,6 +19,7 @@ const unused = (): never => {
 
 const membership = new Membership({
   hello: unused,
+  record: unused,
   connect: unused,
   ownAddress: unused,
   heartbeatMs: 1000,
@@ -24,21 +27,7 @@ const membership = new Membership({
   logger: silentLogger,
 });
 
-const self: NodeRecord = {
-  id: "a",
-  name: "node-a",
-  version: "0.1.0",
-  llamaTag: "b1",
-  grpcPort: 1,
-  httpAddress: null,
-  devices: [],
-  machine: "",
-  cores: [0],
-  memoryCap: null,
-  stages: [],
-  knows: [],
-  rings: [],
-};
+const self = sampleRecord();
 
 const ring: RingSettings = {
   contextSize: 64,
@@ -75,7 +64,7 @@ class FakeHead implements LoadedHead {
   readonly #listeners: ((error: ExoError) => void)[] = [];
 
   memory = () => NO_MEMORY;
-  load = () => ({ busySlots: 0, waiting: 0, work: NO_WORK, hops: null });
+  load = () => ({ busySlots: 0, waiting: 0, work: NO_WORK, hops: null, measured: NOTHING_MEASURED });
   check = async () => {};
   close = async () => {};
 

@@ -19,8 +19,6 @@ const node = z.looseObject({
   address: text,
   state: text,
   reason: text.nullable(),
-  /** What its owner should know, although it takes part. */
-  notice: text.optional(),
   /** What found it, of one that takes no part. */
   source: text.optional(),
   devices: z.array(device),

@@ -52,7 +52,6 @@ function memoryText({ devices }: NodeDocument): string {
 }
 
 /** Reasons are sentences, so they get lines of their own and are wrapped rather than cut. */
-function reasonLines({ reason, notice }: NodeDocument, width: number): string[] {
-  const sentences = [reason, notice ?? null].filter((sentence) => sentence !== null);
-  return sentences.flatMap((one) => wrapped(one.slice(0, LONGEST_REASON), width - 5)).map((line) => `    ${line}`);
+function reasonLines({ reason }: NodeDocument, width: number): string[] {
+  return reason === null ? [] : wrapped(reason.slice(0, LONGEST_REASON), width - 5).map((line) => `    ${line}`);
 }

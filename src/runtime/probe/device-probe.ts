@@ -1,0 +1,246 @@
+import { ExoError } from "../../core/errors.js";
+import type { Clock } from "../../core/ports.js";
+import type { LayerSpeed, ModelSpeed, PassTime } from "../../planning/speeds.js";
+import { assembleSpeed, rising } from "./assemble-speed.js";
+import { type LayerKinds, layerKinds } from "./layer-kinds.js";
+import { writeProbeFile } from "./probe-file.js";
+import { type ProbeModel, tensorsOf } from "./probe-model.js";
+import { type LayerRange, type ProbePlan, planProbe } from "./probe-plan.js";
+import { type ProbeSettings, ProbeStages } from "./probe-stages.js";
+import { MOST_REPEATS, rowCounts, timePass, timeRows } from "./time-passes.js";
+import type { TimedStage } from "./timed-stage.js";
+
+export interface DeviceProbeOptions {
+  readonly model: ProbeModel;
+  readonly settings: ProbeSettings;
+  /** Bytes that the probe may take. */
+  readonly memory: number;
+  /** Weights that are certainly not in a cache of the processors. */
+  readonly cacheBytes: number;
+  /** Where the file with the holes is made. */
+  readonly directory: string;
+  /** Called before each pass; throws when the probe has to make way. */
+  readonly checkpoint: () => void;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/** A probe that takes longer, on a slow machine or one with much other work, measures only what it must from then on. */
+const BUDGET_MS = 8_000;
+/** Tokens in the cache where it is told how much they cost, if they can be computed in so many seconds. */
+const DEPTH = 1024;
+const FILL_SECONDS = 1;
+/** Fewer tokens make no difference that can be told from noise. */
+const LEAST_DEPTH = 128;
+/** Passes are made longer only as long as the next one is expected to take no more than this. */
+const LONGEST_PASS = 2;
+const LONGEST_WINDOW_PASS = 0.06;
+/** A head samples few rows of a micro-batch. */
+const OUTPUT_ROWS = 32;
+/** Part of the memory that a probe leaves to others. */
+const WINDOW_MEMORY = 0.5;
+
+/**
+ * Measures what the parts of a model take on this node, with the threads, devices and kernels that a stage would have, on
+ * a file with the model's header and holes for weights. Leaves nothing behind, whatever happens.
+ */
+export async function probeDevice(options: DeviceProbeOptions): Promise<ModelSpeed> {
+  const { model, directory, settings, memory, cacheBytes, signal } = options;
+  const kinds = layerKinds(tensorsOf(model), model.info.layerCount);
+  const plan = planProbe(kinds, cacheBytes, (bytes) => bytes <= memory * WINDOW_MEMORY);
+  const file = await writeProbeFile(model, layersOf(plan), directory);
+  const stages = new ProbeStages({ model, path: file.path, settings, memory, signal });
+  try {
+    return await new DeviceProbe(options, kinds, plan, stages).run();
+  } finally {
+    await stages.close();
+    await file.remove();
+  }
+}
+
+function layersOf({ kinds, window }: ProbePlan): ReadonlySet<number> {
+  const alone = kinds.flatMap((kind) => ("layer" in kind ? kind.layer : []));
+  const together =
+    window === null ? [] : Array.from({ length: window.end - window.begin }, (_, at) => window.begin + at);
+  return new Set([...alone, ...together]);
+}
+
+interface TimedWindow {
+  readonly range: LayerRange;
+  readonly stage: TimedStage;
+  readonly passes: readonly PassTime[];
+}
+
+class DeviceProbe {
+  readonly #options: DeviceProbeOptions;
+  readonly #kinds: LayerKinds;
+  readonly #plan: ProbePlan;
+  readonly #stages: ProbeStages;
+  readonly #counts: readonly number[];
+  readonly #begun: number;
+
+  constructor(options: DeviceProbeOptions, kinds: LayerKinds, plan: ProbePlan, stages: ProbeStages) {
+    this.#options = options;
+    this.#kinds = kinds;
+    this.#plan = plan;
+    this.#stages = stages;
+    this.#counts = rowCounts(options.settings.microBatchSize);
+    this.#begun = options.clock.monotonic();
+  }
+
+  async run(): Promise<ModelSpeed> {
+    try {
+      return await this.#inParts();
+    } catch (thrown) {
+      // A model that cannot be cut at all.
+      if (ExoError.from(thrown).code !== "unsupported") throw thrown;
+      await this.#stages.close();
+      return await this.#whole();
+    }
+  }
+
+  async #inParts(): Promise<ModelSpeed> {
+    const window = await this.#timeWindow();
+    const output = await this.#timeOutput(window);
+    if (window !== null) await this.#stages.release(window.stage);
+    const alone: (LayerSpeed | null)[] = [];
+    for (const kind of this.#plan.kinds) alone.push("layer" in kind ? await this.#timeLayer(kind.layer) : null);
+    const times = { kinds: this.#kinds, plan: this.#plan, alone, window, output };
+    return assembleSpeed(times, { outputBytes: this.#outputBytes() });
+  }
+
+  async #timeWindow(): Promise<TimedWindow | null> {
+    const { window } = this.#plan;
+    if (window === null) return null;
+    const rows = Math.min(128, this.#mostRows());
+    const wish = { ...window, hasOutput: false, context: rows, rows };
+    const stage = await this.#stages.load(wish).catch((thrown: unknown) => {
+      // Of where a range may begin single layers tell more; and without memory for several there may be some for one.
+      if (["unsupported", "out_of_memory"].includes(ExoError.from(thrown).code)) return null;
+      throw thrown;
+    });
+    if (stage === null) return null;
+    const counts = this.#counts.filter((count) => count <= rows);
+    return { range: window, stage, passes: await this.#timeRows(stage, counts, () => LONGEST_WINDOW_PASS) };
+  }
+
+  /** Between two passes of the output head others compute, so its weights are never in a cache. */
+  async #timeOutput(window: TimedWindow | null): Promise<readonly PassTime[] | null> {
+    const { layerCount } = this.#options.model.info;
+    const rows = Math.min(OUTPUT_ROWS, this.#mostRows());
+    const wish = { begin: layerCount, end: layerCount, hasOutput: true, context: rows, rows };
+    const stage = await this.#stages.load(wish).catch((thrown: unknown) => {
+      if (ExoError.from(thrown).code === "out_of_memory") return null;
+      throw thrown;
+    });
+    if (stage === null) return null;
+    const pass = async (count: number): Promise<number> => {
+      await window?.stage.pass(1, 0);
+      return this.#pass(stage, count, 0);
+    };
+    const times = await timeRows(
+      pass,
+      this.#counts.filter((count) => count <= rows),
+      () => this.#longestPass(),
+    );
+    await this.#stages.release(stage);
+    return times;
+  }
+
+  async #timeLayer(layer: number): Promise<LayerSpeed> {
+    const rows = this.#mostRows();
+    const { stage, share } = await this.#loadLayer(layer, rows);
+    const passes = await this.#timeRows(stage, this.#counts, () => this.#longestPass());
+    const perCachedToken = await this.#timeDepth(stage, layer, passes);
+    await this.#stages.release(stage);
+    return {
+      passes: passes.map((pass) => ({ ...pass, seconds: pass.seconds * share })),
+      perCachedToken: perCachedToken * share,
+    };
+  }
+
+  /** Where a range may not begin at this layer it begins at the next lower one that may; weights then tell the share. */
+  async #loadLayer(layer: number, rows: number): Promise<{ readonly stage: TimedStage; readonly share: number }> {
+    for (let begin = layer; ; begin -= 1) {
+      const wish = { begin, end: layer + 1, hasOutput: false, context: DEPTH + MOST_REPEATS + rows, rows };
+      try {
+        const stage = await this.#stages.load(wish);
+        return { stage, share: this.#bytes(layer, layer + 1) / this.#bytes(begin, layer + 1) };
+      } catch (thrown) {
+        if (ExoError.from(thrown).code !== "unsupported" || begin === 0) throw thrown;
+      }
+    }
+  }
+
+  /** Seconds that each cached token adds to a row. */
+  async #timeDepth(stage: TimedStage, layer: number, passes: readonly PassTime[]): Promise<number> {
+    const { layerState } = this.#options.model.info;
+    const [single] = passes;
+    const largest = passes.at(-1);
+    if (single === undefined || largest === undefined || layerState[layer]?.keyElements === 0) return 0;
+    if (this.#isLate()) return 0;
+    const affordable = Math.floor((FILL_SECONDS * largest.rows) / largest.seconds);
+    const depth = Math.max(largest.rows, Math.min(DEPTH, affordable));
+    if (depth < LEAST_DEPTH) return 0;
+    // The last pass that was timed left its tokens there.
+    for (let position = largest.rows; position < depth; position += largest.rows) {
+      await this.#pass(stage, Math.min(largest.rows, depth - position), position);
+    }
+    let position = depth;
+    const deep = await timePass(() => this.#pass(stage, 1, position++));
+    return Math.max(0, deep - single.seconds) / depth;
+  }
+
+  /** All in one pass, and then each part by its weights. */
+  async #whole(): Promise<ModelSpeed> {
+    const { layerCount } = this.#options.model.info;
+    const rows = this.#mostRows();
+    const stage = await this.#stages.load({ begin: 0, end: layerCount, hasOutput: true, context: rows, rows });
+    const passes = await this.#timeRows(stage, this.#counts, () => this.#longestPass());
+    const outputBytes = this.#outputBytes();
+    const all = this.#bytes(0, layerCount) + outputBytes;
+    const part = (bytes: number): readonly PassTime[] =>
+      rising(passes.map((pass) => ({ ...pass, seconds: (pass.seconds * bytes) / all })));
+    return {
+      kinds: this.#kinds.bytes.map((bytes) => ({ passes: part(bytes), perCachedToken: 0 })),
+      kindOfLayer: this.#kinds.kindOfLayer,
+      // Of one row: the other rows' output was not computed.
+      output: part(outputBytes).slice(0, 1),
+      perPass: 0,
+    };
+  }
+
+  #timeRows(stage: TimedStage, counts: readonly number[], mostSeconds: () => number): Promise<readonly PassTime[]> {
+    return timeRows((rows) => this.#pass(stage, rows, 0), counts, mostSeconds);
+  }
+
+  #pass(stage: TimedStage, rows: number, position: number): Promise<number> {
+    const { signal, checkpoint } = this.#options;
+    if (signal.aborted) throw new ExoError("cancelled", "Measuring was cancelled.");
+    checkpoint();
+    return stage.pass(rows, position);
+  }
+
+  /** Seconds. */
+  #longestPass(): number {
+    return this.#isLate() ? 0 : LONGEST_PASS;
+  }
+
+  #isLate(): boolean {
+    return this.#options.clock.monotonic() - this.#begun > BUDGET_MS;
+  }
+
+  #mostRows(): number {
+    return this.#counts.at(-1) ?? 1;
+  }
+
+  #bytes(begin: number, end: number): number {
+    const { kindOfLayer, bytes } = this.#kinds;
+    return kindOfLayer.slice(begin, end).reduce((sum, kind) => sum + (bytes[kind] ?? 0), 0);
+  }
+
+  #outputBytes(): number {
+    const { outputBytes, embeddingBytes, tiedEmbedding } = this.#options.model.info;
+    return outputBytes + (tiedEmbedding ? embeddingBytes : 0);
+  }
+}

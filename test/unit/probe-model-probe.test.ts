@@ -1,0 +1,265 @@
+import assert from "node:assert/strict";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, beforeEach, describe, test } from "node:test";
+import { ExoError } from "../../src/core/errors.js";
+import { silentLogger } from "../../src/core/ports.js";
+import type { ModelSpeed } from "../../src/planning/speeds.js";
+import type { DeviceProbeOptions } from "../../src/runtime/probe/device-probe.js";
+import { ModelProbe, type ModelProbeOptions } from "../../src/runtime/probe/model-probe.js";
+import type { ProbeModel } from "../../src/runtime/probe/probe-model.js";
+import { Quiet } from "../../src/runtime/probe/quiet.js";
+import { idOf, SpeedCache, type SpeedKey } from "../../src/runtime/probe/speed-cache.js";
+import type { ProbeModelRequest } from "../../src/transport/node-service.js";
+import { modelOf } from "./planning-models.js";
+
+const NEVER = new AbortController().signal;
+
+const SPEED: ModelSpeed = {
+  kinds: [{ passes: [{ rows: 1, seconds: 0.1 }], perCachedToken: 0 }],
+  kindOfLayer: [0, 0],
+  output: [{ rows: 1, seconds: 0.2 }],
+  perPass: 0,
+};
+
+const REQUEST: ProbeModelRequest = {
+  model: "demo",
+  cores: 2,
+  microBatchSize: 512,
+  kvTypeK: "f16",
+  kvTypeV: "f16",
+  flashAttention: "auto",
+};
+
+/** A node that is as busy as a test says, with a clock that only waiting moves. */
+class FakeNode {
+  busy = false;
+  microBatches = 0;
+  waits = 0;
+  onWait: () => void = () => {};
+  now = 0;
+  readonly clock = { monotonic: () => this.now, wall: () => 0 };
+  readonly quiet = new Quiet({
+    activity: () => ({ busy: this.busy, microBatches: this.microBatches }),
+    clock: this.clock,
+    sleep: async (milliseconds) => {
+      this.waits += 1;
+      this.now += milliseconds;
+      this.onWait();
+    },
+  });
+}
+
+let directory = "";
+let node = new FakeNode();
+let probes: DeviceProbeOptions[] = [];
+let hash = "aa";
+
+function modelProbe(change: Partial<ModelProbeOptions> = {}): ModelProbe {
+  const header = async (): Promise<ProbeModel> => ({ info: modelOf([1, 1]), parts: [], hash });
+  return new ModelProbe({
+    header,
+    compute: (cores) => ({ threads: cores, batchThreads: cores, devices: [], mmap: true, mlock: false }),
+    memory: () => 1000,
+    probe: async (options) => {
+      probes.push(options);
+      options.checkpoint();
+      return SPEED;
+    },
+    cache: new SpeedCache(join(directory, "speeds")),
+    quiet: node.quiet,
+    directory,
+    cacheBytes: async () => 1,
+    processor: "cpu",
+    llamaCommit: "c",
+    clock: node.clock,
+    logger: silentLogger,
+    ...change,
+  });
+}
+
+describe("what parts of models take", () => {
+  const made: string[] = [];
+
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), "exo-native-speeds-"));
+    made.push(directory);
+    node = new FakeNode();
+    probes = [];
+    hash = "aa";
+  });
+
+  after(() => Promise.all(made.map((path) => rm(path, { recursive: true, force: true }))));
+
+  test("is measured once, also across a restart", async () => {
+    const probe = modelProbe();
+    assert.deepEqual(await probe.speed(REQUEST, NEVER), SPEED);
+    assert.deepEqual(await probe.speed(REQUEST, NEVER), SPEED);
+    assert.deepEqual(await modelProbe().speed(REQUEST, NEVER), SPEED);
+    assert.equal(probes.length, 1);
+  });
+
+  test("is measured anew for other threads, other settings, another header, another processor, and on request", async () => {
+    const probe = modelProbe();
+    await probe.speed(REQUEST, NEVER);
+    await probe.speed({ ...REQUEST, cores: 1 }, NEVER);
+    await probe.speed({ ...REQUEST, kvTypeV: "q8_0" }, NEVER);
+    await probe.speed({ ...REQUEST, microBatchSize: 64 }, NEVER);
+    await modelProbe({ processor: "other" }).speed(REQUEST, NEVER);
+    hash = "bb";
+    await probe.speed(REQUEST, NEVER);
+    await probe.speed({ ...REQUEST, refresh: true }, NEVER);
+    assert.equal(probes.length, 7);
+  });
+
+  test("is measured once for two who ask at the same time, and one model after the other", async () => {
+    let underWay = 0;
+    let most = 0;
+    let count = 0;
+    const slow = async (): Promise<ModelSpeed> => {
+      underWay += 1;
+      most = Math.max(most, underWay);
+      await new Promise((resolve) => setImmediate(resolve));
+      underWay -= 1;
+      count += 1;
+      return SPEED;
+    };
+    const probe = modelProbe({ probe: slow });
+    const other = { ...REQUEST, cores: 1 };
+    await Promise.all([REQUEST, REQUEST, other].map((request) => probe.speed(request, NEVER)));
+    assert.equal(count, 2);
+    assert.equal(most, 1);
+  });
+
+  test("a damaged file of the cache is measured over", async () => {
+    await modelProbe().speed(REQUEST, NEVER);
+    const speeds = join(directory, "speeds");
+    const [file] = await readdir(speeds);
+    for (const text of ["", "{}", '{"measuredAt":"x","speed":{"kinds":[]},"correction":{"few":-1,"many":1}}']) {
+      await writeFile(join(speeds, file ?? ""), text);
+      assert.deepEqual(await modelProbe().speed(REQUEST, NEVER), SPEED);
+    }
+    assert.equal(probes.length, 4);
+    assert.deepEqual(await readdir(speeds), [file]);
+  });
+
+  test("is not measured while the node answers", async () => {
+    node.busy = true;
+    node.onWait = () => {
+      if (node.waits === 3) node.busy = false;
+    };
+    await modelProbe().speed(REQUEST, NEVER);
+    assert.equal(probes.length, 1);
+    assert.ok(node.waits > 3);
+    node.busy = true;
+    node.onWait = () => {};
+    await assert.rejects(modelProbe().speed({ ...REQUEST, cores: 1 }, NEVER), { code: "not_ready" });
+    assert.equal(probes.length, 1);
+  });
+
+  test("is known also while the node answers, once it was measured", async () => {
+    const probe = modelProbe();
+    await probe.speed(REQUEST, NEVER);
+    node.busy = true;
+    assert.deepEqual(await probe.speed(REQUEST, NEVER), SPEED);
+  });
+
+  test("a probe makes way for a request, and begins again afterwards", async () => {
+    const disturbed = async (options: DeviceProbeOptions): Promise<ModelSpeed> => {
+      probes.push(options);
+      if (probes.length === 1) node.microBatches += 1;
+      options.checkpoint();
+      return SPEED;
+    };
+    assert.deepEqual(await modelProbe({ probe: disturbed }).speed(REQUEST, NEVER), SPEED);
+    assert.equal(probes.length, 2);
+    const always = async (options: DeviceProbeOptions): Promise<ModelSpeed> => {
+      node.microBatches += 1;
+      options.checkpoint();
+      return SPEED;
+    };
+    const failing = modelProbe({ probe: always }).speed({ ...REQUEST, cores: 7 }, NEVER);
+    await assert.rejects(failing, { code: "not_ready" });
+  });
+
+  test("a failure is told, not kept", async () => {
+    let fails = true;
+    const probe = modelProbe({
+      probe: async () => {
+        if (fails) throw new ExoError("out_of_memory", "Too large.");
+        return SPEED;
+      },
+    });
+    await assert.rejects(probe.speed(REQUEST, NEVER), { code: "out_of_memory" });
+    fails = false;
+    assert.deepEqual(await probe.speed(REQUEST, NEVER), SPEED);
+  });
+
+  test("an abort ends the wait", async () => {
+    const abort = new AbortController();
+    node.busy = true;
+    node.onWait = () => abort.abort();
+    await assert.rejects(modelProbe().speed(REQUEST, abort.signal), { code: "cancelled" });
+    assert.equal(probes.length, 0);
+  });
+
+  test("is corrected by what stages took, and stays so", async () => {
+    const probe = modelProbe();
+    const before = await probe.speed(REQUEST, NEVER);
+    // Twice as long as measured.
+    const work = [{ microBatches: 10, rows: 10, cachedTokens: 0, computeSeconds: 10 * 2 * 0.2 }];
+    const part = { layerBegin: 0, layerEnd: 2, hasOutput: false };
+    const use = { part, request: REQUEST, threads: 2, batchThreads: 2, work };
+    for (let round = 0; round < 30; round += 1) await probe.learn([use]);
+    const learned = await probe.speed(REQUEST, NEVER);
+    const ratio = (learned.kinds[0]?.passes[0]?.seconds ?? 0) / (before.kinds[0]?.passes[0]?.seconds ?? 1);
+    assert.ok(Math.abs(ratio - 2) < 0.01, `${ratio}`);
+    assert.deepEqual(await modelProbe().speed(REQUEST, NEVER), learned);
+    assert.equal(probes.length, 1);
+  });
+
+  test("stages of models that nobody asked about, or with other threads, teach nothing", async () => {
+    const probe = modelProbe();
+    await probe.speed(REQUEST, NEVER);
+    const work = [{ microBatches: 10, rows: 10, cachedTokens: 0, computeSeconds: 100 }];
+    const use = { part: { layerBegin: 0, layerEnd: 2, hasOutput: false }, request: REQUEST, work };
+    await probe.learn([{ ...use, threads: 1, batchThreads: 1 }]);
+    await probe.learn([{ ...use, request: { ...REQUEST, model: "other" }, threads: 2, batchThreads: 2 }]);
+    assert.deepEqual(await probe.speed(REQUEST, NEVER), SPEED);
+  });
+});
+
+describe("the key of a measurement", () => {
+  const key: SpeedKey = {
+    model: "m",
+    processor: "p",
+    llamaCommit: "l",
+    threads: 1,
+    batchThreads: 2,
+    devices: ["CUDA0"],
+    microBatchSize: 512,
+    kvTypeK: "f16",
+    kvTypeV: "q8_0",
+    flashAttention: "auto",
+  };
+
+  test("differs with every part of it", () => {
+    const others: readonly Partial<SpeedKey>[] = [
+      { model: "n" },
+      { processor: "q" },
+      { llamaCommit: "k" },
+      { threads: 2 },
+      { batchThreads: 1 },
+      { devices: [] },
+      { devices: ["CUDA0", "CUDA1"] },
+      { microBatchSize: 256 },
+      { kvTypeK: "q8_0" },
+      { kvTypeV: "f16" },
+      { flashAttention: "off" },
+    ];
+    const ids = [key, ...others.map((change) => ({ ...key, ...change }))].map(idOf);
+    assert.equal(new Set(ids).size, ids.length);
+    assert.equal(idOf({ ...key }), ids[0]);
+  });
+});

@@ -1,0 +1,178 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { PassTime } from "../../src/planning/speeds.js";
+import { assembleSpeed, type ProbeTimes, rising } from "../../src/runtime/probe/assemble-speed.js";
+import { corrected, NO_CORRECTION, nextFactor } from "../../src/runtime/probe/correction.js";
+import { rowCounts, timePass, timeRows, typicalSeconds } from "../../src/runtime/probe/time-passes.js";
+
+function passes(...list: readonly (readonly [rows: number, seconds: number])[]): PassTime[] {
+  return list.map(([rows, seconds]) => ({ rows, seconds }));
+}
+
+function close(actual: number | undefined, expected: number): void {
+  assert.ok(Math.abs((actual ?? Number.NaN) - expected) < 1e-9, `${actual} is not ${expected}`);
+}
+
+describe("what a pass takes", () => {
+  test("is the least of few samples, and what a tenth of many stay below", () => {
+    assert.equal(typicalSeconds([5, 2, 9]), 2);
+    assert.equal(typicalSeconds([11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]), 2);
+  });
+
+  test("is timed for longer where other programs are in the way", async () => {
+    let times = 0;
+    const disturbed = async (): Promise<number> => {
+      times += 1;
+      return times % 4 === 0 ? 0.002 : 0.009;
+    };
+    assert.equal(await timePass(disturbed), 0.002);
+    assert.ok(times > 20 && times <= 40, `${times} times`);
+  });
+
+  test("is timed often where it is short, and once where it is long", async () => {
+    let times = 0;
+    const pass = (seconds: number) => async (): Promise<number> => {
+      times += 1;
+      return seconds;
+    };
+    await timePass(pass(0.001));
+    assert.equal(times, 10);
+    times = 0;
+    await timePass(pass(1));
+    assert.equal(times, 1);
+  });
+
+  test("of more and more rows is timed until it would take too long", async () => {
+    const times = await timeRows(
+      async (rows) => rows * 0.01,
+      [1, 2, 4, 8, 32, 128, 512],
+      () => 0.5,
+    );
+    assert.deepEqual(
+      times.map(({ rows }) => rows),
+      [1, 2, 4, 8, 32],
+    );
+  });
+
+  test("of as many rows as a pass may have", () => {
+    assert.deepEqual(rowCounts(512), [1, 2, 4, 8, 32, 128, 512]);
+    assert.deepEqual(rowCounts(8192), [1, 2, 4, 8, 32, 128, 512]);
+    assert.deepEqual(rowCounts(100), [1, 2, 4, 8, 32, 100]);
+    assert.deepEqual(rowCounts(1), [1]);
+  });
+});
+
+describe("the parts of passes", () => {
+  const one = { kinds: { kindOfLayer: [0, 0, 0, 0], bytes: [100] }, plan: { kinds: [{ layer: 1 }], window: null } };
+
+  test("what every pass costs comes out of one layer and of several", () => {
+    // 0.1 ms for the pass, 0.2 ms for a layer
+    const times: ProbeTimes = {
+      ...one,
+      alone: [{ passes: passes([1, 0.0003], [8, 0.0009]), perCachedToken: 0.5 }],
+      window: { range: { begin: 1, end: 4 }, passes: passes([1, 0.0007]) },
+      output: passes([1, 0.0005]),
+    };
+    const speed = assembleSpeed(times, { outputBytes: 50 });
+    close(speed.perPass, 0.0001);
+    close(speed.kinds[0]?.passes[0]?.seconds, 0.0002);
+    close(speed.kinds[0]?.passes[1]?.seconds, 0.0008);
+    close(speed.output[0]?.seconds, 0.0004);
+    assert.equal(speed.kinds[0]?.perCachedToken, 0.5);
+    assert.deepEqual(speed.kindOfLayer, [0, 0, 0, 0]);
+  });
+
+  test("a layer that a cache held counts as it does among others", () => {
+    const times: ProbeTimes = {
+      ...one,
+      alone: [{ passes: passes([1, 2], [512, 100]), perCachedToken: 0 }],
+      window: { range: { begin: 1, end: 4 }, passes: passes([1, 9]) },
+      output: passes([1, 5]),
+    };
+    const speed = assembleSpeed(times, { outputBytes: 50 });
+    assert.equal(speed.perPass, 0);
+    close(speed.kinds[0]?.passes[0]?.seconds, 3);
+    close(speed.kinds[0]?.passes[1]?.seconds, 100);
+  });
+
+  test("a layer that was disturbed does not make every pass dear", () => {
+    const times: ProbeTimes = {
+      ...one,
+      alone: [{ passes: passes([1, 0.3], [8, 0.4]), perCachedToken: 0 }],
+      window: { range: { begin: 1, end: 4 }, passes: passes([1, 0.006], [8, 0.012]) },
+      output: passes([1, 0.005]),
+    };
+    const speed = assembleSpeed(times, { outputBytes: 50 });
+    assert.ok(speed.perPass <= 0.0005);
+    assert.ok(Math.abs((speed.kinds[0]?.passes[0]?.seconds ?? 0) - 0.002) < 0.0003);
+  });
+
+  test("kinds keep their proportion where they are computed together", () => {
+    const times: ProbeTimes = {
+      kinds: { kindOfLayer: [0, 0, 1, 0], bytes: [100, 200] },
+      plan: { kinds: [{ layer: 1 }, { layer: 2 }], window: null },
+      alone: [
+        { passes: passes([1, 2]), perCachedToken: 0 },
+        { passes: passes([1, 4]), perCachedToken: 0 },
+      ],
+      window: { range: { begin: 1, end: 4 }, passes: passes([1, 16]) },
+      output: passes([1, 5]),
+    };
+    const speed = assembleSpeed(times, { outputBytes: 50 });
+    close(speed.kinds[0]?.passes[0]?.seconds, 4);
+    close(speed.kinds[1]?.passes[0]?.seconds, 8);
+  });
+
+  test("a kind that was not timed takes by its weights what the likest takes", () => {
+    const times: ProbeTimes = {
+      kinds: { kindOfLayer: [0, 1], bytes: [100, 150] },
+      plan: { kinds: [{ layer: 0 }, { like: 0 }], window: null },
+      alone: [{ passes: passes([1, 2]), perCachedToken: 0.25 }, null],
+      window: null,
+      output: null,
+    };
+    const speed = assembleSpeed(times, { outputBytes: 300 });
+    close(speed.kinds[1]?.passes[0]?.seconds, 3);
+    assert.equal(speed.kinds[1]?.perCachedToken, 0.25);
+    close(speed.output[0]?.seconds, 6);
+  });
+
+  test("more rows never take less time, and nothing takes none", () => {
+    const list = rising(passes([1, -1], [2, 3], [4, 2], [8, 5]));
+    assert.ok((list[0]?.seconds ?? 0) > 0);
+    assert.deepEqual(list.slice(1), passes([2, 2], [4, 2], [8, 5]));
+  });
+});
+
+describe("the correction of a measured speed", () => {
+  test("moves towards what is seen, and no further than is believed", () => {
+    let factor = 1;
+    for (let round = 0; round < 40; round += 1) factor = nextFactor(factor, { measured: 1.2, predicted: 1 });
+    assert.ok(Math.abs(factor - 1.2) < 0.01);
+    for (let round = 0; round < 40; round += 1) factor = nextFactor(factor, { measured: 100, predicted: 1 });
+    assert.ok(Math.abs(factor - 3) < 0.01);
+    for (let round = 0; round < 40; round += 1) factor = nextFactor(factor, { measured: 0.06, predicted: 1 });
+    assert.ok(Math.abs(factor - 0.5) < 0.01);
+  });
+
+  test("one odd observation moves it a little, and too short a one not at all", () => {
+    assert.ok(nextFactor(1, { measured: 1000, predicted: 1 }) <= 1.7);
+    assert.equal(nextFactor(1, { measured: 0.01, predicted: 0.001 }), 1);
+    assert.equal(nextFactor(1, { measured: 0, predicted: 0 }), 1);
+  });
+
+  test("holds for few rows and for many apart", () => {
+    const speed = {
+      kinds: [{ passes: passes([1, 1], [8, 2], [128, 10]), perCachedToken: 0.1 }],
+      kindOfLayer: [0],
+      output: passes([1, 1]),
+      perPass: 0.5,
+    };
+    assert.deepEqual(corrected(speed, NO_CORRECTION), speed);
+    const twice = corrected(speed, { few: 2, many: 1 });
+    assert.deepEqual(twice.kinds[0]?.passes, passes([1, 2], [8, 4], [128, 10]));
+    assert.equal(twice.perPass, 1);
+    const half = corrected(speed, { few: 1, many: 0.1 });
+    assert.deepEqual(half.kinds[0]?.passes, passes([1, 1], [8, 1], [128, 1]));
+  });
+});
