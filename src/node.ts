@@ -10,6 +10,7 @@ import { PlacedModel } from "./cluster/placed-model.js";
 import { type PlacementProgress, toProgress } from "./cluster/placement-progress.js";
 import { ringSettingsOf } from "./cluster/ring-settings.js";
 import { formatHostPort, type HostPort } from "./config/address.js";
+import { clusterOf } from "./config/cluster-name.js";
 import type { Config } from "./config/config.js";
 import { ExoError } from "./core/errors.js";
 import { shortId } from "./core/ids.js";
@@ -17,7 +18,9 @@ import type { InferenceService } from "./core/inference.js";
 import { ServiceGroup, stoppingService } from "./core/lifecycle.js";
 import { packageVersion } from "./core/package.js";
 import { type Logger, systemClock } from "./core/ports.js";
-import { StaticDiscovery } from "./discovery/static.js";
+import { createDiscovery } from "./discovery/create-discovery.js";
+import type { Discovery } from "./discovery/discovery.js";
+import { LocalInterfaces } from "./discovery/interfaces.js";
 import { coreLimitGroup } from "./native/devices.js";
 import { libraryInfo } from "./native/load.js";
 import { setNativeLogger } from "./native/log.js";
@@ -36,7 +39,7 @@ import { ControlClient } from "./transport/control-client.js";
 import { openCredentials, plaintextCredentials, type TransportCredentials } from "./transport/credentials.js";
 import { HopServer } from "./transport/hop-server.js";
 import type { NodeHello } from "./transport/node-service.js";
-import { reachableHost } from "./transport/reachable-host.js";
+import { anyHost, reachableHost } from "./transport/reachable-host.js";
 import { TransportServer } from "./transport/transport-server.js";
 
 export interface NodeOptions {
@@ -99,11 +102,13 @@ class RunningNode implements ExoNode {
   readonly #stages: StageHost;
   readonly #measurement: Measurement;
   readonly #rings = new LocalRings();
+  readonly #interfaces = new LocalInterfaces();
   readonly #membership: Membership;
-  readonly #discovery: StaticDiscovery;
+  readonly #discovery: Discovery;
   readonly #transport: TransportServer;
   readonly #api: Api;
   readonly #services: ServiceGroup;
+  readonly #version = packageVersion();
   readonly #listeners = new Set<(progress: PlacementProgress) => void>();
   #placed: PlacedModel<RingHead> | null = null;
   #stopping: Promise<void> | null = null;
@@ -115,7 +120,12 @@ class RunningNode implements ExoNode {
     this.#config = config;
     this.#logger = logger;
     this.#credentials = credentials;
-    this.#build = { protocolVersion: PROTOCOL_VERSION, llamaTag: llama_tag, llamaCommit: llama_commit };
+    this.#build = {
+      cluster: clusterOf(config),
+      protocolVersion: PROTOCOL_VERSION,
+      llamaTag: llama_tag,
+      llamaCommit: llama_commit,
+    };
     this.#compute = new OwnCompute({
       id,
       machine,
@@ -130,10 +140,11 @@ class RunningNode implements ExoNode {
     });
     this.#hops = new HopServer(this.#build, logger);
     this.#membership = this.#createMembership();
-    this.#discovery = new StaticDiscovery({
-      // Discovery switched off means that only peers who come by themselves are met.
-      peers: config.discovery.includes("static") ? config.peer : [],
+    this.#discovery = createDiscovery({
+      config,
       probe: (address, signal) => this.#membership.probe(address, signal),
+      own: () => this.#hello(),
+      interfaces: this.#interfaces,
       logger,
     });
     this.#stages = new StageHost({
@@ -257,9 +268,10 @@ class RunningNode implements ExoNode {
       ...this.#build,
       nodeId: this.id,
       name: this.name,
-      version: packageVersion(),
+      version: this.#version,
       capabilities: [],
       grpcPort: this.#transport.address.port,
+      timeMs: systemClock.wall(),
       instance: this.#instance,
     };
   }
@@ -268,10 +280,10 @@ class RunningNode implements ExoNode {
     return ownRecord({
       ...this.#membership.stamp(),
       name: this.name,
-      version: packageVersion(),
+      version: this.#version,
       llamaTag: this.#build.llamaTag,
       grpcPort: this.#transport.address.port,
-      addresses: [...ownAddresses(this.#transport.address)],
+      addresses: [...ownAddresses(this.#transport.address, this.#interfaces.list())],
       httpAddress: this.#api.address?.url ?? null,
       devices: this.#compute.devices(),
       machine: this.#compute.machine,
@@ -306,6 +318,7 @@ class RunningNode implements ExoNode {
       record: () => this.#record(),
       connect: (peer) => this.#connect(peer),
       ownAddress: () => this.#reachableAddress(),
+      kindOf: async (host) => (await this.#interfaces.linkTo(host))?.kind ?? null,
       heartbeatMs: HEARTBEAT_MS,
       missesUntilGone: MISSES_UNTIL_GONE,
       logger: this.#logger,
@@ -335,7 +348,7 @@ class RunningNode implements ExoNode {
       clock: systemClock,
     });
     return new TransportServer({
-      listen: { host: grpc.host ?? (open ? "0.0.0.0" : "127.0.0.1"), port: grpc.port },
+      listen: { host: grpc.host ?? (open ? anyHost() : "127.0.0.1"), port: grpc.port },
       credentials: this.#credentials,
       build: this.#build,
       service,
@@ -353,6 +366,7 @@ class RunningNode implements ExoNode {
       members: () => this.#membership.members(),
       strangers: () => this.#membership.strangers(),
       seen: () => this.#discovery.peers(),
+      sources: () => this.#discovery.sources(),
     });
     return createApi({
       inference: this.inference,
@@ -361,7 +375,7 @@ class RunningNode implements ExoNode {
       logger: this.#logger,
       host: http.host ?? "127.0.0.1",
       port: http.port,
-      systemFingerprint: `exo-native-${packageVersion()}-llama.cpp-${this.#build.llamaTag}`,
+      systemFingerprint: `exo-native-${this.#version}-llama.cpp-${this.#build.llamaTag}`,
       apiKeys: apiKey,
     });
   }

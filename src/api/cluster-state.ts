@@ -3,8 +3,9 @@ import type { Member, Stranger } from "../cluster/membership.js";
 import type { NodeRecord, RingComputingRecord, RingRecord, StageWorkRecord } from "../cluster/node-record.js";
 import type { PredictionRecord } from "../cluster/prediction-record.js";
 import { formatHostPort } from "../config/address.js";
-import type { DiscoveredPeer } from "../discovery/discovery.js";
+import type { DiscoveredPeer, SourceReport } from "../discovery/discovery.js";
 import type { ClusterNode, ClusterRing, ClusterSnapshot } from "./cluster-snapshot.js";
+import { strangersAmong, toDiscovery, toStranger } from "./found-peers.js";
 import { toAddress, toRefused } from "./member-addresses.js";
 import type { ClusterView, ModelCard, ModelCatalog, Readiness } from "./ports.js";
 
@@ -18,6 +19,8 @@ export interface ClusterSources {
   /** Met by membership, without taking part. */
   readonly strangers: () => readonly Stranger[];
   readonly seen: () => readonly DiscoveredPeer[];
+  /** How other nodes are looked for. */
+  readonly sources: () => readonly SourceReport[];
 }
 
 /** What the API shows of the cluster, made anew of the nodes' records at each question. */
@@ -49,22 +52,19 @@ export class ClusterState implements ClusterView, ModelCatalog {
     const self = this.#sources.self();
     const members = this.#sources.members();
     const names = displayNames([self, ...members]);
-    const known = new Set(members.flatMap(({ addresses }) => addresses.map(({ address }) => formatHostPort(address))));
     const met = this.#sources.strangers();
-    for (const { address } of met) known.add(formatHostPort(address));
-    const seen = this.#sources
-      .seen()
-      .filter((peer) => peer.state !== "reachable" && !known.has(formatHostPort(peer.address)));
+    const seen = this.#sources.seen();
     return {
       node: { id: self.id, name: self.name, version: self.version },
       nodes: [
         { ...toNode(self, names, this.#sources.selfAddress()), reason: this.#sources.selfFault() },
         ...members.map((member) => toMember(member, names)),
         ...met.map(toRefused),
-        ...seen.map(toStranger),
+        ...strangersAmong(seen, self.id, members, met).map(toStranger),
       ],
       links: [self, ...members.filter(({ state }) => state !== "gone").map(({ record }) => record)].flatMap(toLinks),
       rings: this.#rings().map((ring) => toRing(ring, names)),
+      discovery: toDiscovery(this.#sources.sources(), seen),
     };
   }
 
@@ -134,20 +134,6 @@ function toNode(record: NodeRecord, names: Names, address: string): ClusterNode 
 function toMember({ record, address, addresses, state, reason }: Member, names: Names): ClusterNode {
   const node = toNode(record, names, formatHostPort(address));
   return { ...node, addresses: addresses.map(toAddress), state, reason };
-}
-
-/** An address where somebody may be who takes no part. */
-function toStranger(peer: DiscoveredPeer): ClusterNode {
-  const address = formatHostPort(peer.address);
-  return {
-    id: peer.identity?.nodeId ?? address,
-    name: peer.identity?.name ?? address,
-    version: "",
-    address,
-    state: peer.state === "unused" ? "refused" : "gone",
-    reason: peer.reason ?? "It has not answered yet.",
-    devices: [],
-  };
 }
 
 function toRing(ring: RingRecord, names: Names): ClusterRing {

@@ -87,7 +87,8 @@ function addServe(program: Command, io: CliIo): void {
         "exo-native serve tinyllama",
         "exo-native serve ./model.gguf --slots 8",
         "exo-native serve tinyllama --open --min-nodes 2    # on the first machine",
-        "exo-native serve --open --peer 192.168.1.20        # on the second",
+        "exo-native serve --open                            # on the second",
+        "exo-native serve --open --peer 192.168.1.20        # or from elsewhere",
       )}\n\n${SETTINGS_NOTE}`,
     )
     .action(async (model: string | undefined, options: Record<string, unknown>) => {

@@ -2,9 +2,10 @@ import { formatHostPort, type HostPort } from "../config/address.js";
 import { ExoError } from "../core/errors.js";
 import type { Service } from "../core/lifecycle.js";
 import { type Clock, type Logger, systemClock } from "../core/ports.js";
-import type { DiscoveredPeer, Discovery, PeerIdentity } from "../discovery/discovery.js";
+import type { DiscoveredPeer, Discovery, ProbedPeer } from "../discovery/discovery.js";
 import type { NodeHello } from "../transport/node-service.js";
 import { toHostPort } from "./addresses.js";
+import { clockFault } from "./clock-fault.js";
 import type { AddressOrigin } from "./membership/address-choice.js";
 import type { Stamp } from "./membership/claim.js";
 import { copiedIdentity } from "./membership/copied-identity.js";
@@ -156,15 +157,17 @@ export class Membership implements Service {
   }
 
   /** Asks the node at `address` who it is; for discovery. */
-  async probe(address: HostPort, signal: AbortSignal): Promise<PeerIdentity> {
+  async probe(address: HostPort, signal: AbortSignal): Promise<ProbedPeer> {
     const client = this.#options.connect(address);
     const hangUp = (): void => client.close();
     signal.addEventListener("abort", hangUp, { once: true });
     try {
       const peer = await client.hello(this.#options.hello());
       if (this.#isCopy(peer)) throw this.#copyOfSelf(peer.name, address);
-      if (this.#isSelf(peer)) throw new ExoError("invalid_argument", `${formatHostPort(address)} is this node itself.`);
-      return { nodeId: peer.nodeId, name: peer.name };
+      const self = this.#isSelf(peer);
+      const at = formatHostPort(address);
+      const unusable = self ? `${at} is this node itself.` : clockFault(this.#options.hello(), peer, at);
+      return { nodeId: peer.nodeId, name: peer.name, self, unusable };
     } finally {
       signal.removeEventListener("abort", hangUp);
       client.close();
@@ -179,6 +182,8 @@ export class Membership implements Service {
     // It learns from the answer that there are two.
     if (this.#isCopy(peer)) this.#copyOfSelf(peer.name, address);
     if (this.#isSelf(peer)) return;
+    // It finds the same by itself, and lists this node with the reason.
+    if (clockFault(this.#options.hello(), peer, formatHostPort(address)) !== null) return;
     const known = this.#roster.get(peer.nodeId);
     known?.called(this.#clock.monotonic());
     if (known?.isUp && known.link.instance !== peer.instance && (await known.link.stillThere())) {

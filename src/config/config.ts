@@ -1,8 +1,9 @@
 import type { HostPort, ListenAddress } from "./address.js";
+import type { Invite } from "./invite.js";
 import type { LayerAssignment } from "./layer-assignment.js";
 import type { Paths } from "./paths.js";
 
-export const DISCOVERY_KINDS = ["static"] as const;
+export const DISCOVERY_KINDS = ["mdns", "static", "tailscale"] as const;
 export type DiscoveryKind = (typeof DISCOVERY_KINDS)[number];
 
 export const WIRE_TYPES = ["f32", "f16", "q8_0"] as const;
@@ -38,9 +39,15 @@ export interface Settings {
   /** A trusted LAN: any node found may join. */
   readonly open: boolean;
   readonly name: string;
+  /** Nodes that name different clusters keep apart. `null`: the invite's, else the default one. */
+  readonly cluster: string | null;
+  /** Addresses; an invite given here stands for those in it. */
   readonly peer: readonly HostPort[];
-  /** Empty: none. */
-  readonly discovery: readonly DiscoveryKind[];
+  /** A file with addresses, read again when it changes. */
+  readonly peersFile: string | null;
+  readonly join: Invite | null;
+  /** Empty: none. `null`: all that make sense. */
+  readonly discovery: readonly DiscoveryKind[] | null;
   /** Cap on the bytes this node offers. */
   readonly memory: number | null;
   /** As the user wrote them, e.g. `cpu`, `cuda:0`. Empty: every device found. */

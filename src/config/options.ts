@@ -1,7 +1,8 @@
 import { hostname } from "node:os";
 import { z } from "zod";
-import { parseHostPort, parseListenAddress } from "./address.js";
+import { type HostPort, parseHostPort, parseListenAddress } from "./address.js";
 import { parseByteSize } from "./byte-size.js";
+import { CLUSTER_NAME, DEFAULT_CLUSTER } from "./cluster-name.js";
 import {
   CONTEXT_FULL_MODES,
   DISCOVERY_KINDS,
@@ -14,6 +15,7 @@ import {
   STRATEGIES,
   WIRE_TYPES,
 } from "./config.js";
+import { parseInvite } from "./invite.js";
 import { parseLayerAssignments } from "./layer-assignment.js";
 import { listOf, type Option, parsed, toggle, wholeNumber } from "./option.js";
 
@@ -37,6 +39,20 @@ function oneOf(words: readonly string[]): string {
 const nonEmpty = z.string().trim().min(1);
 /** "10MB/s" says the same as "10MB". */
 const bytesPerSecond = parsed((text) => parseByteSize(text.replace(/\/s$/i, ""))).pipe(z.number().positive());
+
+const addresses = listOf(parsed((text) => parseHostPort(text, DEFAULT_GRPC_PORT)));
+
+/** Addresses in lists, and invites, which hold commas of their own and so stand at the end of a text. */
+const peers: z.ZodType<readonly HostPort[]> = z.union([z.string(), z.array(z.string())]).transform((input, context) =>
+  [input].flat().flatMap((text) => {
+    const at = text.search(/(?<![^\s,])exo-native:\/\//i);
+    const listed = addresses.safeParse(at < 0 ? text : text.slice(0, at));
+    const invite = at < 0 ? null : parseInvite(text.slice(at), DEFAULT_GRPC_PORT);
+    if (listed.success && (at < 0 || invite !== null)) return [...listed.data, ...(invite?.peers ?? [])];
+    context.addIssue("not understood");
+    return [];
+  }),
+);
 
 /** Every setting, in the order of the help. The command line, the environment and the file are all read by it. */
 export const OPTIONS: { readonly [Key in keyof Settings]: Option<Settings[Key]> } = {
@@ -82,22 +98,46 @@ export const OPTIONS: { readonly [Key in keyof Settings]: Option<Settings[Key]> 
     schema: z.string().regex(NODE_NAME),
     default: nameOfThisMachine(),
   },
+  cluster: {
+    flag: "cluster",
+    argument: "name",
+    description: `work only with nodes that name the same cluster (default: the invite's, else "${DEFAULT_CLUSTER}")`,
+    expects: "a name of at most 63 letters, digits, dots, dashes or underscores",
+    schema: z.string().regex(CLUSTER_NAME),
+    default: null,
+  },
   peer: {
     flag: "peer",
     argument: "host:port",
     repeatable: true,
-    description: "another node to form a ring with",
+    description: "another node to form a ring with; a name with several addresses stands for all of them",
     expects: 'addresses such as "192.168.1.20:52416" or "studio.local"',
-    schema: listOf(parsed((text) => parseHostPort(text, DEFAULT_GRPC_PORT))),
+    schema: peers,
     default: [],
+  },
+  peersFile: {
+    flag: "peers-file",
+    argument: "file",
+    description: "a file with one such address per line, read again when it changes",
+    expects: "the path of a file",
+    schema: nonEmpty,
+    default: null,
+  },
+  join: {
+    flag: "join",
+    argument: "invite",
+    description: "join the open cluster of this invite: exo-native://host:port,host:port?cluster=name",
+    expects: 'an invite of this release such as "exo-native://192.168.1.20:52416?cluster=home"',
+    schema: parsed((text) => parseInvite(text, DEFAULT_GRPC_PORT)),
+    default: null,
   },
   discovery: {
     flag: "discovery",
     argument: "kinds",
-    description: `how other nodes are found: any of ${DISCOVERY_KINDS.join(", ")}`,
+    description: `how other nodes are found: any of ${DISCOVERY_KINDS.join(", ")} (default: all with --open, else static)`,
     expects: `any of ${DISCOVERY_KINDS.join(", ")}, separated by commas`,
     schema: listOf(z.enum(DISCOVERY_KINDS)),
-    default: ["static"],
+    default: null,
   },
   memory: {
     flag: "memory",

@@ -12,6 +12,7 @@ const KEYS = {
   protocol: "exo-protocol",
   llamaTag: "exo-llama-tag",
   llamaCommit: "exo-llama-commit",
+  cluster: "exo-cluster",
   node: "exo-node",
   ring: "exo-ring",
   epoch: "exo-epoch",
@@ -30,6 +31,7 @@ export function callerMetadata(caller: Caller): Metadata {
   metadata.set(KEYS.protocol, String(caller.protocolVersion));
   metadata.set(KEYS.llamaTag, caller.llamaTag);
   metadata.set(KEYS.llamaCommit, caller.llamaCommit);
+  metadata.set(KEYS.cluster, caller.cluster);
   metadata.set(KEYS.node, caller.nodeId);
   return metadata;
 }
@@ -55,9 +57,10 @@ export function requireCaller(metadata: Metadata, own: NodeBuild, address: strin
     protocolVersion: Number(protocol),
     llamaTag: read(metadata, KEYS.llamaTag) ?? "unknown",
     llamaCommit: read(metadata, KEYS.llamaCommit) ?? "unknown",
+    cluster: read(metadata, KEYS.cluster) ?? "",
     nodeId: read(metadata, KEYS.node) ?? "",
   };
-  requireCompatible(own, caller, `The node at ${address}`);
+  requireCompatible(own, caller);
   return caller;
 }
 

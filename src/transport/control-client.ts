@@ -15,6 +15,7 @@ import type { BlockRun } from "../model/sparse/blocks.js";
 import type { OfferedFile } from "../model/sparse/range-source.js";
 import type { ModelSpeed } from "../planning/speeds.js";
 import { type Caller, callerMetadata } from "./caller.js";
+import { channelTarget } from "./channel-target.js";
 import { requireCompatible } from "./compatibility.js";
 import { fromWireLoadEvent, nodeHelloSchema } from "./control-messages.js";
 import type { TransportCredentials } from "./credentials.js";
@@ -90,7 +91,7 @@ export class ControlClient implements NodeService {
   constructor({ peer, credentials, caller, deadlines, bulk }: ControlClientOptions) {
     credentials.requireAllowed(peer.host);
     const options = { ...(bulk === true ? bulkChannelOptions : controlChannelOptions), ...credentials.channelOptions };
-    this.#stub = new NodeStub(formatHostPort(peer), credentials.channel, options);
+    this.#stub = new NodeStub(channelTarget(peer), credentials.channel, options);
     this.#caller = caller;
     this.#metadata = callerMetadata(caller);
     this.#deadlines = { ...DEADLINES, ...deadlines };
@@ -103,7 +104,7 @@ export class ControlClient implements NodeService {
       this.#stub.Hello(message, this.#metadata, options, callback),
     );
     const peer = parse(nodeHelloSchema, answer, `The hello of ${this.#peer}`, "peer_incompatible");
-    requireCompatible(this.#caller, peer, this.#peer);
+    requireCompatible(this.#caller, peer);
     return peer;
   }
 

@@ -23,6 +23,8 @@ export const nodeHelloSchema: z.ZodType<NodeHello> = z.object({
   llamaCommit: z.string().max(64),
   capabilities: z.array(z.string().max(64)).max(256),
   grpcPort: u32.max(65_535),
+  cluster: z.string().max(64),
+  timeMs: z.number().nonnegative(),
   instance: id.max(64),
 });
 

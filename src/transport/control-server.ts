@@ -40,7 +40,7 @@ export class ControlServer {
     this.handlers = {
       Hello: this.#unary("Hello", async (request, from) => {
         const peer = parse(nodeHelloSchema, request, "A hello", "invalid_argument");
-        requireCompatible(build, peer, `Node ${peer.name}`);
+        requireCompatible(build, peer);
         const own = await service.hello(peer, { host: hostOf(from), port: peer.grpcPort });
         return { ...own, capabilities: [...own.capabilities] };
       }),

@@ -1,9 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Client, type ServiceError } from "@grpc/grpc-js";
-import { formatHostPort, type HostPort } from "../config/address.js";
+import type { HostPort } from "../config/address.js";
 import { ExoError } from "../core/errors.js";
 import type { Clock, Logger } from "../core/ports.js";
 import { hopMetadata } from "./caller.js";
+import { channelTarget } from "./channel-target.js";
 import type { NodeBuild } from "./compatibility.js";
 import type { TransportCredentials } from "./credentials.js";
 import type { OutgoingFrame } from "./frame.js";
@@ -65,7 +66,7 @@ const NOT_READY_RETRY_MS = 50;
 /** Connects and waits until the next stage accepts the stream. */
 export async function openHop(options: HopClientOptions): Promise<HopClient> {
   options.credentials.requireAllowed(options.address.host);
-  const channel = new Client(formatHostPort(options.address), options.credentials.channel, {
+  const channel = new Client(channelTarget(options.address), options.credentials.channel, {
     ...hopChannelOptions(options.maxFrameBytes),
     ...options.credentials.channelOptions,
   });

@@ -17,6 +17,8 @@ export interface NodeHello extends NodeBuild {
   readonly capabilities: readonly string[];
   /** Where the node listens for gRPC; its host is the one its peer sees. */
   readonly grpcPort: number;
+  /** The sender's clock when it spoke: milliseconds since the Unix epoch. */
+  readonly timeMs: number;
   /** New at each start, so that a node is told from a copy of it with the same id. */
   readonly instance: string;
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { z } from "zod";
 import { parseHostPort } from "../../src/config/address.js";
+import { DEFAULT_CLUSTER } from "../../src/config/cluster-name.js";
 import { libraryInfo } from "../../src/native/load.js";
 import { PROTOCOL_VERSION } from "../../src/transport/compatibility.js";
 import { ControlClient } from "../../src/transport/control-client.js";
@@ -79,7 +80,13 @@ describe("nodes that measure", () => {
     const client = new ControlClient({
       peer: parseHostPort(nodeNamed("worker").grpc, 0) ?? assert.fail("no address"),
       credentials: plaintextCredentials(),
-      caller: { protocolVersion: PROTOCOL_VERSION, llamaTag: llama_tag, llamaCommit: llama_commit, nodeId: "test" },
+      caller: {
+        cluster: DEFAULT_CLUSTER,
+        protocolVersion: PROTOCOL_VERSION,
+        llamaTag: llama_tag,
+        llamaCommit: llama_commit,
+        nodeId: "test",
+      },
     });
     const request = {
       model,

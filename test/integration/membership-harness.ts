@@ -135,6 +135,8 @@ export class TestMember {
       version: host,
       capabilities: [],
       grpcPort: port,
+      // The right time: one whose clock is off now is refused, and `clockOff` is about what it once was.
+      timeMs: Date.now(),
       instance: this.#instance,
     };
   }

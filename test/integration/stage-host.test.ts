@@ -17,7 +17,7 @@ import { connect, startNode } from "./transport-harness.js";
 
 const model = tinyModel();
 const { llama_tag, llama_commit } = libraryInfo();
-const build = { protocolVersion: PROTOCOL_VERSION, llamaTag: llama_tag, llamaCommit: llama_commit };
+const build = { cluster: "default", protocolVersion: PROTOCOL_VERSION, llamaTag: llama_tag, llamaCommit: llama_commit };
 
 function request(epoch: number, change: Partial<LoadStageRequest> = {}): LoadStageRequest {
   return {

@@ -126,6 +126,15 @@ describe("hello", () => {
     await assert.rejects(other.health(), failsWith("peer_incompatible", "b9999", "b1234"));
   });
 
+  test("keeps clusters apart: no call of a node of another one is answered", async (t) => {
+    const node = await startNode(t, { service: { hello: async () => assert.fail("must not be asked") } });
+    const home = { ...BUILD, cluster: "home" };
+    const other = clientOf(t, node, { caller: { ...home, nodeId: "id-other" } });
+    for (const call of [other.hello(hello("other", home)), other.health()]) {
+      await assert.rejects(call, failsWith("peer_incompatible", '"home" and "default"', "--cluster"));
+    }
+  });
+
   test("is refused by the caller too", async (t) => {
     const llama = { ...BUILD, llamaTag: "b9999", llamaCommit: "fedcba9876543210fedcba9876543210fedcba98" };
     const node = await startNode(t, { service: { hello: async () => hello("server", llama) } });

@@ -15,6 +15,7 @@ import type { NodeHello, NodeService } from "../../src/transport/node-service.js
 import { TransportServer } from "../../src/transport/transport-server.js";
 
 export const BUILD: NodeBuild = {
+  cluster: "default",
   protocolVersion: PROTOCOL_VERSION,
   llamaTag: "b1234",
   llamaCommit: "0123456789abcdef0123456789abcdef01234567",
@@ -30,6 +31,7 @@ export function hello(name: string, build: NodeBuild = BUILD): NodeHello {
     version: "0.1.0",
     capabilities: ["stage"],
     grpcPort: 50_000,
+    timeMs: 1_800_000_000_000,
     instance: "i",
   };
 }

@@ -135,7 +135,10 @@ function plainEnvironment(): NodeJS.ProcessEnv {
 
 async function firstWords(child: ChildProcess, log: string[]): Promise<Started> {
   return new Promise((resolve, reject) => {
-    const fail = (why: string): void => reject(new Error(`${why}; its log:\n${log.join("\n")}`));
+    const fail = (why: string): void => {
+      clearTimeout(timer);
+      reject(new Error(`${why}; its log:\n${log.join("\n")}`));
+    };
     const timer = setTimeout(() => fail("a node did not start in time"), START_MS);
     child.once("exit", (code) => fail(`a node ended with ${code}`));
     for (const stream of [child.stdout, child.stderr]) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { bannerText } from "../../src/cli/terminal/banner.js";
+import { type BannerFacts, bannerText } from "../../src/cli/terminal/banner.js";
 import { clipped, inColumns, packed, shortened, visibleLength, wrapped } from "../../src/cli/terminal/columns.js";
 import { DownloadDisplay } from "../../src/cli/terminal/download-display.js";
 import { paintFor, plainPaint } from "../../src/cli/terminal/paint.js";
@@ -170,9 +170,13 @@ describe("text", () => {
   });
 
   test("the banner says how another node joins, when one from elsewhere can", () => {
-    const facts = { version: "1.0.0", name: "desk", httpUrl: "http://127.0.0.1:52415" };
-    assert.match(bannerText({ ...facts, grpcAddress: "127.0.0.1:52416" }, plainPaint), /this machine only; --open/);
-    const open = bannerText({ ...facts, grpcAddress: "192.168.1.20:52416" }, plainPaint);
-    assert.match(open, /npx exo-native serve --open --peer 192\.168\.1\.20:52416/);
+    const desk = { version: "1.0.0", name: "desk", httpUrl: "http://127.0.0.1:52415", cluster: null, announced: false };
+    const banner = (facts: Partial<BannerFacts>): string =>
+      bannerText({ ...desk, grpcAddress: "192.168.1.20:52416", ...facts }, plainPaint);
+    assert.match(banner({ grpcAddress: "127.0.0.1:52416" }), /this machine only; --open/);
+    assert.match(banner({}), /to join it {2}npx exo-native serve --open --join exo-native:\/\/192\.168\.1\.20:52416$/m);
+    const announced = banner({ announced: true, cluster: "home" });
+    assert.match(announced, /to join it {2}npx exo-native serve --open --cluster home$/m);
+    assert.match(announced, /from afar {3}npx .* --join "exo-native:\/\/192\.168\.1\.20:52416\?cluster=home"$/m);
   });
 });

@@ -3,8 +3,10 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { clusterOf } from "../../src/config/cluster-name.js";
 import { environmentName, loadConfig } from "../../src/config/load.js";
 import { OPTIONS } from "../../src/config/options.js";
+import { discoveryKinds } from "../../src/discovery/create-discovery.js";
 import { computeSettings } from "../../src/runtime/stage-settings.js";
 
 let home = "";
@@ -101,6 +103,42 @@ describe("values", () => {
       const settings = await loadConfig({ homeDirectory: home, env: {}, ...sources });
       assert.deepEqual(settings.discovery, []);
     }
+  });
+
+  test("peers may be invites, alone or at the end of a list", async () => {
+    const invite = "exo-native://b:2,[fd00::3]:3?cluster=home";
+    for (const peer of [[`a:1, ${invite}`], ["a:1", invite]]) {
+      const { peer: peers } = await loadConfig({ homeDirectory: home, env: {}, flags: { peer } });
+      assert.deepEqual(peers, [
+        { host: "a", port: 1 },
+        { host: "b", port: 2 },
+        { host: "fd00::3", port: 3 },
+      ]);
+    }
+    for (const wrong of ["exo-native://b:2?token=x", "b:99999,exo-native://a", "xexo-native://a"]) {
+      assert.match(await refusal({ flags: { peer: [wrong] } }), /^Expected addresses such as .* for --peer, received/);
+    }
+  });
+
+  test("an invite brings its cluster along, unless that is named otherwise", async () => {
+    const load = (flags: Record<string, unknown>) => loadConfig({ homeDirectory: home, env: {}, flags });
+    assert.equal(clusterOf(await load({})), "default");
+    assert.equal(clusterOf(await load({ cluster: "lab" })), "lab");
+    const joined = await load({ open: true, join: "exo-native://a:1?cluster=home" });
+    assert.deepEqual([clusterOf(joined), joined.join?.peers], ["home", [{ host: "a", port: 1 }]]);
+    const both = { open: true, join: "exo-native://a:1?cluster=home", cluster: "lab" };
+    assert.match(await refusal({ flags: both }), /"home", and --cluster names "lab"/);
+    assert.match(await refusal({ flags: { join: "exo-native://a:1" } }), /add --open/);
+    assert.match(await refusal({ flags: { open: true, join: "a:1" } }), /^Expected an invite of this release/);
+  });
+
+  test("discovery is decided by the node unless it is named", async () => {
+    const load = (flags: Record<string, unknown>) => loadConfig({ homeDirectory: home, env: {}, flags });
+    assert.deepEqual(discoveryKinds(await load({})), ["static"]);
+    assert.deepEqual(discoveryKinds(await load({ open: true })), ["mdns", "static", "tailscale"]);
+    assert.deepEqual(discoveryKinds(await load({ open: true, discovery: "tailscale" })), ["tailscale"]);
+    assert.deepEqual(discoveryKinds(await load({ open: true, discovery: false })), []);
+    assert.match(await refusal({ flags: { discovery: "mdns,bluetooth" } }), /any of mdns, static, tailscale/);
   });
 
   test("are frozen all the way down", async () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { formatHostPort, parseHostPort, parseListenAddress } from "../../src/config/address.js";
 import { formatByteSize, parseByteSize } from "../../src/config/byte-size.js";
+import { formatInvite, isInvite, parseInvite } from "../../src/config/invite.js";
 import { formatLayerAssignments, parseLayerAssignments } from "../../src/config/layer-assignment.js";
 import { resolvePaths } from "../../src/config/paths.js";
 
@@ -52,6 +53,49 @@ describe("addresses", () => {
   test("IPv6 is written in brackets", () => {
     assert.equal(formatHostPort({ host: "::1", port: 5 }), "[::1]:5");
     assert.equal(formatHostPort({ host: "a", port: 5 }), "a:5");
+  });
+});
+
+describe("invites", () => {
+  test("are read and written alike", () => {
+    const text = "exo-native://192.168.1.20:52416,[fd00::1]:7000,studio.local:52416?cluster=home";
+    const invite = parseInvite(text, 1);
+    assert.deepEqual(invite, {
+      peers: [
+        { host: "192.168.1.20", port: 52_416 },
+        { host: "fd00::1", port: 7000 },
+        { host: "studio.local", port: 52_416 },
+      ],
+      cluster: "home",
+    });
+    assert.ok(invite !== null);
+    assert.equal(formatInvite(invite), text);
+  });
+
+  test("may leave out ports and the cluster, and end in a slash", () => {
+    assert.deepEqual(parseInvite(" EXO-NATIVE://desk/ ", 52_416), {
+      peers: [{ host: "desk", port: 52_416 }],
+      cluster: null,
+    });
+    assert.equal(isInvite("desk:52416"), false);
+  });
+
+  test("that say more than this release knows are none", () => {
+    for (const text of [
+      "",
+      "exo-native://",
+      "exo-native:desk",
+      "exo-native://desk:0",
+      "exo-native://a,,b",
+      "exo-native://a?token=abc",
+      "exo-native://a?cluster=x&token=abc",
+      "exo-native://a?cluster=",
+      "exo-native://a?cluster=a%20b",
+      "exo-native://a?b?c",
+      `exo-native://${"a,".repeat(64)}a`,
+    ]) {
+      assert.equal(parseInvite(text, 1), null, text);
+    }
   });
 });
 

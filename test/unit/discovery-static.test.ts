@@ -1,166 +1,119 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { HostPort } from "../../src/config/address.js";
-import { ExoError } from "../../src/core/errors.js";
-import { silentLogger } from "../../src/core/ports.js";
-import type { DiscoveredPeer, PeerIdentity } from "../../src/discovery/discovery.js";
-import { StaticDiscovery } from "../../src/discovery/static.js";
+import { formatHostPort, type HostPort } from "../../src/config/address.js";
+import { type Logger, silentLogger } from "../../src/core/ports.js";
+import { StaticSource } from "../../src/discovery/static-source.js";
+import { ManualTime, settled } from "../support/manual-time.js";
 
-const A: HostPort = { host: "a", port: 1 };
-const B: HostPort = { host: "b", port: 1 };
-
-/** Peers that answer as told, and a sleep that ends when the test says. */
+/** Names and a file as the test sets them, and what is offered of them. */
 class Scene {
-  readonly answers = new Map<string, () => Promise<PeerIdentity>>();
-  readonly pauses: number[] = [];
-  readonly asked: string[] = [];
-  readonly seen: DiscoveredPeer[] = [];
-  #wake: (() => void)[] = [];
-  readonly discovery: StaticDiscovery;
+  readonly time = new ManualTime();
+  readonly names = new Map<string, readonly string[]>();
+  readonly offered = new Map<string, readonly string[]>();
+  readonly warnings: string[] = [];
+  file: string | Error = "";
+  readonly source: StaticSource;
 
-  constructor(peers: readonly HostPort[]) {
-    this.discovery = new StaticDiscovery({
+  constructor(peers: readonly HostPort[], file: string | null = null) {
+    const logger: Logger = { ...silentLogger, warn: (_, message) => this.warnings.push(message) };
+    this.source = new StaticSource({
       peers,
-      logger: silentLogger,
-      probe: ({ host }) => {
-        this.asked.push(host);
-        return (this.answers.get(host) ?? unreachable)();
+      file,
+      lookup: async (name) => {
+        const addresses = this.names.get(name);
+        if (addresses === undefined) throw new Error(`getaddrinfo ENOTFOUND ${name}`);
+        return addresses;
       },
-      sleep: (milliseconds, signal) =>
-        new Promise((resolve, reject) => {
-          this.pauses.push(milliseconds);
-          this.#wake.push(resolve);
-          signal.addEventListener("abort", () => reject(signal.reason));
-        }),
+      readFile: async () => {
+        if (this.file instanceof Error) throw this.file;
+        return this.file;
+      },
+      sink: { offer: ({ origin, addresses }) => this.offered.set(origin, addresses.map(formatHostPort)) },
+      sleep: this.time.sleep,
+      logger,
     });
-    this.discovery.onPeer((peer) => this.seen.push(peer));
   }
 
-  async settle(): Promise<void> {
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-
-  /** Ends every pause and lets what follows happen. */
-  async pass(): Promise<void> {
-    const wake = this.#wake;
-    this.#wake = [];
-    for (const resolve of wake) resolve();
-    await this.settle();
+  addresses(): readonly string[] {
+    return [...this.offered.values()].flat();
   }
 }
 
-const unreachable = (): Promise<PeerIdentity> =>
-  Promise.reject(new ExoError("peer_unreachable", "Nothing answers at a:1."));
-const answering = (name: string) => (): Promise<PeerIdentity> => Promise.resolve({ nodeId: `id-${name}`, name });
-
-describe("static discovery", () => {
-  test("asks with growing pauses until a peer answers, then announces it once", async () => {
-    const scene = new Scene([A]);
-    await scene.discovery.start();
-    await scene.settle();
-    assert.equal(scene.discovery.peers()[0]?.state, "searching");
-    assert.equal(scene.discovery.peers()[0]?.reason, "Nothing answers at a:1.");
-    await scene.pass();
-    await scene.pass();
-    assert.deepEqual(scene.pauses, [250, 500, 1000]);
-    scene.answers.set("a", answering("a"));
-    await scene.pass();
-    await scene.pass();
-    assert.equal(scene.asked.length, 4);
-    assert.deepEqual(
-      scene.seen.map(({ identity, state }) => [identity?.name, state]),
-      [["a", "reachable"]],
-    );
-    await scene.discovery.stop();
+describe("static peers", () => {
+  test("an address stands for itself, and nothing is looked up again", async () => {
+    const scene = new Scene([
+      { host: "10.0.0.1", port: 5 },
+      { host: "fd00::1", port: 6 },
+    ]);
+    await scene.source.start();
+    await settled();
+    assert.deepEqual(scene.addresses(), ["10.0.0.1:5", "[fd00::1]:6"]);
+    assert.deepEqual(scene.time.pending(), []);
+    await scene.source.stop();
   });
 
-  test("lists a peer that cannot be used with the reason, and asks it again seldom", async () => {
-    const scene = new Scene([A]);
-    const reason = "a speaks protocol 2, this node speaks 1.";
-    scene.answers.set("a", () => Promise.reject(new ExoError("peer_incompatible", reason)));
-    await scene.discovery.start();
-    await scene.settle();
-    assert.deepEqual(
-      scene.discovery.peers().map((peer) => [peer.state, peer.reason]),
-      [["unused", reason]],
-    );
-    assert.deepEqual(scene.pauses, [15_000]);
-    scene.answers.set("a", answering("a"));
-    await scene.pass();
-    assert.equal(scene.seen.length, 1);
-    await scene.discovery.stop();
+  test("a name stands for all its addresses, and is looked up from time to time", async () => {
+    const scene = new Scene([{ host: "nodes.svc", port: 5 }]);
+    scene.names.set("nodes.svc", ["10.0.0.1", "10.0.0.2"]);
+    await scene.source.start();
+    await settled();
+    assert.deepEqual(scene.addresses(), ["10.0.0.1:5", "10.0.0.2:5"]);
+    scene.names.set("nodes.svc", ["10.0.0.2", "10.0.0.3"]);
+    await scene.time.advance(10_000);
+    assert.deepEqual(scene.addresses(), ["10.0.0.2:5", "10.0.0.3:5"]);
+    await scene.source.stop();
   });
 
-  test("one silent peer does not delay another", async () => {
-    const scene = new Scene([A, B]);
-    scene.answers.set("a", () => new Promise(() => {}));
-    scene.answers.set("b", answering("b"));
-    await scene.discovery.start();
-    await scene.settle();
-    assert.deepEqual(
-      scene.seen.map(({ identity }) => identity?.name),
-      ["b"],
-    );
+  test("a name without an address stands for itself until it has one", async () => {
+    const scene = new Scene([{ host: "studio", port: 5 }]);
+    await scene.source.start();
+    await settled();
+    assert.deepEqual(scene.addresses(), ["studio:5"]);
+    scene.names.set("studio", ["10.0.0.9"]);
+    await scene.time.advance(10_000);
+    assert.deepEqual(scene.addresses(), ["10.0.0.9:5"]);
+    await scene.source.stop();
   });
 
-  test("a lost peer is searched and announced again", async () => {
-    const scene = new Scene([A]);
-    scene.answers.set("a", answering("a"));
-    await scene.discovery.start();
-    await scene.settle();
-    scene.answers.set("a", unreachable);
-    scene.discovery.lost(A, "a missed three heartbeats.");
-    assert.equal(scene.discovery.peers()[0]?.reason, "a missed three heartbeats.");
-    await scene.settle();
-    scene.answers.set("a", answering("a"));
-    await scene.pass();
-    assert.equal(scene.seen.length, 2);
-    await scene.discovery.stop();
+  test("a file is read again: lines come and go", async () => {
+    const scene = new Scene([{ host: "10.0.0.1", port: 5 }], "peers");
+    scene.file = "# the attic\n10.0.0.2:7\n\n10.0.0.3 # default port\r\n";
+    await scene.source.start();
+    await settled();
+    assert.deepEqual(scene.addresses(), ["10.0.0.1:5", "10.0.0.2:7", "10.0.0.3:52416"]);
+    scene.file = "10.0.0.3";
+    await scene.time.advance(10_000);
+    assert.deepEqual(scene.addresses(), ["10.0.0.1:5", "10.0.0.3:52416"]);
+    await scene.source.stop();
   });
 
-  test("a peer lost in the moment it is announced is searched again", async () => {
-    const scene = new Scene([A]);
-    scene.answers.set("a", answering("a"));
-    let first = true;
-    scene.discovery.onPeer(() => {
-      if (first) scene.discovery.lost(A, "gone at once.");
-      first = false;
-    });
-    await scene.discovery.start();
-    await scene.settle();
-    await scene.pass();
-    assert.equal(scene.seen.length, 2);
-    assert.equal(scene.discovery.peers()[0]?.state, "reachable");
-    await scene.discovery.stop();
+  test("a file that is wrong at the start is refused with its line; later the peers stay, and it is told once", async () => {
+    const scene = new Scene([], "peers");
+    for (const [file, message] of [
+      ["10.0.0.2\nhttp://x\n", /^Line 2 of peers is no address/],
+      [new Error("ENOENT: no such file or directory, open 'peers'"), /cannot be read: ENOENT/],
+      [Array.from({ length: 1025 }, (_, index) => `h${index}`).join("\n"), /names 1025 peers; at most 1024/],
+    ] as const) {
+      scene.file = file;
+      await assert.rejects(scene.source.start(), { code: "invalid_argument", message });
+    }
+    scene.file = "10.0.0.2:7";
+    await scene.source.start();
+    await settled();
+    scene.file = "10.0.0.2:7\n???";
+    await scene.time.advance(20_000);
+    assert.deepEqual(scene.addresses(), ["10.0.0.2:7"]);
+    assert.equal(scene.warnings.length, 1);
+    assert.match(scene.warnings[0] ?? "", /^Line 2 of peers .* The peers it named before stay\.$/);
+    assert.match(scene.source.report().detail ?? "", /^Line 2 of peers/);
+    await scene.source.stop();
   });
 
-  test("late listeners hear of peers already reached, until they unsubscribe", async () => {
-    const scene = new Scene([A]);
-    scene.answers.set("a", answering("a"));
-    await scene.discovery.start();
-    await scene.settle();
-    const late: string[] = [];
-    const unsubscribe = scene.discovery.onPeer((peer) => late.push(peer.address.host));
-    unsubscribe();
-    scene.discovery.lost(A, "lost.");
-    await scene.settle();
-    assert.deepEqual(late, ["a"]);
-    await scene.discovery.stop();
-  });
-
-  test("stops in the middle of a pause, twice, and can start again", async () => {
-    const scene = new Scene([A]);
-    await scene.discovery.start();
-    await scene.settle();
-    await scene.discovery.stop();
-    await scene.discovery.stop();
-    const before = scene.asked.length;
-    await scene.pass();
-    assert.equal(scene.asked.length, before);
-    scene.answers.set("a", answering("a"));
-    await scene.discovery.start();
-    await scene.settle();
-    assert.equal(scene.seen.length, 1);
-    await scene.discovery.stop();
+  test("says when there is none", async () => {
+    const scene = new Scene([]);
+    await scene.source.start();
+    assert.deepEqual(scene.source.report(), { kind: "static", state: "running", detail: "No peer is named." });
+    await scene.source.stop();
+    await scene.source.stop();
   });
 });

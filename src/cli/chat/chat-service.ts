@@ -59,6 +59,8 @@ async function embeddedConfig(model: string, options: Readonly<Record<string, un
     grpc: loopback,
     open: false,
     peer: [],
+    peersFile: null,
+    join: null,
     discovery: [],
     minNodes: 1,
     layers: null,

@@ -1,4 +1,7 @@
+import { clusterOf, DEFAULT_CLUSTER } from "../../config/cluster-name.js";
+import type { Config } from "../../config/config.js";
 import { packageVersion } from "../../core/package.js";
+import { discoveryKinds } from "../../discovery/create-discovery.js";
 import type { ExoNode } from "../../node.js";
 import { readConfig } from "../config-flags.js";
 import { EXIT } from "../failure.js";
@@ -22,7 +25,7 @@ export async function serve(
   stopWithNpm(stop, io.env, () => process.ppid);
   const { node, logger } = await startNodeOn(screen, config, io);
   try {
-    greet(node, screen, io);
+    greet(node, config, screen, io);
     if (config.model !== null) await announceReady(node, stop.signal, screen, io);
     await stop.wait();
     screen.clear();
@@ -33,11 +36,20 @@ export async function serve(
   }
 }
 
-function greet(node: ExoNode, screen: StatusScreen, io: CliIo): void {
+function greet(node: ExoNode, config: Config, screen: StatusScreen, io: CliIo): void {
   if (!screen.interactive) return;
   const { name, httpUrl, grpcAddress } = node;
+  const cluster = clusterOf(config);
+  const facts = {
+    version: packageVersion(),
+    name,
+    httpUrl,
+    grpcAddress,
+    cluster: cluster === DEFAULT_CLUSTER ? null : cluster,
+    announced: discoveryKinds(config).includes("mdns"),
+  };
   screen.print();
-  screen.print(bannerText({ version: packageVersion(), name, httpUrl, grpcAddress }, paintFor(io.stderr, io.env)));
+  screen.print(bannerText(facts, paintFor(io.stderr, io.env)));
 }
 
 /** Waits for the model. A stop asked for meanwhile is no failure; a model that cannot be placed is one. */
