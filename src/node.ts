@@ -90,8 +90,6 @@ class RunningNode implements ExoNode {
   readonly id: string;
   readonly name: string;
   readonly inference: Router;
-  /** Tells this process from a copy of it with the same id. */
-  readonly #instance = shortId();
   readonly #config: Config;
   readonly #logger: Logger;
   readonly #credentials: TransportCredentials;
@@ -109,6 +107,8 @@ class RunningNode implements ExoNode {
   readonly #api: Api;
   readonly #services: ServiceGroup;
   readonly #version = packageVersion();
+  /** Tells this process from others with the same id. */
+  readonly #instance = shortId();
   readonly #listeners = new Set<(progress: PlacementProgress) => void>();
   #placed: PlacedModel<RingHead> | null = null;
   #stopping: Promise<void> | null = null;
@@ -143,8 +143,8 @@ class RunningNode implements ExoNode {
     this.#discovery = createDiscovery({
       config,
       probe: (address, signal) => this.#membership.probe(address, signal),
-      own: () => this.#hello(),
       interfaces: this.#interfaces,
+      own: () => this.#hello(),
       logger,
     });
     this.#stages = new StageHost({

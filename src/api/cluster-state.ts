@@ -8,6 +8,7 @@ import type { ClusterNode, ClusterRing, ClusterSnapshot } from "./cluster-snapsh
 import { strangersAmong, toDiscovery, toStranger } from "./found-peers.js";
 import { toAddress, toRefused } from "./member-addresses.js";
 import type { ClusterView, ModelCard, ModelCatalog, Readiness } from "./ports.js";
+import { withNameNotices } from "./same-names.js";
 
 export interface ClusterSources {
   readonly self: () => NodeRecord;
@@ -51,17 +52,23 @@ export class ClusterState implements ClusterView, ModelCatalog {
   snapshot(): ClusterSnapshot {
     const self = this.#sources.self();
     const members = this.#sources.members();
-    const names = displayNames([self, ...members]);
     const met = this.#sources.strangers();
     const seen = this.#sources.seen();
+    const names = displayNames([self, ...members]);
+    const nodes = withNameNotices([
+      toNode(self, this.#sources.selfAddress()),
+      ...members.map(toMember),
+      ...met.map(toRefused),
+      ...strangersAmong(seen, self.id, [...members, ...met]).map(toStranger),
+    ]);
+    const fault = this.#sources.selfFault();
     return {
       node: { id: self.id, name: self.name, version: self.version },
-      nodes: [
-        { ...toNode(self, names, this.#sources.selfAddress()), reason: this.#sources.selfFault() },
-        ...members.map((member) => toMember(member, names)),
-        ...met.map(toRefused),
-        ...strangersAmong(seen, self.id, members, met).map(toStranger),
-      ],
+      nodes: nodes.map((node, index) => ({
+        ...node,
+        name: names.get(node.id) ?? node.name,
+        ...(index === 0 && fault !== null ? { notice: fault } : {}),
+      })),
       links: [self, ...members.filter(({ state }) => state !== "gone").map(({ record }) => record)].flatMap(toLinks),
       rings: this.#rings().map((ring) => toRing(ring, names)),
       discovery: toDiscovery(this.#sources.sources(), seen),
@@ -90,13 +97,10 @@ function toCard(ring: RingRecord): ModelCard {
   };
 }
 
-/** By id: what to call a node. */
-type Names = ReadonlyMap<string, string>;
-
-function toNode(record: NodeRecord, names: Names, address: string): ClusterNode {
+function toNode(record: NodeRecord, address: string): ClusterNode {
   return {
     id: record.id,
-    name: names.get(record.id) ?? record.name,
+    name: record.name,
     version: record.version,
     llama_cpp: record.llamaTag,
     address,
@@ -131,12 +135,12 @@ function toNode(record: NodeRecord, names: Names, address: string): ClusterNode 
   };
 }
 
-function toMember({ record, address, addresses, state, reason }: Member, names: Names): ClusterNode {
-  const node = toNode(record, names, formatHostPort(address));
-  return { ...node, addresses: addresses.map(toAddress), state, reason };
+function toMember({ record, address, addresses, state, reason }: Member): ClusterNode {
+  return { ...toNode(record, formatHostPort(address)), addresses: addresses.map(toAddress), state, reason };
 }
 
-function toRing(ring: RingRecord, names: Names): ClusterRing {
+/** @param names by node id */
+function toRing(ring: RingRecord, names: ReadonlyMap<string, string>): ClusterRing {
   const { stages } = ring;
   const progress = stages.reduce((sum, stage) => sum + stage.progress, 0) / Math.max(1, stages.length);
   return {

@@ -1,21 +1,19 @@
-import type { Member, Stranger } from "../cluster/membership.js";
+import type { Member } from "../cluster/membership.js";
 import { formatHostPort } from "../config/address.js";
 import type { DiscoveredPeer, SourceReport } from "../discovery/discovery.js";
 import type { ClusterNode } from "./cluster-snapshot.js";
 
 /**
- * Who is listed beside the members and those whom membership met: somebody answers, or was said to be there, and takes no part. Other addresses of
+ * Who is listed beside the members: somebody answers, or was said to be there, and takes no part. Other addresses of
  * members and of this node are none of these, and neither are machines that never were nodes. Each node comes once.
  */
 export function strangersAmong(
   seen: readonly DiscoveredPeer[],
   ownId: string,
-  members: readonly Pick<Member, "id" | "addresses">[],
-  met: readonly Pick<Stranger, "address">[],
+  members: readonly Pick<Member, "id" | "address">[],
 ): readonly DiscoveredPeer[] {
-  const listed = [...members.flatMap(({ addresses }) => addresses), ...met];
-  const addresses = new Set(listed.map(({ address }) => formatHostPort(address)));
-  const ids = new Set(members.map(({ id }) => id));
+  const addresses = new Set(members.map((member) => formatHostPort(member.address)));
+  const ids = new Set(members.map((member) => member.id));
   const strangers = seen.filter(({ state, address, identity, source }) => {
     if (state === "reachable" || state === "self" || addresses.has(formatHostPort(address))) return false;
     if (identity === null) return source !== "tailscale" || state === "unused";

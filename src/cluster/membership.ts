@@ -3,9 +3,9 @@ import { ExoError } from "../core/errors.js";
 import type { Service } from "../core/lifecycle.js";
 import { type Clock, type Logger, systemClock } from "../core/ports.js";
 import type { DiscoveredPeer, Discovery, ProbedPeer } from "../discovery/discovery.js";
+import type { LinkKind } from "../discovery/interface-kind.js";
 import type { NodeHello } from "../transport/node-service.js";
 import { toHostPort } from "./addresses.js";
-import { clockFault } from "./clock-fault.js";
 import type { AddressOrigin } from "./membership/address-choice.js";
 import type { Stamp } from "./membership/claim.js";
 import { copiedIdentity } from "./membership/copied-identity.js";
@@ -13,11 +13,11 @@ import { Gossip } from "./membership/gossip.js";
 import { MAX_NODES, MESSAGE_BYTES } from "./membership/gossip-message.js";
 import { type GossipMessage, GossipState, type Received } from "./membership/gossip-state.js";
 import type { Member, PeerClient, Stranger } from "./membership/member.js";
-import type { PathKind } from "./membership/path-kind.js";
 import type { Peer, PeerView } from "./membership/peer.js";
 import { Roster } from "./membership/roster.js";
 import { Strangers } from "./membership/strangers.js";
 import type { NodeRecord } from "./node-record.js";
+import { isSelf, whyUnfit } from "./peer-fitness.js";
 
 export type { Member, MemberAddress, MemberState, PeerClient, Stranger } from "./membership/member.js";
 
@@ -33,7 +33,7 @@ export interface MembershipOptions {
   readonly missesUntilGone: number;
   readonly logger: Logger;
   /** What a host is reached through. Default: not known. */
-  readonly kindOf?: (host: string) => Promise<PathKind | null>;
+  readonly kindOf?: (host: string) => Promise<LinkKind | null>;
   /** Default: the system's. */
   readonly clock?: Clock;
   /** Milliseconds that a node which is gone is remembered, and looked for. Default: ten minutes. */
@@ -81,6 +81,7 @@ export class Membership implements Service {
       said: (id) => this.#state().said(id),
       onAnswer: (peer, answer, before) => this.#answered(peer, answer, before),
       onMiss: (peer, error, before) => this.#missed(peer, error, before),
+      whyUnfit: (peer, address) => this.#whyUnfit(peer, address),
       onCopy: (peer, name, address) => void this.#copyOf(peer, name, address),
     });
     this.#gossip = new Gossip({
@@ -163,11 +164,8 @@ export class Membership implements Service {
     signal.addEventListener("abort", hangUp, { once: true });
     try {
       const peer = await client.hello(this.#options.hello());
-      if (this.#isCopy(peer)) throw this.#copyOfSelf(peer.name, address);
-      const self = this.#isSelf(peer);
-      const at = formatHostPort(address);
-      const unusable = self ? `${at} is this node itself.` : clockFault(this.#options.hello(), peer, at);
-      return { nodeId: peer.nodeId, name: peer.name, self, unusable };
+      const self = isSelf(this.#options.hello(), peer);
+      return { nodeId: peer.nodeId, name: peer.name, self, unusable: this.#whyUnfit(peer, address) };
     } finally {
       signal.removeEventListener("abort", hangUp);
       client.close();
@@ -179,11 +177,8 @@ export class Membership implements Service {
    * has been read. Rejects when it is another process with the id of a member that is there.
    */
   async introduced(peer: NodeHello, address: HostPort): Promise<void> {
-    // It learns from the answer that there are two.
-    if (this.#isCopy(peer)) this.#copyOfSelf(peer.name, address);
-    if (this.#isSelf(peer)) return;
-    // It finds the same by itself, and lists this node with the reason.
-    if (clockFault(this.#options.hello(), peer, formatHostPort(address)) !== null) return;
+    // It learns from the answer why.
+    if (this.#whyUnfit(peer, address) !== null) return;
     const known = this.#roster.get(peer.nodeId);
     known?.called(this.#clock.monotonic());
     if (known?.isUp && known.link.instance !== peer.instance && (await known.link.stillThere())) {
@@ -298,7 +293,10 @@ export class Membership implements Service {
 
   /** Gossip changed what is known of these. */
   #heardOf({ changed, contradicted, copied }: Received, from: string): void {
-    if (copied) this.#copyOfSelf(this.#roster.nameOf(from), null);
+    if (copied)
+      this.#isCopied(
+        copiedIdentity(this.#state().stamp.id, "this node", `another node, as ${this.#roster.nameOf(from)} says,`),
+      );
     for (const id of changed) this.#followUp(id);
     if (contradicted || changed.size > 0) this.#gossip.spread();
     if (changed.size > 0) this.#changed();
@@ -323,25 +321,23 @@ export class Membership implements Service {
     return peer.book.told(addresses.flatMap((text) => toHostPort(text) ?? []));
   }
 
-  #isSelf({ nodeId }: NodeHello): boolean {
-    return nodeId === this.#options.hello().nodeId;
+  /** Why a node cannot be used although it answers or calls, as a sentence, or `null`. */
+  #whyUnfit(peer: NodeHello, address: HostPort): string | null {
+    const own = this.#options.hello();
+    const reason = whyUnfit(own, peer, formatHostPort(address));
+    if (reason !== null && own.nodeId === peer.nodeId && !isSelf(own, peer)) this.#isCopied(reason);
+    return reason;
   }
 
-  /** Another process with this node's id. */
-  #isCopy(peer: NodeHello): boolean {
-    return this.#isSelf(peer) && peer.instance !== this.#options.hello().instance;
-  }
-
-  #copyOfSelf(name: string, address: HostPort | null): ExoError {
-    const { nodeId, name: own } = this.#options.hello();
-    const reason = copiedIdentity(nodeId, own, name, address);
-    if (this.ownFault() === null) this.#options.logger.error({ id: nodeId }, reason);
+  /** Another process has this node's id. */
+  #isCopied(reason: string): void {
+    if (this.ownFault() === null) this.#options.logger.error({ id: this.#options.hello().nodeId }, reason);
     this.#copy = { reason, at: this.#clock.monotonic() };
-    return new ExoError("invalid_argument", reason);
   }
 
   #copyOf(peer: Peer, name: string, address: HostPort): ExoError {
-    const reason = copiedIdentity(peer.id, this.#roster.nameOf(peer.id), name, address);
+    const other = `${name} at ${formatHostPort(address)}`;
+    const reason = copiedIdentity(peer.id, this.#roster.nameOf(peer.id), other);
     const isNews = this.#strangers.met(peer.id, name, address, reason, this.#clock.monotonic());
     if (isNews) this.#options.logger.error({ id: peer.id }, reason);
     return new ExoError("invalid_argument", reason);

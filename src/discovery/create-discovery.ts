@@ -22,9 +22,9 @@ import { TailscaleSource } from "./tailscale-source.js";
 export interface CreateDiscoveryOptions {
   readonly config: Pick<Config, "discovery" | "open" | "grpc" | "peer" | "peersFile" | "join">;
   readonly probe: PeerProbe;
+  readonly interfaces: LocalInterfaces;
   /** Who this node is; asked when it is told, so after the gRPC server has its port. */
   readonly own: () => NodeHello;
-  readonly interfaces: LocalInterfaces;
   readonly logger: Logger;
 }
 
@@ -41,18 +41,18 @@ export function createDiscovery(options: CreateDiscoveryOptions): Discovery {
   const { config, probe, interfaces, logger } = options;
   const search = new PeerSearch({ probe, logger, sleep: realSleep, linkTo: (host) => interfaces.linkTo(host) });
   const kinds = [...new Set(discoveryKinds(config))];
-  const sources = kinds.map((kind) => SOURCES[kind](options, search));
+  const sources = kinds.map((kind) => SOURCES[kind](options, search, interfaces));
   return new CombinedDiscovery(search, sources, () => interfaces.learnPorts());
 }
 
-type MakeSource = (options: CreateDiscoveryOptions, sink: OfferSink) => PeerSource;
+type MakeSource = (options: CreateDiscoveryOptions, sink: OfferSink, interfaces: LocalInterfaces) => PeerSource;
 
 const realSleep: Sleep = async (milliseconds, signal) => {
   await delay(milliseconds, undefined, { signal });
 };
 
 const SOURCES: Readonly<Record<DiscoveryKind, MakeSource>> = {
-  mdns: ({ own, config, interfaces, logger }, sink) =>
+  mdns: ({ own, config, logger }, sink, interfaces) =>
     new MdnsSource({
       own: () => announcementOf(own()),
       interfaces: () => listeningOn(config.grpc.host, interfaces.list()),

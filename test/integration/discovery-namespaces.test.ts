@@ -160,7 +160,7 @@ describe("hosts on one network", { skip }, () => {
     for (const node of nodes) {
       await eventually(async () => {
         const [refused] = (await cluster(node)).nodes.filter(({ state }) => state === "refused");
-        assert.match(refused?.reason ?? "", /^copy and copy at 10\.80\.0\.\d:52416 have the same id/);
+        assert.match(refused?.reason ?? "", /^copy at 10\.80\.0\.\d:52416 has the same id as this node/);
       });
     }
   });

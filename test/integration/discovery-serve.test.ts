@@ -14,6 +14,7 @@ const clusterSchema = z.looseObject({
       name: z.string(),
       state: z.string(),
       reason: z.string().nullable(),
+      notice: z.string().optional(),
     }),
   ),
   discovery: z.looseObject({
@@ -69,6 +70,18 @@ describe("nodes on this machine", () => {
       assert.match(refused?.reason ?? "", /^Nodes of the clusters "blue" and "red" keep apart/);
     });
     assert.equal((await cluster(red)).nodes.length, 1);
+  });
+
+  test("that are called alike work together, with a notice", async (t) => {
+    const one = await start(t, "twin");
+    const other = await start(t, "twin", "--peer", one.grpc);
+    await eventually(async () => {
+      const { nodes } = await cluster(other);
+      assert.deepEqual(
+        nodes.map(({ state, notice }) => [state, notice]),
+        Array(2).fill(["alive", "Another node is named twin, too; start each with a --name of its own."]),
+      );
+    });
   });
 
   test("do not start with a file of peers that cannot be read, or is none", async () => {

@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { z } from "zod";
 import { parseHostPort } from "../../src/config/address.js";
-import { DEFAULT_CLUSTER } from "../../src/config/cluster-name.js";
 import { libraryInfo } from "../../src/native/load.js";
 import { PROTOCOL_VERSION } from "../../src/transport/compatibility.js";
 import { ControlClient } from "../../src/transport/control-client.js";
@@ -81,7 +80,7 @@ describe("nodes that measure", () => {
       peer: parseHostPort(nodeNamed("worker").grpc, 0) ?? assert.fail("no address"),
       credentials: plaintextCredentials(),
       caller: {
-        cluster: DEFAULT_CLUSTER,
+        cluster: "default",
         protocolVersion: PROTOCOL_VERSION,
         llamaTag: llama_tag,
         llamaCommit: llama_commit,

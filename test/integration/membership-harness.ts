@@ -135,8 +135,7 @@ export class TestMember {
       version: host,
       capabilities: [],
       grpcPort: port,
-      // The right time: one whose clock is off now is refused, and `clockOff` is about what it once was.
-      timeMs: Date.now(),
+      timeMs: systemClock.wall(),
       instance: this.#instance,
     };
   }

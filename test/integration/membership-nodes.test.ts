@@ -14,6 +14,7 @@ const nodeSchema = z.object({
   name: z.string(),
   state: z.string(),
   reason: z.string().nullable(),
+  notice: z.string().optional(),
   address: z.string(),
   addresses: z.array(addressSchema).optional(),
 });
@@ -89,13 +90,13 @@ describe("nodes", () => {
       home,
       args: ["--grpc", `127.0.0.2:${port}`, "--peer", first.grpc],
     });
-    const remedy = /have the same id \([0-9a-f]{16}\)\..*EXO_NATIVE_HOME/;
+    const remedy = /has the same id as this node \([0-9a-f]{16}\): .*EXO_NATIVE_HOME/;
     await eventually(async () => {
       const [self] = await nodesOf(first);
-      assert.match(self?.reason ?? "", remedy);
-      assert.match(self?.reason ?? "", /^first and second at 127\.0\.0\.\d:\d+ /);
+      assert.match(self?.notice ?? "", remedy);
+      assert.match(self?.notice ?? "", /^second at 127\.0\.0\.\d:\d+ /);
       const [own, seen] = await nodesOf(second);
-      assert.match(own?.reason ?? "", remedy);
+      assert.match(own?.notice ?? "", remedy);
       assert.equal(seen?.state, "refused");
       assert.match(seen?.reason ?? "", remedy);
     });

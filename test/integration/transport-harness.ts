@@ -24,17 +24,10 @@ export const BUILD: NodeBuild = {
 export const LOOPBACK: HostPort = { host: "127.0.0.1", port: 0 };
 
 export function hello(name: string, build: NodeBuild = BUILD): NodeHello {
-  return {
-    ...build,
-    nodeId: `id-${name}`,
-    name,
-    version: "0.1.0",
-    capabilities: ["stage"],
-    grpcPort: 50_000,
-    timeMs: 1_800_000_000_000,
-    instance: "i",
-  };
+  return { ...build, nodeId: `id-${name}`, name, version: "0.1.0", capabilities: ["stage"], grpcPort: 50_000, ...SELF };
 }
+
+const SELF = { timeMs: 1_800_000_000_000, instance: "k3j2h1g5" } as const;
 
 /** A service that offers nothing but what a test gives it. */
 export function serviceWith(methods: Partial<NodeService>): NodeService {

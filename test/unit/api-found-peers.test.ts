@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { ClusterNode } from "../../src/api/cluster-snapshot.js";
 import { strangersAmong, toDiscovery, toStranger } from "../../src/api/found-peers.js";
-import type { MemberAddress } from "../../src/cluster/membership.js";
+import { withNameNotices } from "../../src/api/same-names.js";
 import type { DiscoveredPeer } from "../../src/discovery/discovery.js";
 
 const OWN_ID = "id-own";
@@ -18,13 +19,9 @@ function found(host: string, change: Partial<DiscoveredPeer> = {}): DiscoveredPe
   return { ...peer, ...change };
 }
 
-function way(host: string): MemberAddress {
-  return { address: { host, port: 1 }, inUse: false, kind: null, rttMs: null, reason: null };
-}
-
 function strangers(...seen: readonly DiscoveredPeer[]): readonly string[] {
-  const members = [{ id: "id-member", addresses: [way("member"), way("member-2")] }];
-  return strangersAmong(seen, OWN_ID, members, [way("met")]).map(({ address }) => address.host);
+  const members = [{ id: "id-member", address: { host: "member", port: 1 } }];
+  return strangersAmong(seen, OWN_ID, members).map(({ address }) => address.host);
 }
 
 const identity = (name: string) => ({ nodeId: `id-${name}`, name });
@@ -40,8 +37,6 @@ describe("who is listed beside the members", () => {
     assert.deepEqual(
       strangers(
         found("member"),
-        found("member-2"),
-        found("met"),
         found("other-way", { identity: identity("member") }),
         found("a", { state: "reachable", identity: identity("a"), reason: null }),
         found("me", { state: "self", identity: identity("own") }),
@@ -63,7 +58,7 @@ describe("who is listed beside the members", () => {
 
   test("a copy of this node, under its address", () => {
     const copy = found("clone", { state: "unused", identity: identity("own"), reason: "The same id." });
-    const [stranger] = strangersAmong([copy], OWN_ID, [], []).map(toStranger);
+    const [stranger] = strangersAmong([copy], OWN_ID, []).map(toStranger);
     assert.deepEqual([stranger?.id, stranger?.reason, stranger?.source], ["clone:1", "The same id.", "mdns"]);
   });
 });
@@ -87,4 +82,19 @@ test("every address that was found is told with what found it and what it is rea
       },
     ],
   });
+});
+
+test("nodes that are called alike bear a notice, those that take no part do not count", () => {
+  const node = (id: string, name: string, state: ClusterNode["state"] = "alive"): ClusterNode => {
+    return { id, name, version: "", address: `${id}:1`, state, reason: null, devices: [] };
+  };
+  const notices = withNameNotices([
+    node("1", "pi"),
+    node("2", "pi"),
+    node("3", "pi", "suspect"),
+    node("4", "desk"),
+    node("5", "desk", "gone"),
+  ]).map(({ notice }) => notice);
+  const pi = "2 other nodes are named pi, too; start each with a --name of its own.";
+  assert.deepEqual(notices, [pi, pi, pi, undefined, undefined]);
 });

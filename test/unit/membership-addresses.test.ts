@@ -3,15 +3,15 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { AddressBook } from "../../src/cluster/membership/address-book.js";
 import { displayNames } from "../../src/cluster/membership/display-names.js";
-import type { PathKind } from "../../src/cluster/membership/path-kind.js";
 import { ownAddresses } from "../../src/cluster/own-addresses.js";
 import type { HostPort } from "../../src/config/address.js";
+import type { LinkKind } from "../../src/discovery/interface-kind.js";
 
 const at = (host: string, port = 1): HostPort => ({ host, port });
 
 /** @param ways host, kind, round trip in milliseconds (`null`: failed) */
 function bookOf(
-  ...ways: readonly (readonly [host: string, kind: PathKind | null, rttMs: number | null])[]
+  ...ways: readonly (readonly [host: string, kind: LinkKind | null, rttMs: number | null])[]
 ): AddressBook {
   const book = new AddressBook();
   book.told(ways.map(([host]) => at(host)));
@@ -51,7 +51,7 @@ describe("the ways to a peer", () => {
   });
 
   test("keep an order whatever is measured", () => {
-    const kind = fc.constantFrom<PathKind | null>("thunderbolt", "wired", "wifi", "virtual", "tunnel", null);
+    const kind = fc.constantFrom<LinkKind | null>("thunderbolt", "wired", "wifi", "virtual", "tunnel", null);
     const way = fc.tuple(kind, fc.option(fc.double({ min: 0, max: 100, noNaN: true })));
     fc.assert(
       fc.property(fc.array(way, { maxLength: 8 }), (ways) => {

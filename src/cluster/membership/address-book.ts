@@ -1,8 +1,8 @@
 import type { HostPort } from "../../config/address.js";
+import type { LinkKind } from "../../discovery/interface-kind.js";
 import { isLoopback } from "../../transport/loopback.js";
 import { addressKey } from "../addresses.js";
 import { ADDRESS_ORIGINS, type AddressOrigin, type Candidate, chosen, ranked } from "./address-choice.js";
-import type { PathKind } from "./path-kind.js";
 
 /** Of each origin; beyond that the oldest make room. */
 const MOST_PER_ORIGIN = 32;
@@ -80,7 +80,7 @@ export class AddressBook {
     this.#update(key, { rttMs: null, failure: reason, failures, retryAt: now + pause });
   }
 
-  leadsThrough(key: string, kind: PathKind | null): void {
+  leadsThrough(key: string, kind: LinkKind | null): void {
     this.#update(key, { kind });
   }
 

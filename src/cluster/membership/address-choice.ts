@@ -1,5 +1,5 @@
 import type { HostPort } from "../../config/address.js";
-import { type PathKind, rankOfKind } from "./path-kind.js";
+import { LINK_KINDS, type LinkKind } from "../../discovery/interface-kind.js";
 
 /**
  * How this node came by an address, in the order of trust: discovery reached the peer there; the peer called from there;
@@ -16,7 +16,7 @@ export interface Candidate {
   readonly origin: AddressOrigin;
   /** Place in the list it came from. */
   readonly place: number;
-  readonly kind: PathKind | null;
+  readonly kind: LinkKind | null;
   /** Of a small call, milliseconds; `null`: not measured, or not since it failed. */
   readonly rttMs: number | null;
   /** Why the last try failed, as a sentence; `null` when it did not. */
@@ -48,6 +48,11 @@ export function chosen(candidates: readonly Candidate[], current: string | null)
   const used = candidates.find(({ key }) => key === current);
   if (used?.rttMs == null || used.rttMs > sameAsFastest(candidates, KEEP)) return best;
   return rankOfKind(used.kind) <= rankOfKind(best.kind) ? used : best;
+}
+
+/** The lower, the better. */
+function rankOfKind(kind: LinkKind | null): number {
+  return LINK_KINDS.indexOf(kind ?? "virtual");
 }
 
 function sameAsFastest(candidates: readonly Candidate[], { factor, ms }: typeof SAME): number {

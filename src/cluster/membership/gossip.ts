@@ -1,5 +1,6 @@
 import { formatHostPort } from "../../config/address.js";
 import type { Clock, Logger } from "../../core/ports.js";
+import { isLinkLocal } from "../../discovery/subnets.js";
 import { toHostPort } from "../addresses.js";
 import type { NodeRecord } from "../node-record.js";
 import { readGossip } from "./gossip-message.js";
@@ -119,7 +120,9 @@ export class Gossip {
     const items = message.items.map((item) => {
       const peer = this.#options.roster.get(item.record.id);
       const address = peer?.isUp ? peer.link.address : null;
-      return { ...item, at: address == null ? null : formatHostPort(address) };
+      // Each machine names its links in its own way.
+      const means = address != null && !isLinkLocal(address.host);
+      return { ...item, at: means ? formatHostPort(address) : null };
     });
     return { ...message, items };
   }

@@ -1,7 +1,7 @@
 import type { HostPort } from "../../config/address.js";
+import type { LinkKind } from "../../discovery/interface-kind.js";
 import type { NodeHello, NodeService } from "../../transport/node-service.js";
 import type { NodeRecord } from "../node-record.js";
-import type { PathKind } from "./path-kind.js";
 
 /** A peer's services, and the way to let go of the connection. */
 export interface PeerClient extends Omit<NodeService, "hello"> {
@@ -16,7 +16,7 @@ export interface MemberAddress {
   readonly address: HostPort;
   readonly inUse: boolean;
   /** What it is reached through; `null` when that is not known. */
-  readonly kind: PathKind | null;
+  readonly kind: LinkKind | null;
   /** Of a small call, milliseconds; `null`: not measured. */
   readonly rttMs: number | null;
   /** Why it cannot be used, as a sentence, or `null`. */

@@ -1,12 +1,12 @@
 import { formatHostPort, type HostPort } from "../../config/address.js";
 import { ExoError } from "../../core/errors.js";
 import type { Clock } from "../../core/ports.js";
+import type { LinkKind } from "../../discovery/interface-kind.js";
 import type { NodeHello } from "../../transport/node-service.js";
 import { type NodeRecord, parseNodeRecord } from "../node-record.js";
 import type { AddressBook } from "./address-book.js";
 import type { Candidate } from "./address-choice.js";
 import type { MemberAddress, PeerClient } from "./member.js";
-import type { PathKind } from "./path-kind.js";
 
 export interface PeerLinkOptions {
   readonly nodeId: string;
@@ -14,8 +14,10 @@ export interface PeerLinkOptions {
   readonly hello: () => NodeHello;
   readonly connect: (address: HostPort) => PeerClient;
   /** What a host is reached through. */
-  readonly kindOf: (host: string) => Promise<PathKind | null>;
+  readonly kindOf: (host: string) => Promise<LinkKind | null>;
   readonly clock: Clock;
+  /** Why a node that answers cannot be used, as a sentence, or `null`. */
+  readonly whyUnfit: (peer: NodeHello, address: HostPort) => string | null;
   /** Another process answers at `address` with the id of this peer, which answers too. */
   readonly onCopy: (name: string, address: HostPort) => void;
 }
@@ -174,8 +176,10 @@ export class PeerLink {
 
   /** Says hello. Rejects when somebody else answers, or another process of the same id. */
   async #greet({ address, client }: Connection): Promise<void> {
-    const { hello, nodeId, onCopy } = this.#options;
+    const { hello, nodeId, whyUnfit, onCopy } = this.#options;
     const peer = await client.hello(hello());
+    const unfit = whyUnfit(peer, address);
+    if (unfit !== null) throw new ExoError("invalid_argument", unfit);
     if (peer.nodeId !== nodeId) throw this.#somebodyElse(peer.name, address);
     const known = this.#instance;
     if (known === null || peer.instance === known || client === this.#current?.client) return;

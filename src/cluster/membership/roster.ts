@@ -1,6 +1,7 @@
 import type { HostPort } from "../../config/address.js";
 import type { ExoError } from "../../core/errors.js";
 import type { Clock } from "../../core/ports.js";
+import type { LinkKind } from "../../discovery/interface-kind.js";
 import type { NodeHello } from "../../transport/node-service.js";
 import type { NodeRecord } from "../node-record.js";
 import { AddressBook } from "./address-book.js";
@@ -8,14 +9,13 @@ import type { Standing } from "./claim.js";
 import { MAX_NODES } from "./gossip-message.js";
 import type { LinkState } from "./gossip-state.js";
 import type { Member, MemberState, PeerClient, Stranger } from "./member.js";
-import type { PathKind } from "./path-kind.js";
 import { Peer, type PeerView } from "./peer.js";
 import { PeerLink } from "./peer-link.js";
 
 export interface RosterOptions {
   readonly hello: () => NodeHello;
   readonly connect: (address: HostPort) => PeerClient;
-  readonly kindOf: (host: string) => Promise<PathKind | null>;
+  readonly kindOf: (host: string) => Promise<LinkKind | null>;
   readonly heartbeatMs: number;
   readonly missesUntilGone: number;
   readonly clock: Clock;
@@ -23,6 +23,8 @@ export interface RosterOptions {
   readonly said: (id: string) => { readonly record: NodeRecord; readonly standing: Standing } | null;
   readonly onAnswer: (peer: Peer, record: NodeRecord, before: PeerView) => void;
   readonly onMiss: (peer: Peer, error: ExoError, before: PeerView) => void;
+  /** Why a node that answers cannot be used, as a sentence, or `null`. */
+  readonly whyUnfit: (peer: NodeHello, address: HostPort) => string | null;
   readonly onCopy: (peer: Peer, name: string, address: HostPort) => void;
 }
 
@@ -104,10 +106,11 @@ export class Roster {
   }
 
   #create(id: string): Peer {
-    const { hello, connect, kindOf, heartbeatMs, missesUntilGone, clock, onAnswer, onMiss, onCopy } = this.#options;
+    const { hello, connect, kindOf, heartbeatMs, missesUntilGone, clock, whyUnfit, onAnswer, onMiss, onCopy } =
+      this.#options;
     const book = new AddressBook();
     const copied = (name: string, address: HostPort): void => onCopy(peer, name, address);
-    const link = new PeerLink({ nodeId: id, book, hello, connect, kindOf, clock, onCopy: copied });
+    const link = new PeerLink({ nodeId: id, book, hello, connect, kindOf, clock, whyUnfit, onCopy: copied });
     const peer: Peer = new Peer({ id, link, book, heartbeatMs, missesUntilGone, onAnswer, onMiss });
     return peer;
   }
