@@ -172,11 +172,17 @@ describe("doctor", { timeout: 240_000 }, () => {
       join(models, "c-3", "manifest.json"),
       JSON.stringify({ ...manifest, id: "c", completedAt: "2026-01-01T00:00:00Z", files: [whole] }),
     );
+    await mkdir(join(models, "d-4"), { recursive: true });
+    await writeFile(join(models, "d-4", "manifest.json"), JSON.stringify({ ...manifest, id: "d" }));
+    await writeFile(join(models, "d-4", "d.gguf"), "1234");
+    await writeFile(join(models, "d-4", "d.gguf.ranges.json"), "{ torn");
     const { find, findings } = await findingsOf([]);
     assert.match(find("cache.incomplete", "note")?.title ?? "", /^a is fetched in part \(4 B\)$/);
     assert.match(find("cache.incomplete", "warning")?.title ?? "", /^c was complete and lacks something now/);
     assert.match(find("cache.damaged")?.mend ?? "", /^rm -r '.*b-2'$/);
-    assert.equal(findings.filter(({ id }) => id === "cache.damaged").length, 1);
+    const damaged = findings.filter(({ id }) => id === "cache.damaged");
+    assert.equal(damaged.length, 2);
+    assert.match(damaged[1]?.title ?? "", /^What is kept of d\.gguf cannot be used$/);
     await rm(models, { recursive: true });
   });
 

@@ -256,7 +256,7 @@ describe("doctor: firewall", () => {
 
 describe("doctor: peers, servers and the clock", () => {
   const npm = "https://registry.npmjs.org/";
-  const hub = "https://huggingface.co/";
+  const hub = "https://huggingface.co";
   const reply = (skewSeconds: number) => ({
     status: 200,
     serverTime: 1_000_000,
@@ -300,6 +300,18 @@ describe("doctor: peers, servers and the clock", () => {
       findings.map(({ title }) => title),
       ["npm.example.org (the npm registry) can be reached", "hub.example.org (the model hub) can be reached"],
     );
+  });
+
+  test("a hub that is not to be asked, and one whose address is none", async () => {
+    const [, offline] = await look(reachCheck, { env: { HF_HUB_OFFLINE: "1" } });
+    assert.deepEqual(
+      [offline?.severity, offline?.title],
+      ["note", "HF_HUB_OFFLINE is set, so the model hub is not asked"],
+    );
+    const [, wrong] = await look(reachCheck, { env: { HF_ENDPOINT: "mirror" } });
+    assert.equal(wrong?.severity, "warning");
+    assert.match(wrong?.detail ?? "", /received "mirror"/);
+    assert.equal((await look(clockCheck, { env: { HF_ENDPOINT: "mirror" } }))[0]?.severity, "note");
   });
 
   test("a proxy that Node does not use is told, without its password", async () => {

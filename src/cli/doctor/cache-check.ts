@@ -14,7 +14,12 @@ export const cacheCheck: Check = {
     const entries = await Promise.all(directories.map(async (at) => ({ at, entry: await readable(at) })));
     const known = entries.flatMap(({ entry }) => (entry === null ? [] : [entry]));
     const damaged = entries.filter(({ entry }) => entry === null).map(({ at }) => at);
-    return [whole(known), ...known.filter(({ complete }) => !complete).map(incomplete), ...damaged.map(unreadable)];
+    return [
+      whole(known),
+      ...known.filter(({ complete }) => !complete).map(incomplete),
+      ...damaged.map(unreadable),
+      ...(await Promise.all(known.map((entry) => lostParts(entry, system)))).flat(),
+    ];
   },
 };
 
@@ -43,9 +48,33 @@ function whole(entries: readonly CacheEntry[]): Finding {
   );
 }
 
-function incomplete({ manifest, bytes }: CacheEntry): Finding {
+/** A map of parts that cannot be read: the parts take space, and nothing knows which they are. */
+async function lostParts(
+  { directory, complete, partial }: CacheEntry,
+  system: DoctorSystem,
+): Promise<readonly Finding[]> {
+  const maps = complete ? [] : (await system.list(directory)).filter((name) => name.endsWith(PARTS_MAP));
+  const lost = maps.map((name) => name.slice(0, -PARTS_MAP.length)).filter((file) => !partial.has(file));
+  return lost.map((file) =>
+    warning(
+      "cache.damaged",
+      `What is kept of ${file} cannot be used`,
+      `${join(directory, file + PARTS_MAP)}, which says what parts of it are here, cannot be read. They are fetched again.`,
+      `rm '${join(directory, file)}' '${join(directory, file + PARTS_MAP)}'`,
+    ),
+  );
+}
+
+const PARTS_MAP = ".ranges.json";
+
+function incomplete({ manifest, bytes, total, partial }: CacheEntry): Finding {
   const { id, spec, completedAt } = manifest;
   const mend = `npx exo-native models pull '${spec}' goes on with it, npx exo-native models rm ${id} frees the space`;
+  if (partial.size > 0) {
+    const amount = total === null ? formatByteSize(bytes) : `${formatByteSize(bytes)} of ${formatByteSize(total)}`;
+    const detail = "A node of a ring keeps only its own layers, so this may be all that it needs.";
+    return note("cache.incomplete", `${id} is kept in part (${amount})`, detail, mend);
+  }
   if (completedAt === null)
     return note("cache.incomplete", `${id} is fetched in part (${formatByteSize(bytes)})`, "", mend);
   return warning(

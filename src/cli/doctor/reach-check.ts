@@ -1,18 +1,25 @@
+import { ExoError } from "../../core/errors.js";
 import type { Check } from "./check.js";
 import type { DoctorContext } from "./context.js";
-import { type Finding, ok, warning } from "./finding.js";
-import { type ModelServer, modelServers } from "./servers.js";
+import { type Finding, note, ok, warning } from "./finding.js";
+import { hubServer, type ModelServer, npmServer } from "./servers.js";
 import type { DoctorSystem } from "./system.js";
 
 /** Whether models can be fetched. */
 export const reachCheck: Check = {
   subject: "the servers of models",
   run: async ({ system }: DoctorContext) => {
-    const servers = await modelServers(system);
-    const reached = await Promise.all(servers.map((server) => lookAt(server, system)));
-    return [...reached, ...proxy(system)];
+    const npm = lookAt(await npmServer(system), system);
+    return [...(await Promise.all([npm, hub(system)])), ...proxy(system)];
   },
 };
+
+async function hub(system: DoctorSystem): Promise<Finding> {
+  const server = hubServer(system.env);
+  if (server === null) return note("reach.hub", "HF_HUB_OFFLINE is set, so the model hub is not asked");
+  if (!(server instanceof ExoError)) return lookAt(server, system);
+  return warning("reach.hub", "HF_ENDPOINT is no address", server.message, "Correct HF_ENDPOINT, or unset it.");
+}
 
 async function lookAt({ id, name, url, use }: ModelServer, system: DoctorSystem): Promise<Finding> {
   const reply = await system.ask(url);

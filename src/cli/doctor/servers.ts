@@ -1,3 +1,5 @@
+import { ExoError } from "../../core/errors.js";
+import { hubSettings } from "../../model/hub/hub-settings.js";
 import type { DoctorSystem } from "./system.js";
 
 /** A server that models come from. */
@@ -10,25 +12,28 @@ export interface ModelServer {
 }
 
 const NPM_REGISTRY = "https://registry.npmjs.org/";
-const HUB = "https://huggingface.co/";
 
-/** The servers by the settings of this user. */
+/** The servers by the settings of this user; those that cannot be asked by them are left out. */
 export async function modelServers(system: DoctorSystem): Promise<readonly ModelServer[]> {
-  return [
-    {
-      id: "reach.npm",
-      name: "the npm registry",
-      url: await npmRegistry(system),
-      use: "npm: models and the demo model",
-    },
-    { id: "reach.hub", name: "the model hub", url: validUrl(system.env.HF_ENDPOINT) ?? HUB, use: "models of the hub" },
-  ];
+  const hub = hubServer(system.env);
+  return [await npmServer(system), ...(hub === null || hub instanceof ExoError ? [] : [hub])];
+}
+
+/** `null`: the hub is not to be asked. An error: it cannot be, as its address is none. */
+export function hubServer(env: DoctorSystem["env"]): ModelServer | ExoError | null {
+  try {
+    const { endpoint, offline } = hubSettings(env);
+    return offline ? null : { id: "reach.hub", name: "the model hub", url: endpoint, use: "models of the hub" };
+  } catch (thrown) {
+    return ExoError.from(thrown);
+  }
 }
 
 /** npm's own settings hold for npm: models. */
-async function npmRegistry(system: DoctorSystem): Promise<string> {
+export async function npmServer(system: DoctorSystem): Promise<ModelServer> {
   const result = await system.run("npm", ["config", "get", "registry"]);
-  return validUrl(result?.stdout.trim()) ?? NPM_REGISTRY;
+  const url = validUrl(result?.stdout.trim()) ?? NPM_REGISTRY;
+  return { id: "reach.npm", name: "the npm registry", url, use: "npm: models and the demo model" };
 }
 
 function validUrl(text: string | undefined): string | null {
