@@ -21,6 +21,7 @@ import { StaticDiscovery } from "./discovery/static.js";
 import { coreLimitGroup } from "./native/devices.js";
 import { libraryInfo } from "./native/load.js";
 import { setNativeLogger } from "./native/log.js";
+import { createPlanner } from "./runtime/create-planner.js";
 import { LocalRings } from "./runtime/local-rings.js";
 import { ModelSupply } from "./runtime/model-supply.js";
 import { OwnCompute } from "./runtime/own-compute.js";
@@ -210,11 +211,15 @@ class RunningNode implements ExoNode {
       place: (model) =>
         place({
           model,
-          nodes: [this.#record(), ...this.#membership.alive().map((member) => member.record)],
+          nodes: this.#nodes(),
           ring: ringSettingsOf(this.#config),
           contextSize: this.#config.ctx,
           layers: this.#config.layers,
           besideHead: speculation.draftModel?.info ?? null,
+          strategy: this.#config.strategy,
+          speeds: null,
+          minNodes,
+          head: this.id,
         }),
       openHead: (request, hooks) =>
         RingHead.open(
@@ -239,6 +244,11 @@ class RunningNode implements ExoNode {
     this.#placed = placed;
     this.#rings.add(placed);
     placed.start();
+  }
+
+  /** This one first. */
+  #nodes(): readonly NodeRecord[] {
+    return [this.#record(), ...this.#membership.alive().map((member) => member.record)];
   }
 
   #hopPorts() {
@@ -358,6 +368,7 @@ class RunningNode implements ExoNode {
       inference: this.inference,
       models: state,
       cluster: state,
+      planner: createPlanner(this.#config, this.#models, () => this.#nodes()),
       logger: this.#logger,
       host: http.host ?? "127.0.0.1",
       port: http.port,

@@ -3,6 +3,7 @@ import { ExoError } from "../core/errors.js";
 import { fileTypeName } from "./ggml-types.js";
 import { type GgufHeader, type GgufTensor, readGgufHeader } from "./gguf-header.js";
 import { GgufMetadata } from "./gguf-metadata.js";
+import { type LayerCuts, layerCuts } from "./layer-cuts.js";
 import { type LayerState, layerStates } from "./layer-state.js";
 import { placeOf, type TensorPlace } from "./tensor-place.js";
 
@@ -35,6 +36,8 @@ export interface GgufInfo {
   readonly tiedEmbedding: boolean;
   /** What each layer keeps between tokens of a sequence. */
   readonly layerState: readonly LayerState[];
+  /** Where it may be cut between two layers. */
+  readonly cuts: LayerCuts;
   /** In order; more than one for `-00001-of-0000N` models. */
   readonly files: readonly ModelFile[];
 }
@@ -126,6 +129,7 @@ function describe(
     sharedBytes: bytes.shared,
     tiedEmbedding: !tensors.some((tensor) => tensor.name === "output.weight"),
     layerState: layerStates(metadata, layerCount),
+    cuts: layerCuts(metadata, layerCount),
     files,
   };
 }

@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import type { GgufInfo } from "../../src/model/gguf-info.js";
 import { computeBytes, kvCacheBytes, stageMemory, totalBytes, weightBytes } from "../../src/model/memory-estimate.js";
 import { ProgressMeter } from "../../src/model/progress.js";
+import { cutsEverywhere } from "./planning-models.js";
 
 const MIB = 2 ** 20;
 
@@ -25,6 +26,7 @@ const TINYLLAMA: GgufInfo = {
   sharedBytes: 0,
   tiedEmbedding: false,
   layerState: new Array(22).fill({ keyElements: 256, valueElements: 256, fixedBytes: 0 }),
+  cuts: cutsEverywhere(22, 2048),
   files: [],
 };
 const WHOLE = { begin: 0, end: 22, hasEmbedding: true, hasOutput: true };

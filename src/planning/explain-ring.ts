@@ -1,0 +1,173 @@
+import { formatByteSize } from "../config/byte-size.js";
+import { milliseconds, nodeLabel, rate } from "./explain.js";
+import type { PlacementTask } from "./placement-task.js";
+import type { UnusedNode } from "./plan.js";
+import { PREDICTED_PROMPT, type Prediction } from "./predict.js";
+import { neighbours, orderSolution } from "./ring/local-search.js";
+import { knownLink } from "./ring/make-problem.js";
+import type { Solution } from "./ring/ring-objective.js";
+import type { RingProblem } from "./ring/ring-problem.js";
+import { type Aim, objectiveOf, type SolvedRing } from "./ring/solve-ring.js";
+import { usableMemory } from "./topology.js";
+
+export interface ChosenRing {
+  readonly task: PlacementTask;
+  readonly aim: Aim;
+  readonly problem: RingProblem;
+  readonly solved: SolvedRing;
+  readonly predicted: Prediction;
+}
+
+/** What the search was for and what it compared, and why each unused node is not used. */
+export function explainRing(chosen: ChosenRing): {
+  readonly why: readonly string[];
+  readonly unused: readonly UnusedNode[];
+} {
+  const others = new Alternatives(chosen);
+  return {
+    why: [
+      aimText(chosen),
+      ...asked(chosen),
+      ...others.splitText(),
+      ...others.nextBestText(),
+      ...unmeasuredLinks(chosen),
+      ...cutsText(chosen),
+    ],
+    unused: others.unused(),
+  };
+}
+
+function aimText({ aim, solved, predicted }: ChosenRing): string {
+  const sought =
+    aim.strategy === "latency"
+      ? "This is the quickest placement for one answer"
+      : `This placement gives the most tokens per second with ${aim.streams} answers at once`;
+  const certain =
+    solved.gap === 0 ? "" : ` (too many nodes to compare all; another is at most ${percent(solved.gap)} quicker)`;
+  return (
+    `${sought}${certain}: ${rate(predicted.decodeTokensPerSecond)} for one, ${rate(predicted.aggregateTokensPerSecond)} for ` +
+    `${aim.streams} together, and the first token of a ${PREDICTED_PROMPT}-token prompt after ${milliseconds(predicted.ttftSeconds)}.`
+  );
+}
+
+function percent(part: number): string {
+  return `${(part * 100).toFixed(0)} %`;
+}
+
+function asked({ task, solved, problem }: ChosenRing): readonly string[] {
+  if (task.minNodes <= 1) return [];
+  const used = solved.ring.length;
+  if (used >= task.minNodes) return [`At least ${task.minNodes} nodes were asked for (--min-nodes).`];
+  const most = `no ring of more than ${problem.minStages} holds the model`;
+  return [`${task.minNodes} nodes were asked for (--min-nodes), but ${most}.`];
+}
+
+function unmeasuredLinks({ task, problem, solved }: ChosenRing): readonly string[] {
+  const { ring } = solved;
+  if (ring.length === 1) return [];
+  const ids = ring.map(({ node }) => problem.nodes[node]?.id ?? "");
+  const links = task.speeds?.links ?? [];
+  const unknown = ids.filter((from, index) => {
+    const to = ids[(index + 1) % ids.length] ?? from;
+    return knownLink(links, from, to) === null && knownLink(links, to, from) === null;
+  });
+  if (unknown.length === 0) return [];
+  const names = unknown.map((id) => nodeLabel(task.nodes, id)).join(", ");
+  return [`Not measured yet, and taken for a plain local network's: the links that begin at ${names}.`];
+}
+
+function cutsText({ task }: ChosenRing): readonly string[] {
+  const { reason } = task.cuts;
+  return reason === null ? [] : [`The model cannot be cut between any two layers: ${reason}.`];
+}
+
+/** The rings that differ from the chosen one by one node, each with its best cuts. */
+class Alternatives {
+  readonly #chosen: ChosenRing;
+  /** By the set of nodes: the best found. */
+  readonly #bySet = new Map<string, Solution>();
+
+  constructor(chosen: ChosenRing) {
+    this.#chosen = chosen;
+    const { problem, solved, aim } = chosen;
+    const objective = objectiveOf(problem, aim);
+    const order = solved.ring.map(({ node }) => node);
+    const alone = problem.nodes.map((_, node) => [node]);
+    for (const other of [...neighbours(order, problem.nodes.length), ...alone]) {
+      const found = orderSolution(objective, other);
+      const key = keyOf(other);
+      const known = this.#bySet.get(key)?.seconds ?? Number.POSITIVE_INFINITY;
+      if (found !== null && found.seconds < known) this.#bySet.set(key, found);
+    }
+    this.#bySet.delete(keyOf(order));
+  }
+
+  /** Why the model is, or is not, on one node. */
+  splitText(): readonly string[] {
+    const { solved, problem, task } = this.#chosen;
+    const [head] = solved.ring;
+    if (head === undefined || problem.nodes.length < 2) return [];
+    if (solved.ring.length === 1) {
+      const split = this.#best((ring) => ring.length > 1);
+      const other = split === null ? "no ring of two holds it" : `on two nodes it would be ${this.#rate(split)}`;
+      return [`It is not split, because ${nodeLabel(task.nodes, problem.nodes[head.node]?.id ?? "")} alone is quicker: ${other}.`];
+    }
+    const alone = this.#best((ring) => ring.length === 1);
+    if (alone === null) return ["It is split because no node holds it alone."];
+    if (task.minNodes > 1 && alone.seconds < solved.seconds) {
+      return [`One node alone would be quicker: ${this.#names(alone)} with ${this.#rate(alone)}.`];
+    }
+    return [`It is split because that is quicker than ${this.#names(alone)} alone, which would give ${this.#rate(alone)}.`];
+  }
+
+  nextBestText(): readonly string[] {
+    const { minStages } = this.#chosen.problem;
+    const next = this.#best((ring) => ring.length >= minStages);
+    if (next === null) return [];
+    return [`The next best, on ${this.#names(next)}, would give ${this.#rate(next)}.`];
+  }
+
+  unused(): readonly UnusedNode[] {
+    const { task, problem, solved } = this.#chosen;
+    const used = new Set(solved.ring.map(({ node }) => problem.nodes[node]?.id));
+    return task.nodes
+      .filter(({ id }) => !used.has(id))
+      .map(({ id }) => ({ nodeId: id, reason: this.#reason(id) }));
+  }
+
+  #reason(nodeId: string): string {
+    const { task, problem, solved } = this.#chosen;
+    const node = problem.nodes.findIndex(({ id }) => id === nodeId);
+    if (node < 0) return "its speed is not measured yet";
+    const { earliest, canHead } = problem.nodes[node] ?? { earliest: [], canHead: [] };
+    if (!canHead.includes(true) && earliest.every((begin, end) => begin >= end)) {
+      const offers = usableMemory(task.nodes.find(({ id }) => id === nodeId) ?? NOBODY);
+      return `it offers ${formatByteSize(offers)}, which holds no layer`;
+    }
+    const isOneOf = (ring: Solution["ring"]): boolean => ring.some((stage) => stage.node === node);
+    const with_ = this.#best((ring) => ring.length > 1 && isOneOf(ring)) ?? this.#best(isOneOf);
+    if (with_ === null) return "no ring with it holds the model";
+    return `with it the best would be ${this.#rate(with_)}, without it is ${this.#rate(solved)}`;
+  }
+
+  #best(wanted: (ring: Solution["ring"]) => boolean): Solution | null {
+    const found = [...this.#bySet.values()].filter(({ ring }) => wanted(ring));
+    return found.toSorted((a, b) => a.seconds - b.seconds)[0] ?? null;
+  }
+
+  #rate({ seconds }: Solution): string {
+    const { aim } = this.#chosen;
+    return rate((aim.strategy === "latency" ? 1 : aim.streams) / seconds);
+  }
+
+  #names({ ring }: Solution): string {
+    const { problem, task } = this.#chosen;
+    return ring.map(({ node }) => nodeLabel(task.nodes, problem.nodes[node]?.id ?? "")).join(", ");
+  }
+}
+
+const NOBODY = { id: "", name: "", devices: [], memoryCap: 0 };
+
+function keyOf(order: readonly number[]): string {
+  return order.toSorted((a, b) => a - b).join(" ");
+}
