@@ -138,16 +138,17 @@ class Alternatives {
   #reason(nodeId: string): string {
     const { task, problem, solved } = this.#chosen;
     const node = problem.nodes.findIndex(({ id }) => id === nodeId);
-    if (node < 0) return "its speed is not measured yet";
-    const { earliest, canHead } = problem.nodes[node] ?? { earliest: [], canHead: [] };
+    const held = problem.nodes[node];
+    if (held === undefined) return "its speed is not measured yet";
+    const { earliest, canHead } = held;
     if (!canHead.includes(true) && earliest.every((begin, end) => begin >= end)) {
       const offers = usableMemory(task.nodes.find(({ id }) => id === nodeId) ?? NOBODY);
       return `it offers ${formatByteSize(offers)}, which holds no layer`;
     }
     const isOneOf = (ring: Solution["ring"]): boolean => ring.some((stage) => stage.node === node);
-    const with_ = this.#best((ring) => ring.length > 1 && isOneOf(ring)) ?? this.#best(isOneOf);
-    if (with_ === null) return "no ring with it holds the model";
-    return `with it the best would be ${this.#rate(with_)}, without it is ${this.#rate(solved)}`;
+    const included = this.#best((ring) => ring.length > 1 && isOneOf(ring)) ?? this.#best(isOneOf);
+    if (included === null) return "no ring with it holds the model";
+    return `with it the best would be ${this.#rate(included)}, without it is ${this.#rate(solved)}`;
   }
 
   #best(wanted: (ring: Solution["ring"]) => boolean): Solution | null {

@@ -70,9 +70,11 @@ export interface ApiUnderTest {
   post(path: string, body: unknown, init?: RequestInit): Promise<Response>;
 }
 
-const noPlanner = async (): Promise<never> => {
+const refuse = async (): Promise<never> => {
   throw new ExoError("model_not_found", "This server under test plans nothing.");
 };
+
+export const NO_PLANNER = { plan: refuse, estimate: refuse };
 
 /** Runs `use` against a real server on a free loopback port, and stops it after. */
 export async function withApi(use: (under: ApiUnderTest) => Promise<void>, init: Partial<ApiInit> = {}): Promise<void> {
@@ -82,7 +84,7 @@ export async function withApi(use: (under: ApiUnderTest) => Promise<void>, init:
     models: {
       list: () => [{ id: MODEL, aliases: ["tiny"], created: 1_700_000_000, ownedBy: "exo-native", contextSize: 4096 }],
     },
-    planner: { plan: noPlanner, estimate: noPlanner },
+    planner: NO_PLANNER,
     cluster: { snapshot: () => SNAPSHOT, readiness: () => ({ ready: true, reason: null }) },
     logger: silentLogger,
     host: "127.0.0.1",

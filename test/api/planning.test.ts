@@ -38,13 +38,15 @@ function planner(measured: boolean): Planner {
   });
 }
 
+const parsed = (text: string) => JSON.parse(text);
+
 describe("POST /cluster/plan", () => {
   test("tells stages, predictions and reasons", async () => {
     await withApi(
       async ({ post }) => {
         const response = await post("/cluster/plan", { model: "tiny" });
         assert.equal(response.status, 200);
-        const plan = await response.json();
+        const plan = parsed(await response.text());
         assert.equal(plan.strategy, "latency");
         assert.equal(plan.head, "id-a");
         assert.equal(plan.stages[0].node_name, "desk");
@@ -61,7 +63,7 @@ describe("POST /cluster/plan", () => {
   test("takes what is asked for instead of the node's own settings", async () => {
     await withApi(
       async ({ post }) => {
-        const ask = async (more: object) => (await post("/cluster/plan", { model: "tiny", ...more })).json();
+        const ask = async (more: object) => parsed(await (await post("/cluster/plan", { model: "tiny", ...more })).text());
         const slots = await ask({ slots: 1, context_size: 512, strategy: "throughput" });
         assert.deepEqual([slots.slots, slots.context_size, slots.strategy], [1, 512, "throughput"]);
         assert.equal((await ask({ min_nodes: 2 })).stages.length, 2);
@@ -76,7 +78,7 @@ describe("POST /cluster/plan", () => {
   test("predicts nothing before anything is measured", async () => {
     await withApi(
       async ({ post }) => {
-        const plan = await (await post("/cluster/plan", { model: "tiny" })).json();
+        const plan = parsed(await (await post("/cluster/plan", { model: "tiny" })).text());
         assert.equal(plan.predicted, null);
         assert.equal(plan.stages[0].predicted, null);
         assert.equal(plan.strategy, "memory-weighted");
@@ -106,7 +108,7 @@ describe("POST /cluster/estimate", () => {
   test("for the nodes that are here", async () => {
     await withApi(
       async ({ post }) => {
-        const answer = await (await post("/cluster/estimate", { model: "tiny" })).json();
+        const answer = parsed(await (await post("/cluster/estimate", { model: "tiny" })).text());
         assert.equal(answer.fit, "one-node");
         assert.equal(answer.memory.weights, 130 * MIB);
         assert.deepEqual(answer.nodes.map((node: { holds_all: boolean }) => node.holds_all), [true, false]);
@@ -128,7 +130,7 @@ describe("POST /cluster/estimate", () => {
     };
     await withApi(
       async ({ post }) => {
-        const ask = async (more: object) => (await post("/cluster/estimate", { shape, ...more })).json();
+        const ask = async (more: object) => parsed(await (await post("/cluster/estimate", { shape, ...more })).text());
         assert.equal((await ask({ memory: ["2GiB"] })).fit, "one-node");
         const split = await ask({ memory: [600 * MIB, "600MiB", "600MiB"], context_size: 2048, slots: 1 });
         assert.equal(split.fit, "split");

@@ -24,7 +24,7 @@ const size = z.union([z.number().positive(), z.string()], { error: 'a number of 
 
 const estimateSchema = z.object({
   model: spec.nullish(),
-  shape: z.unknown(),
+  shape: z.unknown().optional(),
   quantisation: z.string().max(64).nullish(),
   context_size: contextSize.nullish(),
   slots: slots.nullish(),
