@@ -86,7 +86,8 @@ std::vector<DeviceMemory> plan_memory(const StageParams & params, const LlamaSet
 
 std::vector<DeviceMemory> plan_memory(const StageParams & params) {
     check_stage_params(params);
-    check_gguf(params.model_path);
+    const auto summary = check_gguf(params.model_path);
+    if (summary.layer_count > 0) check_layer_range(params, summary.layer_count);
     return plan_memory(params, LlamaSetup(params));
 }
 

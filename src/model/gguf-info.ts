@@ -20,6 +20,10 @@ export interface GgufInfo {
   readonly headCount: number;
   /** Widest inner row of the feed-forward part, in elements, over the experts used at once. */
   readonly feedForwardSize: number;
+  /** Experts that a token meets in a layer; 0: the model is dense. */
+  readonly expertsUsed: number;
+  /** Tokens that some layers attend to; 0: all layers attend to all. */
+  readonly slidingWindow: number;
   readonly vocabularySize: number;
   /** Of the weights, e.g. `Q4_K_M`, `IQ2_XXS`. */
   readonly quantisation: string;
@@ -34,6 +38,11 @@ export interface GgufInfo {
   /** Small tensors that every stage holds, e.g. rope frequencies. */
   readonly sharedBytes: number;
   readonly tiedEmbedding: boolean;
+  /**
+   * Bytes of a tied embedding that the output head holds again, because CPUs multiply with weights of its type laid out
+   * anew; 0 where both ends share it.
+   */
+  readonly tiedCopyBytes: number;
   /** What each layer keeps between tokens of a sequence. */
   readonly layerState: readonly LayerState[];
   /** Where it may be cut between two layers. */
@@ -74,6 +83,19 @@ export async function readGgufInfo(path: string): Promise<GgufInfo> {
   return describe(new GgufMetadata(headers[0]?.metadata ?? new Map(), path), tensors, files, path);
 }
 
+/** Types for which some CPU has kernels of its own. Source: `ggml_repack_get_optimal_repack_type` in ggml's repack.cpp. */
+const LAID_OUT_ANEW: ReadonlySet<string> = new Set([
+  "Q1_0",
+  "Q2_K",
+  "Q4_0",
+  "Q4_K",
+  "Q5_K",
+  "Q6_K",
+  "Q8_0",
+  "IQ4_NL",
+  "MXFP4",
+]);
+
 function sumByPlace(
   tensors: readonly GgufTensor[],
   layerCount: number,
@@ -108,6 +130,7 @@ function describe(
     throw new ExoError("invalid_model", `${path} cannot be used as a model: ${why}.`);
   }
   const bytes = sumByPlace(tensors, layerCount);
+  const tiedEmbedding = !tensors.some((tensor) => tensor.name === "output.weight");
   return {
     architecture: metadata.architecture,
     name: metadata.text("general.name"),
@@ -119,6 +142,8 @@ function describe(
       metadata.size("feed_forward_length", 0),
       metadata.size("expert_feed_forward_length", 0) * metadata.size("expert_used_count", 1),
     ),
+    expertsUsed: metadata.size("expert_used_count", 0),
+    slidingWindow: metadata.size("attention.sliding_window", 0),
     vocabularySize: metadata.length("tokenizer.ggml.tokens") || embedding.rows,
     quantisation: fileTypeName(metadata.number("general.file_type") ?? -1) ?? commonestType(tensors),
     parameterCount: tensors.reduce((sum, tensor) => sum + tensor.elements, 0),
@@ -127,7 +152,8 @@ function describe(
     embeddingBytes: bytes.embedding,
     outputBytes: bytes.output,
     sharedBytes: bytes.shared,
-    tiedEmbedding: !tensors.some((tensor) => tensor.name === "output.weight"),
+    tiedEmbedding,
+    tiedCopyBytes: tiedEmbedding && LAID_OUT_ANEW.has(embedding.type) ? embedding.bytes : 0,
     layerState: layerStates(metadata, layerCount),
     cuts: layerCuts(metadata, layerCount),
     files,

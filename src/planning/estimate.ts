@@ -198,6 +198,7 @@ function scaled(info: GgufInfo, factor: number): GgufInfo {
     ...info,
     layerBytes: info.layerBytes.map((bytes) => bytes * factor),
     embeddingBytes: info.embeddingBytes * factor,
+    tiedCopyBytes: info.tiedCopyBytes * factor,
     outputBytes: info.outputBytes * factor,
     sharedBytes: info.sharedBytes * factor,
   };

@@ -1,8 +1,7 @@
 import { formatByteSize } from "../config/byte-size.js";
-import { milliseconds, nodeLabel, rate } from "./explain.js";
+import { nodeLabel, rate } from "./explain.js";
 import type { PlacementTask } from "./placement-task.js";
 import type { UnusedNode } from "./plan.js";
-import { PREDICTED_PROMPT, type Prediction } from "./predict.js";
 import { neighbours, orderSolution } from "./ring/local-search.js";
 import { knownLink } from "./ring/make-problem.js";
 import type { Solution } from "./ring/ring-objective.js";
@@ -15,7 +14,6 @@ export interface ChosenRing {
   readonly aim: Aim;
   readonly problem: RingProblem;
   readonly solved: SolvedRing;
-  readonly predicted: Prediction;
 }
 
 /** What the search was for and what it compared, and why each unused node is not used. */
@@ -37,17 +35,14 @@ export function explainRing(chosen: ChosenRing): {
   };
 }
 
-function aimText({ aim, solved, predicted }: ChosenRing): string {
+function aimText({ aim, solved }: ChosenRing): string {
   const sought =
     aim.strategy === "latency"
       ? "This is the quickest placement for one answer"
       : `This placement gives the most tokens per second with ${aim.streams} answers at once`;
   const certain =
     solved.gap === 0 ? "" : ` (too many nodes to compare all; another is at most ${percent(solved.gap)} quicker)`;
-  return (
-    `${sought}${certain}: ${rate(predicted.decodeTokensPerSecond)} for one, ${rate(predicted.aggregateTokensPerSecond)} for ` +
-    `${aim.streams} together, and the first token of a ${PREDICTED_PROMPT}-token prompt after ${milliseconds(predicted.ttftSeconds)}.`
-  );
+  return `${sought}${certain}.`;
 }
 
 function percent(part: number): string {

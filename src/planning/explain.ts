@@ -1,7 +1,7 @@
 import { formatByteSize } from "../config/byte-size.js";
 import { totalBytes } from "../model/memory-estimate.js";
 import type { PlannedStage, UnusedNode } from "./plan.js";
-import type { Prediction, StageTimes } from "./predict.js";
+import { PREDICTED_PROMPT, type Prediction, type StageTimes } from "./predict.js";
 import { type TopologyNode, usableMemory } from "./topology.js";
 
 /** A node as people know it. */
@@ -28,15 +28,27 @@ export interface ExplainedPlan {
   readonly unused: readonly UnusedNode[];
   readonly nodes: readonly TopologyNode[];
   readonly predicted: Prediction | null;
+  /** Requests answered at once. */
+  readonly slots: number;
 }
 
 /** A plan in sentences: what it aimed for, then every stage, then every node that is not used. */
-export function explainStages({ aim, stages, unused, nodes, predicted }: ExplainedPlan): readonly string[] {
+export function explainStages({ aim, stages, unused, nodes, predicted, slots }: ExplainedPlan): readonly string[] {
   return [
     ...aim,
+    ...(predicted === null ? [] : [predictedText(predicted, slots)]),
     ...stages.map((stage, index) => explainStage(stage, index, nodes, predicted?.stages[index] ?? null)),
     ...unused.map(({ nodeId, reason }) => `${nodeLabel(nodes, nodeId)} is not used: ${reason}.`),
   ];
+}
+
+function predictedText(predicted: Prediction, slots: number): string {
+  const { decodeTokensPerSecond, aggregateTokensPerSecond, ttftSeconds } = predicted;
+  const together = slots === 1 ? "" : `, ${rate(aggregateTokensPerSecond)} for ${slots} together`;
+  return (
+    `Predicted: ${rate(decodeTokensPerSecond)} for one answer${together}; the first token of a ` +
+    `${PREDICTED_PROMPT}-token prompt after ${milliseconds(ttftSeconds)}.`
+  );
 }
 
 function explainStage(
@@ -59,6 +71,6 @@ function explainStage(
 
 function timesText(times: StageTimes | null): string {
   if (times === null) return "";
-  const hop = times.hopSeconds === 0 ? "" : `, and handing it on ${milliseconds(times.hopSeconds)}`;
+  const hop = times.hopSeconds === 0 ? "" : `, and hands it on in ${milliseconds(times.hopSeconds)}`;
   return ` It computes a token in ${milliseconds(times.computeSeconds)}${hop}.`;
 }

@@ -32,7 +32,7 @@ export function placeByHand(task: PlacementTask, assignments: readonly LayerAssi
     unused,
     strategy,
     predicted,
-    reasons: explainStages({ aim: [AIM], stages, unused, nodes, predicted }),
+    reasons: explainStages({ aim: [AIM], stages, unused, nodes, predicted, slots: task.needs.slots }),
   };
 }
 

@@ -17,7 +17,7 @@ export function placeBySpeed(task: PlacementTask): Plan | null {
   const { problem, ring } = solved;
   const stages = plannedStages(cost, rangesOf(problem, ring.ring));
   const predicted = predictRing(problem, ring.ring, predictionNeeds(task));
-  const { why, unused } = explainRing({ task, aim, problem, solved: ring, predicted });
+  const { why, unused } = explainRing({ task, aim, problem, solved: ring });
   return {
     model,
     layerCount: cost.layerCount,
@@ -26,7 +26,7 @@ export function placeBySpeed(task: PlacementTask): Plan | null {
     unused,
     strategy: task.strategy,
     predicted,
-    reasons: explainStages({ aim: why, stages, unused, nodes, predicted }),
+    reasons: explainStages({ aim: why, stages, unused, nodes, predicted, slots: task.needs.slots }),
   };
 }
 

@@ -27,7 +27,7 @@ export function placeByMemory(task: PlacementTask, aim: string): Plan {
     unused,
     strategy: "memory-weighted",
     predicted,
-    reasons: explainStages({ aim: [aim], stages, unused, nodes, predicted }),
+    reasons: explainStages({ aim: [aim], stages, unused, nodes, predicted, slots: task.needs.slots }),
   };
 }
 

@@ -33,8 +33,10 @@ function simulated({ nodes, links, rowBytes }: RingProblem, ring: readonly RingS
   const stages = ring.map(({ node, begin, end }): StageCost => {
     const speed = nodes[node]?.speed ?? speedOf(LAYERS, 1);
     return {
-      layers: ({ rows, attended }) => {
-        const { upTo, fixed } = passCosts(speed, rows, (attended - rows) / Math.max(1, rows), 0);
+      layers: ({ rows, attended, cached }) => {
+        // What rows of one prompt see of each other is in the time of the pass itself.
+        const own = cached === attended ? rows : (rows * (rows + 1)) / 2;
+        const { upTo, fixed } = passCosts(speed, rows, (attended - own) / Math.max(1, rows), 0);
         return fixed + (upTo[end] ?? 0) - (upTo[begin] ?? 0);
       },
       output: (rows) => passSeconds(speed.output, rows),

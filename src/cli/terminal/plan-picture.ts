@@ -1,5 +1,5 @@
 import { formatByteSize } from "../../config/byte-size.js";
-import { milliseconds, rate } from "../../planning/explain.js";
+import { milliseconds } from "../../planning/explain.js";
 import type { ReadPlan } from "../node-client/planning-documents.js";
 import { type Alignment, inColumns, shortened, wrapped } from "./columns.js";
 import type { Paint } from "./paint.js";
@@ -25,7 +25,6 @@ export function drawPlan(plan: ReadPlan, width: number, paint: Paint): string {
     `  ${paint("dim", headings)}`,
     ...lines.map((line) => `  ${line}`),
     "",
-    ...predicted(plan, width),
     ...plan.reasons.flatMap((reason) => bullet(reason, width)),
   ].join("\n");
 }
@@ -41,16 +40,6 @@ function stageRow({ node_name, layer_begin, layer_end, memory, predicted }: Read
     predicted === null ? "" : milliseconds(predicted.compute_seconds),
     hop === 0 ? "" : milliseconds(hop),
   ];
-}
-
-function predicted({ predicted: found, slots }: ReadPlan, width: number): readonly string[] {
-  if (found === null) return [];
-  const { decode_tokens_per_second, aggregate_tokens_per_second, ttft_seconds, prompt_tokens } = found;
-  const together = slots > 1 ? `, ${rate(aggregate_tokens_per_second)} for ${slots} together` : "";
-  const text =
-    `Predicted: ${rate(decode_tokens_per_second)} for one answer${together}; the first token of a ` +
-    `${prompt_tokens}-token prompt after ${milliseconds(ttft_seconds)}.`;
-  return [...wrapped(text, width - 1), ""];
 }
 
 /** A sentence on lines of its own, set off by a dash. */
