@@ -44,7 +44,15 @@ const DOCTOR_SETTINGS: readonly SettingKey[] = [
 
 const ESTIMATE_SETTINGS: readonly SettingKey[] = ["ctx", "slots", "kv", "kvV", "apiKey", ...COMMON_SETTINGS];
 
-const PLAN_SETTINGS: readonly SettingKey[] = ["strategy", "ctx", "slots", "minNodes", "layers", "apiKey", ...COMMON_SETTINGS];
+const PLAN_SETTINGS: readonly SettingKey[] = [
+  "strategy",
+  "ctx",
+  "slots",
+  "minNodes",
+  "layers",
+  "apiKey",
+  ...COMMON_SETTINGS,
+];
 
 const EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 bad usage.";
 const SETTINGS_NOTE =

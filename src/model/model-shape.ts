@@ -4,8 +4,14 @@ import { BITS_PER_WEIGHT } from "./bits-per-weight.js";
 import type { GgufInfo } from "./gguf-info.js";
 import type { LayerState } from "./layer-state.js";
 
-const count = z.int().min(0).max(2 ** 31);
-const size = z.int().min(1).max(2 ** 31);
+const count = z
+  .int()
+  .min(0)
+  .max(2 ** 31);
+const size = z
+  .int()
+  .min(1)
+  .max(2 ** 31);
 
 /** The part of a model's `config.json`, as huggingface.co has it, that says how large the model is. */
 const schema = z.object({

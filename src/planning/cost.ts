@@ -35,7 +35,10 @@ export function modelCost(info: GgufInfo, needs: MemoryNeeds, besideHead = 0): M
   });
   const layerBytes = (begin: number, end: number): number => (upTo[end] ?? 0) - (upTo[begin] ?? 0);
   // Only the layers' own bytes depend on the range, so a stage's total is a constant and two look-ups.
-  const fixed = { head: fixedBytes(memory, layerBytes, true) + besideHead, other: fixedBytes(memory, layerBytes, false) };
+  const fixed = {
+    head: fixedBytes(memory, layerBytes, true) + besideHead,
+    other: fixedBytes(memory, layerBytes, false),
+  };
   return {
     layerCount: info.layerCount,
     memory,

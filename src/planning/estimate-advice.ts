@@ -22,8 +22,7 @@ export function estimateAdvice(
 function good({ fit, plan, nodes, largestContext, needs, network }: Omit<Estimate, "advice">): readonly string[] {
   const names = (plan?.stages ?? []).map(({ nodeId }) => nodes.find((node) => node.nodeId === nodeId)?.name ?? nodeId);
   const where = fit === "one-node" ? `It fits on ${names.join()} alone.` : `It fits, cut among ${names.join(", ")}.`;
-  const room =
-    largestContext > needs.contextSize ? [`There is room for a context of ${largestContext} (--ctx).`] : [];
+  const room = largestContext > needs.contextSize ? [`There is room for a context of ${largestContext} (--ctx).`] : [];
   const wire =
     network === null
       ? []

@@ -105,14 +105,18 @@ class Alternatives {
     if (solved.ring.length === 1) {
       const split = this.#best((ring) => ring.length > 1);
       const other = split === null ? "no ring of two holds it" : `on two nodes it would be ${this.#rate(split)}`;
-      return [`It is not split, because ${nodeLabel(task.nodes, problem.nodes[head.node]?.id ?? "")} alone is quicker: ${other}.`];
+      return [
+        `It is not split, because ${nodeLabel(task.nodes, problem.nodes[head.node]?.id ?? "")} alone is quicker: ${other}.`,
+      ];
     }
     const alone = this.#best((ring) => ring.length === 1);
     if (alone === null) return ["It is split because no node holds it alone."];
     if (task.minNodes > 1 && alone.seconds < solved.seconds) {
       return [`One node alone would be quicker: ${this.#names(alone)} with ${this.#rate(alone)}.`];
     }
-    return [`It is split because that is quicker than ${this.#names(alone)} alone, which would give ${this.#rate(alone)}.`];
+    return [
+      `It is split because that is quicker than ${this.#names(alone)} alone, which would give ${this.#rate(alone)}.`,
+    ];
   }
 
   nextBestText(): readonly string[] {
@@ -125,9 +129,7 @@ class Alternatives {
   unused(): readonly UnusedNode[] {
     const { task, problem, solved } = this.#chosen;
     const used = new Set(solved.ring.map(({ node }) => problem.nodes[node]?.id));
-    return task.nodes
-      .filter(({ id }) => !used.has(id))
-      .map(({ id }) => ({ nodeId: id, reason: this.#reason(id) }));
+    return task.nodes.filter(({ id }) => !used.has(id)).map(({ id }) => ({ nodeId: id, reason: this.#reason(id) }));
   }
 
   #reason(nodeId: string): string {

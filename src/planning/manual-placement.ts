@@ -56,7 +56,10 @@ function checkCover(ordered: readonly LayerAssignment[], layerCount: number): vo
 function checkCuts(ordered: readonly LayerAssignment[], { cuts, model }: PlacementTask): void {
   const wrong = ordered.find(({ begin }) => cuts.allowed[begin] !== true);
   if (wrong === undefined) return;
-  throw refuse(ordered, `${model} cannot be cut before layer ${wrong.begin}, because ${cuts.reason ?? "it is one whole"}`);
+  throw refuse(
+    ordered,
+    `${model} cannot be cut before layer ${wrong.begin}, because ${cuts.reason ?? "it is one whole"}`,
+  );
 }
 
 function resolveNodes(ordered: readonly LayerAssignment[], nodes: readonly TopologyNode[]): readonly StageRange[] {

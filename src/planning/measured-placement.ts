@@ -1,11 +1,11 @@
-import { explainRing } from "./explain-ring.js";
 import { explainStages } from "./explain.js";
+import { explainRing } from "./explain-ring.js";
 import { predictionNeeds, problemOf, rangesOf } from "./measured-plan.js";
 import type { PlacementTask } from "./placement-task.js";
 import type { Plan } from "./plan.js";
 import { predictRing } from "./predict.js";
-import { type Aim, type SolvedRing, solveRing } from "./ring/solve-ring.js";
 import type { RingProblem } from "./ring/ring-problem.js";
+import { type Aim, type SolvedRing, solveRing } from "./ring/solve-ring.js";
 import { plannedStages } from "./stages.js";
 
 /** The best ring of the nodes whose speed is known; `null` where they are none or cannot hold the model. */
@@ -35,10 +35,7 @@ function aimOf({ strategy, needs }: PlacementTask): Aim {
 }
 
 /** With as many nodes as were asked for, or else as near to that as fits. */
-function solve(
-  task: PlacementTask,
-  aim: Aim,
-): { readonly problem: RingProblem; readonly ring: SolvedRing } | null {
+function solve(task: PlacementTask, aim: Aim): { readonly problem: RingProblem; readonly ring: SolvedRing } | null {
   const most = Math.min(task.minNodes, task.nodes.length, task.cost.layerCount);
   for (let minStages = Math.max(1, most); minStages >= 1; minStages--) {
     const problem = problemOf(task, minStages);

@@ -1,6 +1,6 @@
-import { type Prediction, PREDICTED_PROMPT, type PredictionNeeds, predictRing } from "./predict.js";
 import type { PlacementTask } from "./placement-task.js";
 import type { PlannedStage } from "./plan.js";
+import { PREDICTED_PROMPT, type Prediction, type PredictionNeeds, predictRing } from "./predict.js";
 import { makeProblem } from "./ring/make-problem.js";
 import type { RingProblem, RingStage } from "./ring/ring-problem.js";
 import type { StageRange } from "./stages.js";

@@ -63,7 +63,11 @@ function firstThatFits(task: PlacementTask, all: readonly Candidate[]): Fit {
 }
 
 /** Leaves out nodes until the rest can share the layers; those that can hold the least go first. */
-function fit({ cost, cuts: { allowed, reason } }: PlacementTask, head: Candidate, others: readonly Candidate[]): Fit | null {
+function fit(
+  { cost, cuts: { allowed, reason } }: PlacementTask,
+  head: Candidate,
+  others: readonly Candidate[],
+): Fit | null {
   const smallest = Math.min(...Array.from({ length: cost.layerCount }, (_, i) => cost.bytes(i, i + 1, false)));
   const tooSmall = others.filter(({ earliest }) => earliest.every((begin, end) => begin >= end));
   const unused: UnusedNode[] = tooSmall.map(({ node, memory }) => ({

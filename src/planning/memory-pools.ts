@@ -13,13 +13,7 @@ export function stageFits(node: TopologyNode, cost: ModelCost, begin: number, en
  * the output head counts as one layer more, after the last. Each device computes, so each has a compute buffer.
  * Source: `load_tensors` in llama-model.cpp.
  */
-function poolsHold(
-  pools: readonly number[],
-  cost: ModelCost,
-  begin: number,
-  end: number,
-  isHead: boolean,
-): boolean {
+function poolsHold(pools: readonly number[], cost: ModelCost, begin: number, end: number, isHead: boolean): boolean {
   const total = pools.reduce((sum, bytes) => sum + bytes, 0);
   const { compute } = cost.memory(begin, end, isHead);
   const ends = cost.bytes(begin, end, isHead) - compute - cost.layerBytes(begin, end);

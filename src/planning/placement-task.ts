@@ -1,5 +1,5 @@
-import type { LayerAssignment } from "../config/layer-assignment.js";
 import type { Strategy, WireType } from "../config/config.js";
+import type { LayerAssignment } from "../config/layer-assignment.js";
 import type { GgufInfo } from "../model/gguf-info.js";
 import type { LayerCuts } from "../model/layer-cuts.js";
 import type { MemoryNeeds } from "../model/memory-estimate.js";

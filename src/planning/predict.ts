@@ -2,7 +2,7 @@ import { passCosts } from "./pass-time.js";
 import { prefillChunk } from "./prefill-chunk.js";
 import { decodeCosts, hopSeconds, lapOf, stageBusy } from "./ring/ring-costs.js";
 import { throughputObjective } from "./ring/ring-objective.js";
-import { FRAME_BYTES, HOP_SECONDS, ROW_BYTES, type RingProblem, type RingStage } from "./ring/ring-problem.js";
+import { FRAME_BYTES, HOP_SECONDS, type RingProblem, type RingStage, ROW_BYTES } from "./ring/ring-problem.js";
 
 /** What a ring is expected to do. */
 export interface Prediction {

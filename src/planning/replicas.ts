@@ -1,8 +1,8 @@
 import { ExoError } from "../core/errors.js";
 import { rate } from "./explain.js";
 import { problemOf } from "./measured-plan.js";
-import { type PlacementRequest, placementTask } from "./placement-task.js";
 import { placeModel } from "./placement.js";
+import { type PlacementRequest, placementTask } from "./placement-task.js";
 import type { Plan } from "./plan.js";
 import { throughputObjective } from "./ring/ring-objective.js";
 import type { RingProblem } from "./ring/ring-problem.js";

@@ -11,16 +11,18 @@ const info = modelOf(new Array<number>(LAYERS).fill(10 * MIB));
 
 function planner(measured: boolean): Planner {
   const nodes = [nodeOf("id-a", 150 * MIB, "desk"), nodeOf("id-b", 60 * MIB, "attic")];
-  const speeds = speedsOf(
-    { "id-a": speedOf(LAYERS, 1), "id-b": speedOf(LAYERS, 2) },
-    bothWays("id-a", "id-b", 0.5),
-  );
+  const speeds = speedsOf({ "id-a": speedOf(LAYERS, 1), "id-b": speedOf(LAYERS, 2) }, bothWays("id-a", "id-b", 0.5));
   return new Planner({
     header: async (spec) => {
       if (spec !== "tiny") throw new ExoError("model_not_found", `There is no model "${spec}".`);
       return { id: "tiny", info };
     },
-    nodes: () => nodes.map((node) => ({ ...node, stages: [], devices: node.devices.map((device) => ({ ...device, description: "" })) })),
+    nodes: () =>
+      nodes.map((node) => ({
+        ...node,
+        stages: [],
+        devices: node.devices.map((device) => ({ ...device, description: "" })),
+      })),
     speeds: () => (measured ? speeds : null),
     ring: {
       slots: 2,
@@ -54,7 +56,10 @@ describe("POST /cluster/plan", () => {
         assert.ok(plan.predicted.decode_tokens_per_second > 0 && plan.predicted.ttft_seconds > 0);
         assert.ok(plan.stages[0].predicted.compute_seconds > 0);
         assert.ok(plan.reasons.length > 2);
-        assert.deepEqual(plan.unused.map((node: { node_name: string }) => node.node_name), ["attic"]);
+        assert.deepEqual(
+          plan.unused.map((node: { node_name: string }) => node.node_name),
+          ["attic"],
+        );
       },
       { planner: planner(true) },
     );
@@ -63,13 +68,17 @@ describe("POST /cluster/plan", () => {
   test("takes what is asked for instead of the node's own settings", async () => {
     await withApi(
       async ({ post }) => {
-        const ask = async (more: object) => parsed(await (await post("/cluster/plan", { model: "tiny", ...more })).text());
+        const ask = async (more: object) =>
+          parsed(await (await post("/cluster/plan", { model: "tiny", ...more })).text());
         const slots = await ask({ slots: 1, context_size: 512, strategy: "throughput" });
         assert.deepEqual([slots.slots, slots.context_size, slots.strategy], [1, 512, "throughput"]);
         assert.equal((await ask({ min_nodes: 2 })).stages.length, 2);
         assert.equal((await ask({ head: "attic", min_nodes: 2 })).head, "id-b");
         const byHand = await ask({ layers: "0-8@desk,8-10@attic" });
-        assert.deepEqual(byHand.stages.map((stage: { layer_end: number }) => stage.layer_end), [8, 10]);
+        assert.deepEqual(
+          byHand.stages.map((stage: { layer_end: number }) => stage.layer_end),
+          [8, 10],
+        );
       },
       { planner: planner(true) },
     );
@@ -111,7 +120,10 @@ describe("POST /cluster/estimate", () => {
         const answer = parsed(await (await post("/cluster/estimate", { model: "tiny" })).text());
         assert.equal(answer.fit, "one-node");
         assert.equal(answer.memory.weights, 130 * MIB);
-        assert.deepEqual(answer.nodes.map((node: { holds_all: boolean }) => node.holds_all), [true, false]);
+        assert.deepEqual(
+          answer.nodes.map((node: { holds_all: boolean }) => node.holds_all),
+          [true, false],
+        );
         assert.ok(answer.advice.length > 0);
       },
       { planner: planner(false) },

@@ -8,7 +8,7 @@ import { completionSchema } from "../../src/api/schema/completion.js";
 import { createApi } from "../../src/api/server.js";
 import { ExoError } from "../../src/core/errors.js";
 import { type Logger, silentLogger } from "../../src/core/ports.js";
-import { NO_PLANNER, errorOf, MODEL, QUESTION, SNAPSHOT, withApi } from "./api-under-test.js";
+import { errorOf, MODEL, NO_PLANNER, QUESTION, SNAPSHOT, withApi } from "./api-under-test.js";
 
 const CHAT = "/v1/chat/completions";
 

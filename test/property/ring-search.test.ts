@@ -5,8 +5,8 @@ import { ExoError } from "../../src/core/errors.js";
 import { totalBytes } from "../../src/model/memory-estimate.js";
 import { type PlacementRequest, placeModel } from "../../src/planning/placement.js";
 import type { Plan } from "../../src/planning/plan.js";
-import { latencyBound, throughputBound } from "../../src/planning/ring/lower-bound.js";
 import { localSearch } from "../../src/planning/ring/local-search.js";
+import { latencyBound, throughputBound } from "../../src/planning/ring/lower-bound.js";
 import { decodeCosts } from "../../src/planning/ring/ring-costs.js";
 import { type Aim, isExact, objectiveOf, solveRing } from "../../src/planning/ring/solve-ring.js";
 import type { Speeds } from "../../src/planning/speeds.js";
@@ -113,7 +113,9 @@ for (const strategy of STRATEGIES) {
           const [all, fewer] = [request, { ...request, topology: { nodes } }].map((one) => {
             const problem = problemOf(one);
             const solved = solveRing(problem, aimOf(strategy, request));
-            return solved === null ? Number.POSITIVE_INFINITY : objectiveOf(problem, aimOf(strategy, request)).of(solved.ring);
+            return solved === null
+              ? Number.POSITIVE_INFINITY
+              : objectiveOf(problem, aimOf(strategy, request)).of(solved.ring);
           });
           if (nodes.length > 0) assert.ok((all ?? 0) <= (fewer ?? 0) * SAME, `${all} > ${fewer}`);
         }),

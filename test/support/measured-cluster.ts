@@ -41,7 +41,11 @@ interface Shape {
 /** Requests with everything measured: unlike layers, unlike nodes, some too small for much, links of any kind. */
 export function measuredRequests({ layers, nodes }: Shape): fc.Arbitrary<PlacementRequest & { speeds: Speeds }> {
   const milliseconds = (most: number) => fc.integer({ min: 1, max: most * 100 }).map((value) => value / 100);
-  const node = fc.record({ room: fc.integer({ min: 10, max: 500 }), layer: milliseconds(20), output: milliseconds(30) });
+  const node = fc.record({
+    room: fc.integer({ min: 10, max: 500 }),
+    layer: milliseconds(20),
+    output: milliseconds(30),
+  });
   const link = fc.record({ seconds: milliseconds(10), megabytes: fc.integer({ min: 1, max: 1000 }) });
   return fc
     .record({

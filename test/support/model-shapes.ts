@@ -1,4 +1,4 @@
-import { mkdtempSync, openSync, closeSync, ftruncateSync, rmSync, writeSync } from "node:fs";
+import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { GGML_TYPES } from "../../src/model/ggml-types.js";
@@ -24,22 +24,170 @@ export interface ModelShapeCase {
 
 /** Known models: the dense ones as Q4_K_M mostly has them (Q4_K, the output head Q6_K), gpt-oss with MXFP4 experts. */
 export const MODEL_SHAPES: readonly ModelShapeCase[] = [
-  { name: "llama-3.2-1b", architecture: "llama", layers: 16, width: 2048, heads: 32, kvHeads: 8, headSize: 64, feedForward: 8192, vocabulary: 128_256, context: 131_072, tied: true },
-  { name: "llama-3.1-8b", architecture: "llama", layers: 32, width: 4096, heads: 32, kvHeads: 8, headSize: 128, feedForward: 14_336, vocabulary: 128_256, context: 131_072 },
-  { name: "llama-3.3-70b", architecture: "llama", layers: 80, width: 8192, heads: 64, kvHeads: 8, headSize: 128, feedForward: 28_672, vocabulary: 128_256, context: 131_072 },
-  { name: "mistral-7b", architecture: "llama", layers: 32, width: 4096, heads: 32, kvHeads: 8, headSize: 128, feedForward: 14_336, vocabulary: 32_768, context: 32_768 },
-  { name: "qwen2.5-7b", architecture: "qwen2", layers: 28, width: 3584, heads: 28, kvHeads: 4, headSize: 128, feedForward: 18_944, vocabulary: 152_064, context: 32_768 },
-  { name: "qwen3-32b", architecture: "qwen3", layers: 64, width: 5120, heads: 64, kvHeads: 8, headSize: 128, feedForward: 25_600, vocabulary: 151_936, context: 40_960 },
-  { name: "qwen3-30b-a3b", architecture: "qwen3moe", layers: 48, width: 2048, heads: 32, kvHeads: 4, headSize: 128, feedForward: 6144, vocabulary: 151_936, context: 40_960, experts: { count: 128, used: 8, width: 768 } },
-  { name: "gemma-2-9b", architecture: "gemma2", layers: 42, width: 3584, heads: 16, kvHeads: 8, headSize: 256, feedForward: 14_336, vocabulary: 256_000, context: 8192, tied: true, more: { "attention.sliding_window": 4096, attn_logit_softcapping: 50, final_logit_softcapping: 30 } },
-  { name: "gemma-3-4b", architecture: "gemma3", layers: 34, width: 2560, heads: 8, kvHeads: 4, headSize: 256, feedForward: 10_240, vocabulary: 262_208, context: 131_072, tied: true, more: { "attention.sliding_window": 1024 } },
-  { name: "phi-3-mini", architecture: "phi3", layers: 32, width: 3072, heads: 32, kvHeads: 32, headSize: 96, feedForward: 8192, vocabulary: 32_064, context: 4096, more: { "rope.dimension_count": 96 } },
   {
-    name: "deepseek-v2-lite", architecture: "deepseek2", layers: 27, width: 2048, heads: 16, kvHeads: 1, headSize: 576, feedForward: 10_944, vocabulary: 102_400, context: 163_840,
-    experts: { count: 64, used: 6, width: 1408 },
-    more: { "attention.kv_lora_rank": 512, "attention.key_length_mla": 192, "attention.value_length_mla": 128, "attention.value_length": 512, expert_shared_count: 2, leading_dense_block_count: 1, expert_weights_scale: 1, "rope.dimension_count": 64 },
+    name: "llama-3.2-1b",
+    architecture: "llama",
+    layers: 16,
+    width: 2048,
+    heads: 32,
+    kvHeads: 8,
+    headSize: 64,
+    feedForward: 8192,
+    vocabulary: 128_256,
+    context: 131_072,
+    tied: true,
   },
-  { name: "gpt-oss-20b", architecture: "gpt-oss", layers: 24, width: 2880, heads: 64, kvHeads: 8, headSize: 64, feedForward: 2880, vocabulary: 201_088, context: 131_072, experts: { count: 32, used: 4, width: 2880 }, more: { "attention.sliding_window": 128, "rope.dimension_count": 64 } },
+  {
+    name: "llama-3.1-8b",
+    architecture: "llama",
+    layers: 32,
+    width: 4096,
+    heads: 32,
+    kvHeads: 8,
+    headSize: 128,
+    feedForward: 14_336,
+    vocabulary: 128_256,
+    context: 131_072,
+  },
+  {
+    name: "llama-3.3-70b",
+    architecture: "llama",
+    layers: 80,
+    width: 8192,
+    heads: 64,
+    kvHeads: 8,
+    headSize: 128,
+    feedForward: 28_672,
+    vocabulary: 128_256,
+    context: 131_072,
+  },
+  {
+    name: "mistral-7b",
+    architecture: "llama",
+    layers: 32,
+    width: 4096,
+    heads: 32,
+    kvHeads: 8,
+    headSize: 128,
+    feedForward: 14_336,
+    vocabulary: 32_768,
+    context: 32_768,
+  },
+  {
+    name: "qwen2.5-7b",
+    architecture: "qwen2",
+    layers: 28,
+    width: 3584,
+    heads: 28,
+    kvHeads: 4,
+    headSize: 128,
+    feedForward: 18_944,
+    vocabulary: 152_064,
+    context: 32_768,
+  },
+  {
+    name: "qwen3-32b",
+    architecture: "qwen3",
+    layers: 64,
+    width: 5120,
+    heads: 64,
+    kvHeads: 8,
+    headSize: 128,
+    feedForward: 25_600,
+    vocabulary: 151_936,
+    context: 40_960,
+  },
+  {
+    name: "qwen3-30b-a3b",
+    architecture: "qwen3moe",
+    layers: 48,
+    width: 2048,
+    heads: 32,
+    kvHeads: 4,
+    headSize: 128,
+    feedForward: 6144,
+    vocabulary: 151_936,
+    context: 40_960,
+    experts: { count: 128, used: 8, width: 768 },
+  },
+  {
+    name: "gemma-2-9b",
+    architecture: "gemma2",
+    layers: 42,
+    width: 3584,
+    heads: 16,
+    kvHeads: 8,
+    headSize: 256,
+    feedForward: 14_336,
+    vocabulary: 256_000,
+    context: 8192,
+    tied: true,
+    more: { "attention.sliding_window": 4096, attn_logit_softcapping: 50, final_logit_softcapping: 30 },
+  },
+  {
+    name: "gemma-3-4b",
+    architecture: "gemma3",
+    layers: 34,
+    width: 2560,
+    heads: 8,
+    kvHeads: 4,
+    headSize: 256,
+    feedForward: 10_240,
+    vocabulary: 262_208,
+    context: 131_072,
+    tied: true,
+    more: { "attention.sliding_window": 1024 },
+  },
+  {
+    name: "phi-3-mini",
+    architecture: "phi3",
+    layers: 32,
+    width: 3072,
+    heads: 32,
+    kvHeads: 32,
+    headSize: 96,
+    feedForward: 8192,
+    vocabulary: 32_064,
+    context: 4096,
+    more: { "rope.dimension_count": 96 },
+  },
+  {
+    name: "deepseek-v2-lite",
+    architecture: "deepseek2",
+    layers: 27,
+    width: 2048,
+    heads: 16,
+    kvHeads: 1,
+    headSize: 576,
+    feedForward: 10_944,
+    vocabulary: 102_400,
+    context: 163_840,
+    experts: { count: 64, used: 6, width: 1408 },
+    more: {
+      "attention.kv_lora_rank": 512,
+      "attention.key_length_mla": 192,
+      "attention.value_length_mla": 128,
+      "attention.value_length": 512,
+      expert_shared_count: 2,
+      leading_dense_block_count: 1,
+      expert_weights_scale: 1,
+      "rope.dimension_count": 64,
+    },
+  },
+  {
+    name: "gpt-oss-20b",
+    architecture: "gpt-oss",
+    layers: 24,
+    width: 2880,
+    heads: 64,
+    kvHeads: 8,
+    headSize: 64,
+    feedForward: 2880,
+    vocabulary: 201_088,
+    context: 131_072,
+    experts: { count: 32, used: 4, width: 2880 },
+    more: { "attention.sliding_window": 128, "rope.dimension_count": 64 },
+  },
 ];
 
 const TYPE = { f32: 0, q8_0: 8, q4_K: 12, q6_K: 14, mxfp4: 39 } as const;
@@ -72,7 +220,11 @@ function metadataOf(shape: ModelShapeCase): Record<string, GgufValue> {
     "attention.key_length": shape.headSize,
     "attention.value_length": shape.headSize,
     "rope.dimension_count": shape.headSize,
-    ...(experts && { expert_count: experts.count, expert_used_count: experts.used, expert_feed_forward_length: experts.width }),
+    ...(experts && {
+      expert_count: experts.count,
+      expert_used_count: experts.used,
+      expert_feed_forward_length: experts.width,
+    }),
     ...more,
   };
   const entries = Object.entries(sizes).map(([key, value]): [string, GgufValue] => [
@@ -141,9 +293,13 @@ function attentionOf(shape: ModelShapeCase, name: Name): GgufTensorShape[] {
     matrix(name("attn_k"), [width, kv]),
     matrix(name("attn_v"), [width, kv]),
     output,
-    ...(biases ? [vector(name("attn_q.bias"), q), vector(name("attn_k.bias"), kv), vector(name("attn_v.bias"), kv)] : []),
+    ...(biases
+      ? [vector(name("attn_q.bias"), q), vector(name("attn_k.bias"), kv), vector(name("attn_v.bias"), kv)]
+      : []),
     ...(headNorms ? [vector(name("attn_q_norm.weight"), headSize), vector(name("attn_k_norm.weight"), headSize)] : []),
-    ...(architecture === "gpt-oss" ? [vector(name("attn_output.bias"), width), vector(name("attn_sinks.weight"), heads)] : []),
+    ...(architecture === "gpt-oss"
+      ? [vector(name("attn_output.bias"), width), vector(name("attn_sinks.weight"), heads)]
+      : []),
   ];
 }
 
@@ -166,7 +322,8 @@ function latentAttention({ width, heads, more = {} }: ModelShapeCase, name: Name
 function feedForwardOf(shape: ModelShapeCase, layer: number, name: Name): GgufTensorShape[] {
   const { architecture, width, feedForward, experts, more = {} } = shape;
   if (experts !== undefined && layer >= (more.leading_dense_block_count ?? 0)) return expertsOf(shape, name);
-  if (architecture === "phi3") return [matrix(name("ffn_up"), [width, 2 * feedForward]), matrix(name("ffn_down"), [feedForward, width])];
+  if (architecture === "phi3")
+    return [matrix(name("ffn_up"), [width, 2 * feedForward]), matrix(name("ffn_down"), [feedForward, width])];
   return gated(name, "", width, feedForward);
 }
 

@@ -31,10 +31,15 @@ const ring = {
 } as const;
 
 function planned(measured: boolean) {
-  const speeds = measured
-    ? speedsOf({ a: speedOf(LAYERS, 1), b: speedOf(LAYERS, 2) }, bothWays("a", "b", 0.5))
-    : null;
-  const rest = { contextSize: 256, layers: null, besideHead: null, strategy: "latency", minNodes: 1, head: null } as const;
+  const speeds = measured ? speedsOf({ a: speedOf(LAYERS, 1), b: speedOf(LAYERS, 2) }, bothWays("a", "b", 0.5)) : null;
+  const rest = {
+    contextSize: 256,
+    layers: null,
+    besideHead: null,
+    strategy: "latency",
+    minNodes: 1,
+    head: null,
+  } as const;
   return planDocument({ ...place({ model, nodes, ring, speeds, ...rest }), nodes });
 }
 
@@ -43,7 +48,7 @@ describe("a plan in the terminal", () => {
     const document = planned(true);
     const text = drawPlan(planDocumentSchema.parse(document), 80, plainPaint);
     assert.match(text, /^tiny {2}for latency · 12 layers · context 256 · 2 slots$/m);
-    assert.match(text, /^ {2}\w+ \(head\) +\[0, \d+\) +[\d.]+ MiB +[\d.]+ MiB +120\.0 MiB +[\d.]+ ms +[\d.]+ ms$/m);
+    assert.match(text, /^ {2}\w+ \(head\) +\[0, \d+\) +[\d.]+ [KM]iB +[\d.]+ [KM]iB +120\.0 MiB +[\d.]+ ms +[\d.]+ ms$/m);
     assert.match(text, /^- Predicted: [\d.]+ tokens\/s for one answer, [\d.]+ tokens\/s for 2 together/m);
     assert.equal(text.match(/^- /gm)?.length, document.reasons.length);
   });
@@ -51,8 +56,13 @@ describe("a plan in the terminal", () => {
   test("fits the terminal", () => {
     for (const width of [60, 80, 120]) {
       const text = drawPlan(planDocumentSchema.parse(planned(true)), width, plainPaint);
-      const sentences = text.split("\n").filter((line) => /^(?:- | {2}\S+ \S+ \S)/.test(line) && !line.includes("MiB "));
-      assert.deepEqual(sentences.filter((line) => line.length > width), []);
+      const sentences = text
+        .split("\n")
+        .filter((line) => /^(?:- | {2}\S+ \S+ \S)/.test(line) && !line.includes("MiB "));
+      assert.deepEqual(
+        sentences.filter((line) => line.length > width),
+        [],
+      );
     }
   });
 

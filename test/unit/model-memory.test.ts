@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { GgufInfo } from "../../src/model/gguf-info.js";
 import { computeBytes } from "../../src/model/compute-buffer.js";
+import type { GgufInfo } from "../../src/model/gguf-info.js";
 import { kvCacheBytes, stageMemory, totalBytes, weightBytes } from "../../src/model/memory-estimate.js";
 import { ProgressMeter } from "../../src/model/progress.js";
 import { cutsEverywhere } from "./planning-models.js";
@@ -75,7 +75,13 @@ describe("memory of a stage", () => {
 
   test("the compute buffer is about what llama.cpp accounts for, a little more rather than less", () => {
     // Accounted for Llama 3.1 8B with 4096 tokens: the numbers of llama.cpp's own trial run, in MiB.
-    const llama = { ...TINYLLAMA, layerCount: 32, embeddingSize: 4096, feedForwardSize: 14_336, vocabularySize: 128_256 };
+    const llama = {
+      ...TINYLLAMA,
+      layerCount: 32,
+      embeddingSize: 4096,
+      feedForwardSize: 14_336,
+      vocabularySize: 128_256,
+    };
     const needs = { ...NEEDS, contextSize: 4096 };
     const whole = { begin: 0, end: 32, hasEmbedding: true, hasOutput: true };
     const later = { begin: 1, end: 16, hasEmbedding: false, hasOutput: false };

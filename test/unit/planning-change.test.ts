@@ -33,16 +33,53 @@ describe("time to load another ring", () => {
     });
 
   test("is none for stages that stay as they are", () => {
-    assert.equal(reload([["a", 0, 5], ["b", 5, 10]], false), 0);
+    assert.equal(
+      reload(
+        [
+          ["a", 0, 5],
+          ["b", 5, 10],
+        ],
+        false,
+      ),
+      0,
+    );
   });
 
   test("is that of the slowest node, with what it has to fetch", () => {
-    assert.equal(reload([["a", 0, 4], ["b", 4, 10]], true), 0.6);
-    assert.equal(reload([["a", 0, 4], ["b", 4, 10]], false), 6.6);
+    assert.equal(
+      reload(
+        [
+          ["a", 0, 4],
+          ["b", 4, 10],
+        ],
+        true,
+      ),
+      0.6,
+    );
+    assert.equal(
+      reload(
+        [
+          ["a", 0, 4],
+          ["b", 4, 10],
+        ],
+        false,
+      ),
+      6.6,
+    );
   });
 
   test("counts what was said so far, which is computed again", () => {
-    assert.equal(reload([["a", 0, 5], ["b", 5, 10]], true, 500), 5);
+    assert.equal(
+      reload(
+        [
+          ["a", 0, 5],
+          ["b", 5, 10],
+        ],
+        true,
+        500,
+      ),
+      5,
+    );
   });
 
   test("a stage that becomes the head is loaded anew, for it gets both ends", () => {
@@ -67,16 +104,23 @@ describe("changing a ring", () => {
 });
 
 describe("replicas", () => {
-  const speeds = speedsOf(
-    { a: speedOf(LAYERS, 1), b: speedOf(LAYERS, 1), c: speedOf(LAYERS, 30) },
-    [...bothWays("a", "b", 5), ...bothWays("b", "c", 5), ...bothWays("a", "c", 5)],
-  );
+  const speeds = speedsOf({ a: speedOf(LAYERS, 1), b: speedOf(LAYERS, 1), c: speedOf(LAYERS, 30) }, [
+    ...bothWays("a", "b", 5),
+    ...bothWays("b", "c", 5),
+    ...bothWays("a", "c", 5),
+  ]);
   const nodes = ["a", "b", "c"].map((name) => nodeOf(name, 900 * MIB));
   const request = { model: "m", info: INFO, topology: { nodes }, needs: { ...NEEDS, slots: 4 }, speeds };
 
   test("a copy on each quick node, where a ring of them gives less", () => {
     const { plans, reason, tokensPerSecond } = placeReplicas({ ...request, strategy: "throughput" });
-    assert.deepEqual(plans.map(({ head, stages }) => [head, stages.length]), [["a", 1], ["b", 1]]);
+    assert.deepEqual(
+      plans.map(({ head, stages }) => [head, stages.length]),
+      [
+        ["a", 1],
+        ["b", 1],
+      ],
+    );
     assert.match(reason, /placed 2 times/);
     const one = plans[0]?.predicted?.decodeTokensPerSecond ?? 0;
     assert.ok(tokensPerSecond !== null && tokensPerSecond > 1.9 * one);

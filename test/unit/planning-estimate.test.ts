@@ -133,7 +133,10 @@ describe("estimate", () => {
     assert.equal(small.fit, "no");
     const fitting = small.quantisations.find(({ fit }) => fit !== "no");
     assert.ok(fitting !== undefined && fitting.bytes < 3 * GIB);
-    assert.match(small.advice.join(" "), new RegExp(`In ${fitting.quantisation} \\([\\d.]+ GiB of weights\\) it would fit`));
+    assert.match(
+      small.advice.join(" "),
+      new RegExp(`In ${fitting.quantisation} \\([\\d.]+ GiB of weights\\) it would fit`),
+    );
     const siblings = [
       { quantisation: "IQ2_M", bytes: 2.7 * GIB },
       { quantisation: "Q8_0", bytes: 8 * GIB },

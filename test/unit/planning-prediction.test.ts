@@ -5,8 +5,8 @@ import type { RingSpec, StageCost } from "../../benchmarks/simulate/stage-cost.j
 import { passCosts, passSeconds } from "../../src/planning/pass-time.js";
 import { predictRing } from "../../src/planning/predict.js";
 import { HOP_SECONDS, type RingProblem, type RingStage } from "../../src/planning/ring/ring-problem.js";
-import { modelOf, NEEDS, nodeOf } from "./planning-models.js";
 import { bothWays, problemOf, speedOf, speedsOf } from "../support/measured-cluster.js";
+import { modelOf, NEEDS, nodeOf } from "./planning-models.js";
 
 const LAYERS = 24;
 const PROMPT = 512;

@@ -61,12 +61,14 @@ describe("strategies", () => {
     const names = ["a", "b", "c", "d"];
     const near = new Set(["a c", "c b", "b d", "d a"]);
     const links = names.flatMap((from) =>
-      names.filter((to) => to !== from).map((to) => ({
-        from,
-        to,
-        seconds: near.has(`${from} ${to}`) ? 0.0001 : 0.02,
-        bytesPerSecond: 1e9,
-      })),
+      names
+        .filter((to) => to !== from)
+        .map((to) => ({
+          from,
+          to,
+          seconds: near.has(`${from} ${to}`) ? 0.0001 : 0.02,
+          bytesPerSecond: 1e9,
+        })),
     );
     const speeds = speedsOf(Object.fromEntries(names.map((name) => [name, speedOf(LAYERS, 1)])), links);
     const nodes = names.map((name) => nodeOf(name, 90 * MIB));

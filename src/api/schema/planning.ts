@@ -7,7 +7,10 @@ import { parseModelShape } from "../../model/model-shape.js";
 import { parseBody, wrongField } from "./parse-body.js";
 
 const spec = z.string().min(1).max(4096);
-const contextSize = z.int().min(16).max(2 ** 27);
+const contextSize = z
+  .int()
+  .min(16)
+  .max(2 ** 27);
 const slots = z.int().min(1).max(256);
 
 const planSchema = z.object({
@@ -69,7 +72,10 @@ export function parseEstimateQuestion(body: unknown): EstimateQuestion {
   };
 }
 
-function modelOf({ model, shape, quantisation }: z.output<typeof estimateSchema>, body: unknown): EstimateQuestion["model"] {
+function modelOf(
+  { model, shape, quantisation }: z.output<typeof estimateSchema>,
+  body: unknown,
+): EstimateQuestion["model"] {
   if (shape !== undefined && shape !== null) {
     const name = model ?? "a model of this shape";
     return { name, shape: parseModelShape(shape), quantisation: quantisation ?? USUAL_QUANTISATION };

@@ -3,12 +3,7 @@ import { ExoError } from "../../core/errors.js";
 import { failureOf } from "./api-failure.js";
 import { type ChatPiece, readChatStream } from "./chat-stream.js";
 import { type ClusterDocument, clusterDocument } from "./cluster-document.js";
-import {
-  estimateDocumentSchema,
-  planDocumentSchema,
-  type ReadEstimate,
-  type ReadPlan,
-} from "./planning-documents.js";
+import { estimateDocumentSchema, planDocumentSchema, type ReadEstimate, type ReadPlan } from "./planning-documents.js";
 
 /** A node on this machine or in the same house answers well within this. Milliseconds. */
 const QUICK = 5000;

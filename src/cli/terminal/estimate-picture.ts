@@ -29,13 +29,27 @@ function title({ model, parameters, quantisation, bits_per_weight, fit }: ReadEs
 function memoryRows({ memory, context_size, slots, largest_context, network }: ReadEstimate): string[][] {
   return [
     ["weights", formatByteSize(memory.weights), ""],
-    ["KV cache", formatByteSize(memory.kv_cache), `context ${context_size}, ${slots} slots, ${formatByteSize(memory.kv_cache_per_token)} per token`],
+    [
+      "KV cache",
+      formatByteSize(memory.kv_cache),
+      `context ${context_size}, ${slots} slots, ${formatByteSize(memory.kv_cache_per_token)} per token`,
+    ],
     ["compute buffers", formatByteSize(memory.compute), ""],
-    ["together", formatByteSize(memory.total), `and ${formatByteSize(memory.overhead_per_node)} for the program on each node`],
+    [
+      "together",
+      formatByteSize(memory.total),
+      `and ${formatByteSize(memory.overhead_per_node)} for the program on each node`,
+    ],
     ["largest context", largest_context === 0 ? "-" : String(largest_context), ""],
     ...(network === null
       ? []
-      : [["network", `${(network.seconds_per_token * 1000).toFixed(1)} ms`, `per token, ${network.hops} hops of ${formatByteSize(network.bytes_per_hop)}`]]),
+      : [
+          [
+            "network",
+            `${(network.seconds_per_token * 1000).toFixed(1)} ms`,
+            `per token, ${network.hops} hops of ${formatByteSize(network.bytes_per_hop)}`,
+          ],
+        ]),
   ];
 }
 

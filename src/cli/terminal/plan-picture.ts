@@ -29,7 +29,10 @@ export function drawPlan(plan: ReadPlan, width: number, paint: Paint): string {
   ].join("\n");
 }
 
-function stageRow({ node_name, layer_begin, layer_end, memory, predicted }: ReadPlan["stages"][number], isHead: boolean) {
+function stageRow(
+  { node_name, layer_begin, layer_end, memory, predicted }: ReadPlan["stages"][number],
+  isHead: boolean,
+) {
   const hop = predicted?.hop_seconds ?? 0;
   return [
     shortened(node_name, LONGEST_NAME) + (isHead ? " (head)" : ""),

@@ -1,7 +1,7 @@
 import { orderSearch } from "./order-search.js";
 import { hopSeconds, linkBusy } from "./ring-costs.js";
-import type { RingCosts, RingProblem } from "./ring-problem.js";
 import type { RingObjective, Solution } from "./ring-objective.js";
+import type { RingCosts, RingProblem } from "./ring-problem.js";
 
 /**
  * A good ring without trying all: orders of the quickest and of the largest nodes, each number of them, with the best
@@ -83,7 +83,8 @@ export function* neighbours(order: readonly number[], nodeCount: number): Genera
     if (rest.length > 0) yield rest;
     for (const other of unused) yield order.with(at, other);
     for (let to = 0; to < order.length; to++) if (to !== at) yield rest.toSpliced(to, 0, node);
-    for (let other = at + 1; other < order.length; other++) yield order.with(at, order[other] ?? node).with(other, node);
+    for (let other = at + 1; other < order.length; other++)
+      yield order.with(at, order[other] ?? node).with(other, node);
   }
   for (const node of unused) for (let at = 0; at <= order.length; at++) yield order.toSpliced(at, 0, node);
 }

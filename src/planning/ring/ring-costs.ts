@@ -1,5 +1,12 @@
 import { passCosts } from "../pass-time.js";
-import { FRAME_BYTES, HOP_SECONDS, ROW_BYTES, type RingCosts, type RingProblem, type RingStage } from "./ring-problem.js";
+import {
+  FRAME_BYTES,
+  HOP_SECONDS,
+  type RingCosts,
+  type RingProblem,
+  type RingStage,
+  ROW_BYTES,
+} from "./ring-problem.js";
 
 /** The next tokens of so many sequences at once. */
 export function decodeCosts(problem: RingProblem, rows: number): RingCosts {

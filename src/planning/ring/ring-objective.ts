@@ -98,11 +98,7 @@ function bisect(
   return best;
 }
 
-function anyRing(
-  search: Search,
-  costs: RingCosts,
-  secondsOf: (ring: readonly RingStage[]) => number,
-): Solution | null {
+function anyRing(search: Search, costs: RingCosts, secondsOf: (ring: readonly RingStage[]) => number): Solution | null {
   const found = search(costs, NO_LIMITS);
   return found === null ? null : { ring: found.ring, seconds: secondsOf(found.ring) };
 }

@@ -1,6 +1,6 @@
 import { exactSearch, exactWork } from "./exact-search.js";
-import { latencyBound, throughputBound } from "./lower-bound.js";
 import { localSearch } from "./local-search.js";
+import { latencyBound, throughputBound } from "./lower-bound.js";
 import { decodeCosts } from "./ring-costs.js";
 import { latencyObjective, type RingObjective, type Solution, throughputObjective } from "./ring-objective.js";
 import type { RingProblem } from "./ring-problem.js";
