@@ -2,7 +2,7 @@ import { formatByteSize } from "../config/byte-size.js";
 import { nodeLabel, rate } from "./explain.js";
 import type { PlacementTask } from "./placement-task.js";
 import type { UnusedNode } from "./plan.js";
-import { neighbours, orderSolution } from "./ring/local-search.js";
+import { including, orderSolution } from "./ring/local-search.js";
 import { knownLink } from "./ring/make-problem.js";
 import type { Solution } from "./ring/ring-objective.js";
 import type { RingProblem } from "./ring/ring-problem.js";
@@ -76,25 +76,30 @@ function cutsText({ task }: ChosenRing): readonly string[] {
   return reason === null ? [] : [`The model cannot be cut between any two layers: ${reason}.`];
 }
 
-/** The rings that differ from the chosen one by one node, each with its best cuts. */
+/** The rings that differ from the chosen one by one node, each with its best cuts, and those of one node. */
 class Alternatives {
   readonly #chosen: ChosenRing;
-  /** By the set of nodes: the best found. */
-  readonly #bySet = new Map<string, Solution>();
+  /** By unused node: the best with it, which may be it alone. */
+  readonly #including = new Map<number, Solution>();
+  readonly #excluding: readonly Solution[];
+  readonly #alone: readonly Solution[];
 
   constructor(chosen: ChosenRing) {
     this.#chosen = chosen;
     const { problem, solved, aim } = chosen;
     const objective = objectiveOf(problem, aim);
     const order = solved.ring.map(({ node }) => node);
-    const alone = problem.nodes.map((_, node) => [node]);
-    for (const other of [...neighbours(order, problem.nodes.length), ...alone]) {
-      const found = orderSolution(objective, other);
-      const key = keyOf(other);
-      const known = this.#bySet.get(key)?.seconds ?? Number.POSITIVE_INFINITY;
-      if (found !== null && found.seconds < known) this.#bySet.set(key, found);
+    const found = (orders: readonly (readonly number[])[]): readonly Solution[] =>
+      orders.map((other) => orderSolution(objective, other)).filter((solution) => solution !== null);
+    for (const node of problem.nodes.keys()) {
+      if (order.includes(node)) continue;
+      for (const other of [[node], ...including(order, node)]) {
+        const better = orderSolution(objective, other, this.#including.get(node)?.seconds);
+        if (better !== null) this.#including.set(node, better);
+      }
     }
-    this.#bySet.delete(keyOf(order));
+    this.#excluding = order.length < 2 ? [] : found(order.map((_, at) => order.toSpliced(at, 1)));
+    this.#alone = order.length < 2 ? [] : found([...problem.nodes.keys()].map((node) => [node]));
   }
 
   /** Why the model is, or is not, on one node. */
@@ -103,13 +108,13 @@ class Alternatives {
     const [head] = solved.ring;
     if (head === undefined || problem.nodes.length < 2) return [];
     if (solved.ring.length === 1) {
-      const split = this.#best((ring) => ring.length > 1);
+      const split = best([...this.#including.values()].filter(({ ring }) => ring.length > 1));
       const other = split === null ? "no ring of two holds it" : `on two nodes it would be ${this.#rate(split)}`;
       return [
         `It is not split, because ${nodeLabel(task.nodes, problem.nodes[head.node]?.id ?? "")} alone is quicker: ${other}.`,
       ];
     }
-    const alone = this.#best((ring) => ring.length === 1);
+    const alone = best(this.#alone);
     if (alone === null) return ["It is split because no node holds it alone."];
     if (task.minNodes > 1 && alone.seconds < solved.seconds) {
       return [`One node alone would be quicker: ${this.#names(alone)} with ${this.#rate(alone)}.`];
@@ -121,7 +126,8 @@ class Alternatives {
 
   nextBestText(): readonly string[] {
     const { minStages } = this.#chosen.problem;
-    const next = this.#best((ring) => ring.length >= minStages);
+    const all = [...this.#including.values(), ...this.#excluding, ...this.#alone];
+    const next = best(all.filter(({ ring }) => ring.length >= minStages));
     if (next === null) return [];
     return [`The next best, on ${this.#names(next)}, would give ${this.#rate(next)}.`];
   }
@@ -142,15 +148,9 @@ class Alternatives {
       const offers = usableMemory(task.nodes.find(({ id }) => id === nodeId) ?? NOBODY);
       return `it offers ${formatByteSize(offers)}, which holds no layer`;
     }
-    const isOneOf = (ring: Solution["ring"]): boolean => ring.some((stage) => stage.node === node);
-    const included = this.#best((ring) => ring.length > 1 && isOneOf(ring)) ?? this.#best(isOneOf);
-    if (included === null) return "no ring with it holds the model";
+    const included = this.#including.get(node);
+    if (included === undefined) return "no ring with it holds the model";
     return `with it the best would be ${this.#rate(included)}, without it is ${this.#rate(solved)}`;
-  }
-
-  #best(wanted: (ring: Solution["ring"]) => boolean): Solution | null {
-    const found = [...this.#bySet.values()].filter(({ ring }) => wanted(ring));
-    return found.toSorted((a, b) => a.seconds - b.seconds)[0] ?? null;
   }
 
   #rate({ seconds }: Solution): string {
@@ -166,6 +166,6 @@ class Alternatives {
 
 const NOBODY = { id: "", name: "", devices: [], memoryCap: 0 };
 
-function keyOf(order: readonly number[]): string {
-  return order.toSorted((a, b) => a - b).join(" ");
+function best(solutions: readonly Solution[]): Solution | null {
+  return solutions.toSorted((a, b) => a.seconds - b.seconds)[0] ?? null;
 }

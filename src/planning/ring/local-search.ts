@@ -10,7 +10,7 @@ import type { RingCosts, RingProblem } from "./ring-problem.js";
 export function localSearch(problem: RingProblem, objective: RingObjective, costs: RingCosts): Solution | null {
   const trial = new Trial(problem, objective);
   for (const order of startingOrders(problem, costs)) trial.tryOrder(order);
-  while (trial.best !== null && trial.tries < MOST_TRIES) {
+  while (trial.best !== null && trial.mayGoOn) {
     const before = trial.best;
     const order = before.ring.map(({ node }) => node);
     for (const changed of neighbours(order, problem.nodes.length)) trial.tryOrder(changed);
@@ -19,11 +19,12 @@ export function localSearch(problem: RingProblem, objective: RingObjective, cost
   return trial.best;
 }
 
-const MOST_TRIES = 20_000;
+/** Layers × nodes × orders, which is about a second of work. */
+const MOST_STEPS = 2e7;
 
 class Trial {
   best: Solution | null = null;
-  tries = 0;
+  #steps = 0;
   readonly #problem: RingProblem;
   readonly #objective: RingObjective;
 
@@ -32,10 +33,14 @@ class Trial {
     this.#objective = objective;
   }
 
+  get mayGoOn(): boolean {
+    return this.#steps < MOST_STEPS;
+  }
+
   tryOrder(order: readonly number[]): void {
-    const { minStages, layerCount } = this.#problem;
-    if (order.length < minStages || order.length > layerCount || this.tries >= MOST_TRIES) return;
-    this.tries += 1;
+    const { minStages, layerCount, nodes } = this.#problem;
+    if (order.length < minStages || order.length > layerCount || !this.mayGoOn) return;
+    this.#steps += layerCount * nodes.length;
     const found = orderSolution(this.#objective, order, this.best?.seconds);
     if (found !== null) this.best = found;
   }
@@ -75,16 +80,20 @@ function chain(nodes: readonly number[], costs: RingCosts): readonly number[] {
   return order;
 }
 
-/** Every order that differs by one node: left out, added anywhere, exchanged for an unused one, swapped or moved. */
-export function* neighbours(order: readonly number[], nodeCount: number): Generator<readonly number[]> {
-  const unused = Array.from({ length: nodeCount }, (_, node) => node).filter((node) => !order.includes(node));
+/** Every order that differs by one node: left out, added anywhere, exchanged for an unused one, moved, or two swapped. */
+function* neighbours(order: readonly number[], nodeCount: number): Generator<readonly number[]> {
+  for (const at of order.keys()) if (order.length > 1) yield order.toSpliced(at, 1);
+  for (let node = 0; node < nodeCount; node++) if (!order.includes(node)) yield* including(order, node);
   for (const [at, node] of order.entries()) {
     const rest = order.toSpliced(at, 1);
-    if (rest.length > 0) yield rest;
-    for (const other of unused) yield order.with(at, other);
     for (let to = 0; to < order.length; to++) if (to !== at) yield rest.toSpliced(to, 0, node);
     for (let other = at + 1; other < order.length; other++)
       yield order.with(at, order[other] ?? node).with(other, node);
   }
-  for (const node of unused) for (let at = 0; at <= order.length; at++) yield order.toSpliced(at, 0, node);
+}
+
+/** Every order with another node, added anywhere or in the place of one of the others. */
+export function* including(order: readonly number[], node: number): Generator<readonly number[]> {
+  for (let at = 0; at <= order.length; at++) yield order.toSpliced(at, 0, node);
+  for (const at of order.keys()) yield order.with(at, node);
 }

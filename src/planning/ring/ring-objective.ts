@@ -38,7 +38,7 @@ interface Grouping {
 }
 
 /** Two rings that differ by less than this part count as equally quick. */
-const PRECISION = 1e-6;
+const PRECISION = 1e-4;
 
 /**
  * One token for each of so many streams, in groups that follow each other: a group's lap, or the busiest stage's (or

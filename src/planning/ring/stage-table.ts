@@ -19,7 +19,7 @@ export class StageTable {
   readonly #limits: Limits;
   readonly #layers: number;
   /** Earliest begin for each end, by node, in memory and time. */
-  readonly #earliest: readonly Int32Array[];
+  readonly #earliest: (Int32Array | undefined)[] = [];
   readonly #keys: Float64Array;
   readonly #window: Int32Array;
 
@@ -27,7 +27,6 @@ export class StageTable {
     this.costs = costs;
     this.#limits = limits;
     this.#layers = costs.problem.layerCount;
-    this.#earliest = costs.problem.nodes.map((_, node) => this.#earliestBegins(node));
     this.#keys = new Float64Array(this.#layers + 1);
     this.#window = new Int32Array(this.#layers + 1);
   }
@@ -69,8 +68,8 @@ export class StageTable {
    */
   add(node: number, entry: Float64Array, columns: Float64Array, offset: number): boolean {
     const pass = this.costs.passes[node];
-    const earliest = this.#earliest[node];
-    if (pass === undefined || earliest === undefined) return false;
+    if (pass === undefined) return false;
+    const earliest = this.#earliestBegins(node);
     const [keys, window] = [this.#keys, this.#window];
     let [first, last, reached] = [0, 0, false];
     columns[offset] = NEVER;
@@ -101,7 +100,7 @@ export class StageTable {
   /** Where the best stage on `node` that ends at `end` begins, given the entry that its column was made of. */
   beginOf(node: number, entry: Float64Array, end: number): number {
     const pass = this.costs.passes[node];
-    const earliest = this.#earliest[node]?.[end] ?? end;
+    const earliest = this.#earliestBegins(node)[end] ?? end;
     let [best, least] = [-1, NEVER];
     for (let begin = earliest; begin < end; begin++) {
       const seconds = (entry[begin] ?? NEVER) - (pass?.upTo[begin] ?? 0);
@@ -111,6 +110,8 @@ export class StageTable {
   }
 
   #earliestBegins(node: number): Int32Array {
+    const known = this.#earliest[node];
+    if (known !== undefined) return known;
     const pass = this.costs.passes[node];
     const inMemory = this.costs.problem.nodes[node]?.earliest;
     const earliest = new Int32Array(this.#layers + 1);
@@ -121,6 +122,7 @@ export class StageTable {
       while (begin < end && until - (pass?.upTo[begin] ?? 0) > this.#limits.busiest) begin++;
       earliest[end] = begin;
     }
+    this.#earliest[node] = earliest;
     return earliest;
   }
 }
