@@ -79,7 +79,7 @@ function cutsText({ task }: ChosenRing): readonly string[] {
 /** The rings that differ from the chosen one by one node, each with its best cuts, and those of one node. */
 class Alternatives {
   readonly #chosen: ChosenRing;
-  /** By unused node: the best with it, which may be it alone. */
+  /** By unused node: the best ring of several with it. */
   readonly #including = new Map<number, Solution>();
   readonly #excluding: readonly Solution[];
   readonly #alone: readonly Solution[];
@@ -93,13 +93,15 @@ class Alternatives {
       orders.map((other) => orderSolution(objective, other)).filter((solution) => solution !== null);
     for (const node of problem.nodes.keys()) {
       if (order.includes(node)) continue;
-      for (const other of [[node], ...including(order, node)]) {
+      for (const other of including(order, node)) {
+        if (other.length < 2) continue;
         const better = orderSolution(objective, other, this.#including.get(node)?.seconds);
         if (better !== null) this.#including.set(node, better);
       }
     }
     this.#excluding = order.length < 2 ? [] : found(order.map((_, at) => order.toSpliced(at, 1)));
-    this.#alone = order.length < 2 ? [] : found([...problem.nodes.keys()].map((node) => [node]));
+    const others = [...problem.nodes.keys()].filter((node) => order.length > 1 || !order.includes(node));
+    this.#alone = found(others.map((node) => [node]));
   }
 
   /** Why the model is, or is not, on one node. */
@@ -108,7 +110,7 @@ class Alternatives {
     const [head] = solved.ring;
     if (head === undefined || problem.nodes.length < 2) return [];
     if (solved.ring.length === 1) {
-      const split = best([...this.#including.values()].filter(({ ring }) => ring.length > 1));
+      const split = best([...this.#including.values()]);
       const other = split === null ? "no ring of two holds it" : `on two nodes it would be ${this.#rate(split)}`;
       return [
         `It is not split, because ${nodeLabel(task.nodes, problem.nodes[head.node]?.id ?? "")} alone is quicker: ${other}.`,
@@ -148,7 +150,7 @@ class Alternatives {
       const offers = usableMemory(task.nodes.find(({ id }) => id === nodeId) ?? NOBODY);
       return `it offers ${formatByteSize(offers)}, which holds no layer`;
     }
-    const included = this.#including.get(node);
+    const included = this.#including.get(node) ?? this.#alone.find(({ ring }) => ring[0]?.node === node);
     if (included === undefined) return "no ring with it holds the model";
     return `with it the best would be ${this.#rate(included)}, without it is ${this.#rate(solved)}`;
   }

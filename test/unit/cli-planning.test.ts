@@ -48,7 +48,10 @@ describe("a plan in the terminal", () => {
     const document = planned(true);
     const text = drawPlan(planDocumentSchema.parse(document), 80, plainPaint);
     assert.match(text, /^tiny {2}for latency · 12 layers · context 256 · 2 slots$/m);
-    assert.match(text, /^ {2}\w+ \(head\) +\[0, \d+\) +[\d.]+ [KM]iB +[\d.]+ [KM]iB +120\.0 MiB +[\d.]+ ms +[\d.]+ ms$/m);
+    assert.match(
+      text,
+      /^ {2}\w+ \(head\) +\[0, \d+\) +[\d.]+ [KM]iB +[\d.]+ [KM]iB +120\.0 MiB +[\d.]+ ms +[\d.]+ ms$/m,
+    );
     assert.match(text, /^- Predicted: [\d.]+ tokens\/s for one answer, [\d.]+ tokens\/s for 2 together/m);
     assert.equal(text.match(/^- /gm)?.length, document.reasons.length);
   });
