@@ -5,16 +5,16 @@ import type { Estimate } from "./estimate.js";
 
 /** Fewer tokens than this are no use as a context. */
 const LEAST_CONTEXT = 512;
+/** What is proposed together with another quantisation, where that alone is not enough. */
+const SMALL = { contextSize: 2048, slots: 1 } as const;
+
+/** Whether it fits with other needs, and with weights of so many bytes; `null`: as they are. */
+type FitsWith = (changed: Partial<MemoryNeeds>, weights: number | null) => boolean;
 
 /**
  * What to do, in sentences: nothing, or what would make it fit, the least loss first.
- *
- * @param fitsWith whether it fits with other needs
  */
-export function estimateAdvice(
-  estimate: Omit<Estimate, "advice">,
-  fitsWith: (changed: Partial<MemoryNeeds>) => boolean,
-): readonly string[] {
+export function estimateAdvice(estimate: Omit<Estimate, "advice">, fitsWith: FitsWith): readonly string[] {
   if (estimate.nodes.length === 0) return ["No memory was named to fit it into."];
   return estimate.fit === "no" ? [missing(estimate), ...changes(estimate, fitsWith)] : good(estimate);
 }
@@ -40,27 +40,38 @@ function missing({ memory, nodes }: Omit<Estimate, "advice">): string {
   return `It does not fit: it takes ${formatByteSize(totalBytes(memory))}, and ${formatByteSize(offered)} are offered; ${why}.`;
 }
 
-function changes(estimate: Omit<Estimate, "advice">, fitsWith: (changed: Partial<MemoryNeeds>) => boolean) {
-  const { needs, largestContext, quantisations } = estimate;
+function changes(estimate: Omit<Estimate, "advice">, fitsWith: FitsWith): readonly string[] {
+  const { needs, largestContext } = estimate;
   const advice: string[] = [];
   if (largestContext >= LEAST_CONTEXT) advice.push(`With --ctx ${largestContext} it would fit.`);
   const slots = fewerSlots(needs, fitsWith);
   if (slots > 0) advice.push(`With --slots ${slots} it would fit.`);
-  if (needs.kvType === "f16" && needs.kvTypeV === "f16" && fitsWith({ kvType: "q8_0", kvTypeV: "q8_0" })) {
+  if (needs.kvType === "f16" && needs.kvTypeV === "f16" && fitsWith({ kvType: "q8_0", kvTypeV: "q8_0" }, null)) {
     advice.push("With --kv q8_0 it would fit.");
   }
-  const best = quantisations.find(({ fit }) => fit !== "no");
-  if (best !== undefined) {
-    const how = best.fit === "split" ? ", cut among nodes" : "";
-    advice.push(`In ${best.quantisation} (${formatByteSize(best.bytes)} of weights) it would fit${how}.`);
-  }
+  advice.push(...otherQuantisation(estimate, fitsWith));
   const more = totalBytes(estimate.memory) - estimate.nodes.reduce((sum, { offers }) => sum + offers, 0);
   if (more > 0) advice.push(`Or add nodes that offer ${formatByteSize(more)} or more.`);
   return advice;
 }
 
+/** The best that fits as it is, else the best that fits with a small context and one slot. */
+function otherQuantisation({ quantisations, needs }: Omit<Estimate, "advice">, fitsWith: FitsWith): readonly string[] {
+  const best = quantisations.find(({ fit }) => fit !== "no");
+  if (best !== undefined) {
+    const how = best.fit === "split" ? ", cut among nodes" : "";
+    return [`In ${best.quantisation} (${formatByteSize(best.bytes)} of weights) it would fit${how}.`];
+  }
+  const contextSize = Math.min(SMALL.contextSize, needs.contextSize);
+  const small = quantisations.find(({ bytes }) => fitsWith({ ...SMALL, contextSize }, bytes));
+  if (small === undefined) return [];
+  return [
+    `In ${small.quantisation} (${formatByteSize(small.bytes)} of weights) it would fit with --ctx ${contextSize} --slots ${SMALL.slots}.`,
+  ];
+}
+
 /** The most slots with which it fits; 0: none. */
-function fewerSlots({ slots }: MemoryNeeds, fitsWith: (changed: Partial<MemoryNeeds>) => boolean): number {
-  for (let fewer = slots - 1; fewer > 0; fewer--) if (fitsWith({ slots: fewer })) return fewer;
+function fewerSlots({ slots }: MemoryNeeds, fitsWith: FitsWith): number {
+  for (let fewer = slots - 1; fewer > 0; fewer--) if (fitsWith({ slots: fewer }, null)) return fewer;
   return 0;
 }

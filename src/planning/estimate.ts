@@ -106,7 +106,10 @@ export function estimateModel(request: EstimateRequest): Estimate {
     quantisations: quantisations(request),
     network: plan === null || plan.stages.length < 2 ? null : networkOf(request, plan),
   };
-  return { ...facts, advice: estimateAdvice(facts, (changed) => fits(request, { ...needs, ...changed })) };
+  return {
+    ...facts,
+    advice: estimateAdvice(facts, (changed, bytes) => fits(request, { ...needs, ...changed }, bytes)),
+  };
 }
 
 function planFor({ model, nodes }: EstimateRequest, info: GgufInfo, needs: MemoryNeeds): Plan | null {
@@ -126,8 +129,9 @@ function fitOf(plan: Plan | null): Fit {
   return plan.stages.length === 1 ? "one-node" : "split";
 }
 
-function fits(request: EstimateRequest, needs: MemoryNeeds): boolean {
-  return planFor(request, request.info, needs) !== null;
+/** @param bytes of the weights, if other than they are */
+function fits(request: EstimateRequest, needs: MemoryNeeds, bytes: number | null = null): boolean {
+  return planFor(request, bytes === null ? request.info : withWeights(request.info, bytes), needs) !== null;
 }
 
 function holdsAll(node: TopologyNode, info: GgufInfo, needs: MemoryNeeds): boolean {
@@ -187,16 +191,17 @@ function quantisations(request: EstimateRequest): readonly QuantisationEstimate[
     .map(({ quantisation, bytes }) => ({
       quantisation,
       bytes,
-      fit: fitOf(planFor(request, scaled(info, bytes / Math.max(1, weightsOf(info))), needs)),
+      fit: fitOf(planFor(request, withWeights(info, bytes), needs)),
     }))
     .toSorted((a, b) => b.bytes - a.bytes);
 }
 
-/** The same model with weights of another size. */
-function scaled(info: GgufInfo, factor: number): GgufInfo {
+/** The same model with weights of so many bytes. */
+function withWeights(info: GgufInfo, bytes: number): GgufInfo {
+  const factor = bytes / Math.max(1, weightsOf(info));
   return {
     ...info,
-    layerBytes: info.layerBytes.map((bytes) => bytes * factor),
+    layerBytes: info.layerBytes.map((layer) => layer * factor),
     embeddingBytes: info.embeddingBytes * factor,
     tiedCopyBytes: info.tiedCopyBytes * factor,
     outputBytes: info.outputBytes * factor,
