@@ -17,7 +17,7 @@ const size = z
 const schema = z.object({
   model_type: z.string().max(200).default("llama"),
   hidden_size: size,
-  num_hidden_layers: z.int().min(1).max(4096),
+  num_hidden_layers: z.int().min(1).max(1024),
   num_attention_heads: size,
   num_key_value_heads: size.optional(),
   head_dim: size.nullish(),

@@ -5,6 +5,7 @@ import type { GgufInfo } from "../model/gguf-info.js";
 import type { MemoryNeeds, StageMemory } from "../model/memory-estimate.js";
 import { modelCost } from "./cost.js";
 import { estimateAdvice } from "./estimate-advice.js";
+import { stageFits } from "./memory-pools.js";
 import { placeModel } from "./placement.js";
 import type { Plan } from "./plan.js";
 import { frameSeconds, WIRE_BYTES } from "./ring/make-problem.js";
@@ -135,7 +136,7 @@ function fits(request: EstimateRequest, needs: MemoryNeeds, bytes: number | null
 }
 
 function holdsAll(node: TopologyNode, info: GgufInfo, needs: MemoryNeeds): boolean {
-  return modelCost(info, needs).bytes(0, info.layerCount, true) <= usableMemory(node);
+  return stageFits(node, modelCost(info, needs), 0, info.layerCount, true);
 }
 
 /** The most tokens for which `holds`, in steps of the cache; what holds for a context holds for every smaller one. */

@@ -42,13 +42,22 @@ function poolAt(pools: readonly number[], total: number, part: number): number {
  */
 export function earliestBegins(node: TopologyNode, cost: ModelCost): Int32Array {
   const earliest = new Int32Array(cost.layerCount + 1);
+  const usable = usableMemory(node);
+  const isOnePool = memoryPools(node).length < 2;
+  let least = 0;
   for (let end = 1; end <= cost.layerCount; end++) {
-    let begin = end;
-    const least = earliest[end - 1] ?? 0;
-    while (begin > least && stageFits(node, cost, begin - 1, end, false)) begin--;
-    earliest[end] = begin;
+    while (least < end && cost.bytes(least, end, false) > usable) least++;
+    // Whole layers dealt to several devices may fit in one place and not a layer further on, so all of these are tried.
+    if (!isOnePool) least = Math.max(least, firstThatAlwaysFits(node, cost, least, end));
+    earliest[end] = least;
   }
   return earliest;
+}
+
+function firstThatAlwaysFits(node: TopologyNode, cost: ModelCost, least: number, end: number): number {
+  let begin = end;
+  while (begin > least && stageFits(node, cost, begin - 1, end, false)) begin--;
+  return begin;
 }
 
 /** For each end, whether the node can be the head with the layers before it. */

@@ -53,10 +53,11 @@ export interface RingCosts {
 }
 
 /**
- * What a hop costs beside the link: frame codec, event loops, waking a thread, on both ends. Seconds. Measured on a ring
- * on one machine (docs/performance.md); what an echo over the same connection takes is in the link's time already.
+ * What a hop costs beside the link: frame codec, event loops, waking a thread, on both ends. Seconds. Rings of two nodes
+ * on one machine take 0.8 ms per hop in all (the case `hops` in benchmarks/results), with caches that a token's weights
+ * have just passed through; an echo, which is what a link is measured by, sees the smaller part of that.
  */
-export const HOP_SECONDS = 250e-6;
+export const HOP_SECONDS = 600e-6;
 
 /** Of a frame beside its rows, and of each row beside its hidden state: sequence, flags, position and token. */
 export const FRAME_BYTES = 64;
