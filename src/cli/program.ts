@@ -179,6 +179,7 @@ function addEstimate(program: Command, io: CliIo): void {
     .option("--json", "print what POST /cluster/estimate answers")
     .option("--memory <sizes>", "ask about machines that offer this much each, e.g. 8GiB,16GiB")
     .option("--quant <name>", "with a config.json: how it would be stored (default: Q4_K_M)")
+    .option("--exact", "also ask llama.cpp's loader on this machine, which allocates nothing")
     .option("--link <link>", "between machines: delay one way and speed, e.g. 0.5ms,100MB");
   addConfigFlags(command, ESTIMATE_SETTINGS)
     .addHelpText(

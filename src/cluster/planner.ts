@@ -13,7 +13,10 @@ import type { Placement } from "./placed-model.js";
 import type { RingSettings } from "./ring-settings.js";
 
 /** A model of which the header is known. */
-export type KnownModel = Pick<ResolvedModel, "id" | "info">;
+export interface KnownModel extends Pick<ResolvedModel, "id" | "info"> {
+  /** The same model in other quantisations, where it is known which there are. */
+  readonly siblings?: readonly { readonly quantisation: string; readonly bytes: number }[];
+}
 
 export interface PlannerOptions {
   /** Finds a model by its spec, or fetches what is needed to describe it. */
@@ -87,10 +90,11 @@ export class Planner {
 
   async estimate(question: EstimateQuestion, signal: AbortSignal): Promise<Estimate> {
     const { ring, contextSize, header } = this.#options;
-    const { id, info } =
+    const model: KnownModel =
       typeof question.model === "string"
         ? await header(question.model, signal)
         : { id: question.model.name, info: infoOfShape(question.model.shape, question.model.quantisation) };
+    const { id, info, siblings = [] } = model;
     const asked = {
       ...ring,
       slots: question.slots ?? ring.slots,
@@ -103,7 +107,7 @@ export class Planner {
       info,
       nodes: question.memory === null ? this.#nodes() : question.memory.map(imaginedNode),
       needs: memoryNeeds(asked, wanted),
-      siblings: [],
+      siblings,
       link: question.link ?? UNMEASURED_LINK,
       wireType: ring.wireType,
     });

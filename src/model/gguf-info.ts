@@ -83,18 +83,15 @@ export async function readGgufInfo(path: string): Promise<GgufInfo> {
   return describe(new GgufMetadata(headers[0]?.metadata ?? new Map(), path), tensors, files, path);
 }
 
-/** Types for which some CPU has kernels of its own. Source: `ggml_repack_get_optimal_repack_type` in ggml's repack.cpp. */
-const LAID_OUT_ANEW: ReadonlySet<string> = new Set([
-  "Q1_0",
-  "Q2_K",
-  "Q4_0",
-  "Q4_K",
-  "Q5_K",
-  "Q6_K",
-  "Q8_0",
-  "IQ4_NL",
-  "MXFP4",
-]);
+/**
+ * Types that a CPU multiplies in a form of its own. Nodes of one cluster may differ in that; what this machine's kind does
+ * is taken for all. Source: `ggml_repack_get_optimal_repack_type` in ggml's repack.cpp.
+ */
+const LAID_OUT_ANEW: ReadonlySet<string> = new Set(
+  process.arch === "x64"
+    ? ["Q2_K", "Q4_0", "Q4_K", "IQ4_NL", "MXFP4"]
+    : ["Q1_0", "Q2_K", "Q4_0", "Q4_K", "Q5_K", "Q6_K", "Q8_0", "IQ4_NL", "MXFP4"],
+);
 
 function sumByPlace(
   tensors: readonly GgufTensor[],

@@ -70,7 +70,7 @@ export interface Estimate {
   readonly fit: Fit;
   /** Where the layers would go, by memory; `null` where they do not fit. */
   readonly plan: Plan | null;
-  /** Tokens per slot that fit, at most those it was trained for; 0: not even the least. */
+  /** Tokens per slot that fit, at most those it was trained for or that are asked for; 0: not even the least. */
   readonly largestContext: number;
   readonly nodes: readonly NodeEstimate[];
   readonly quantisations: readonly QuantisationEstimate[];
@@ -102,7 +102,7 @@ export function estimateModel(request: EstimateRequest): Estimate {
     cacheBytesPerToken: cacheBytesPerToken(info, needs),
     fit: fitOf(plan),
     plan,
-    largestContext: largestContext(info.contextTrained, (contextSize) => fits(request, { ...needs, contextSize })),
+    largestContext: largestContext(request, (contextSize) => fits(request, { ...needs, contextSize })),
     nodes: request.nodes.map((node) => nodeEstimate(request, node)),
     quantisations: quantisations(request),
     network: plan === null || plan.stages.length < 2 ? null : networkOf(request, plan),
@@ -140,7 +140,8 @@ function holdsAll(node: TopologyNode, info: GgufInfo, needs: MemoryNeeds): boole
 }
 
 /** The most tokens for which `holds`, in steps of the cache; what holds for a context holds for every smaller one. */
-function largestContext(most: number, holds: (contextSize: number) => boolean): number {
+function largestContext({ info, needs }: EstimateRequest, holds: (contextSize: number) => boolean): number {
+  const most = Math.max(info.contextTrained, needs.contextSize);
   if (holds(most)) return most;
   let [possible, impossible] = [0, Math.ceil(most / CONTEXT_STEP)];
   while (impossible - possible > 1) {
@@ -151,7 +152,8 @@ function largestContext(most: number, holds: (contextSize: number) => boolean): 
   return possible * CONTEXT_STEP;
 }
 
-function nodeEstimate({ info, needs }: EstimateRequest, node: TopologyNode): NodeEstimate {
+function nodeEstimate(request: EstimateRequest, node: TopologyNode): NodeEstimate {
+  const { info, needs } = request;
   const cost = modelCost(info, needs);
   const offers = usableMemory(node);
   let layers = 0;
@@ -162,9 +164,7 @@ function nodeEstimate({ info, needs }: EstimateRequest, node: TopologyNode): Nod
     offers,
     holdsAll: holdsAll(node, info, needs),
     mostLayers: layers,
-    largestContext: largestContext(info.contextTrained, (contextSize) =>
-      holdsAll(node, info, { ...needs, contextSize }),
-    ),
+    largestContext: largestContext(request, (contextSize) => holdsAll(node, info, { ...needs, contextSize })),
   };
 }
 

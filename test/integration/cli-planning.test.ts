@@ -55,6 +55,15 @@ describe("exo-native plan and estimate", () => {
     assert.match(out, /- It fits on machine-1 alone\./);
   });
 
+  test("estimate --exact: beside what llama.cpp's loader counts", async () => {
+    const { code, out, err } = await cli("estimate", model, "--exact", "--ctx", "256", "--slots", "1", "--json");
+    assert.equal(code, 0, err);
+    const { memory, accounted } = JSON.parse(out);
+    assert.equal(accounted.weights, memory.weights);
+    assert.equal(accounted.kv_cache, memory.kv_cache);
+    assert.match((await cli("estimate", model, "--exact")).out, /^ {2}llama\.cpp counts +[\d.]+ [KM]iB/m);
+  });
+
   test("estimate: of a shape", async () => {
     const file = join(home, "config.json");
     await writeFile(file, JSON.stringify(SHAPE));

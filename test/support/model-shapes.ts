@@ -254,7 +254,8 @@ const vector = (name: string, ...shape: readonly number[]): GgufTensorShape => t
 function tensorsOf(shape: ModelShapeCase): GgufTensorShape[] {
   const { width, vocabulary, layers, tied = false } = shape;
   return [
-    matrix("token_embd", [width, vocabulary]),
+    // A tied embedding is the output head too, so the usual mixtures store it in more bits.
+    matrix("token_embd", [width, vocabulary], tied && shape.name !== "gemma-2-9b" ? TYPE.q6_K : TYPE.q4_K),
     ...Array.from({ length: layers }, (_, layer) => layerOf(shape, layer)).flat(),
     vector("output_norm.weight", width),
     ...(tied ? [] : [matrix("output", [width, vocabulary], TYPE.q6_K)]),

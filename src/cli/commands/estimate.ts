@@ -1,8 +1,14 @@
 import { readFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
+import type { Config } from "../../config/config.js";
 import { ExoError } from "../../core/errors.js";
+import { listDevices } from "../../native/devices.js";
+import { planStageMemory } from "../../native/memory-plan.js";
+import { chooseDevices } from "../../runtime/compute-devices.js";
 import { readConfig } from "../config-flags.js";
 import { UsageError } from "../failure.js";
+import { openModelStore } from "../model-store.js";
+import type { ReadEstimate } from "../node-client/planning-documents.js";
 import { findPlanning } from "../planning/planning-service.js";
 import { type CliIo, widthOf } from "../terminal/cli-io.js";
 import { drawEstimate } from "../terminal/estimate-picture.js";
@@ -26,12 +32,35 @@ export async function estimate(model: string, options: Options, io: CliIo): Prom
     link: typeof options.link === "string" ? linkOf(options.link) : null,
   };
   const planning = await findPlanning(config, options.url, io);
-  const answer = await untilStopped(io, (signal) => planning.estimate(question, signal));
+  const answer = await untilStopped(io, async (signal) => {
+    const found = await planning.estimate(question, signal);
+    return options.exact === true ? { ...found, accounted: await accountedFor(model, found, config, io) } : found;
+  });
   io.stdout.write(
     options.json === true
       ? `${JSON.stringify(answer, null, 2)}\n`
       : `${drawEstimate(answer, widthOf(io.stdout), paintFor(io.stdout, io.env))}\n`,
   );
+}
+
+/** What llama.cpp's loader would allocate for the whole model on this machine. */
+async function accountedFor(model: string, found: ReadEstimate, config: Config, io: CliIo) {
+  if (model.endsWith(".json")) throw new UsageError("--exact asks llama.cpp about a file, and a config.json is none.");
+  const { path, info } = await openModelStore(config, io).resolve(model);
+  const { weights, kvCache, compute } = planStageMemory({
+    modelPath: path,
+    layerBegin: 0,
+    layerEnd: info.layerCount,
+    hasOutput: true,
+    contextSize: found.context_size,
+    maxSequences: found.slots,
+    batchSize: config.ubatch,
+    kvTypeK: found.kv,
+    kvTypeV: found.kv_v,
+    flashAttention: config.flashAttention,
+    devices: chooseDevices(config.device, listDevices()),
+  });
+  return { weights, kv_cache: kvCache, compute, total: weights + kvCache + compute };
 }
 
 /** A `config.json` describes a model by its shape alone. */

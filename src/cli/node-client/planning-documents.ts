@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { KV_TYPES } from "../../config/config.js";
 
 const text = z.string();
 const number = z.number();
@@ -43,6 +44,8 @@ export const estimateDocumentSchema = z.looseObject({
   context_size: number,
   context_trained: number,
   slots: number,
+  kv: z.enum(KV_TYPES),
+  kv_v: z.enum(KV_TYPES),
   memory: z.looseObject({
     weights: number,
     kv_cache: number,
@@ -51,6 +54,8 @@ export const estimateDocumentSchema = z.looseObject({
     overhead_per_node: number,
     kv_cache_per_token: number,
   }),
+  /** By llama.cpp's own accounting, where it was asked. */
+  accounted: z.looseObject({ weights: number, kv_cache: number, compute: number, total: number }).optional(),
   fit: text,
   largest_context: number,
   nodes: z.array(

@@ -26,7 +26,8 @@ function title({ model, parameters, quantisation, bits_per_weight, fit }: ReadEs
   return `${paint("bold", model)}  ${billions} · ${quantisation} (${bits_per_weight.toFixed(2)} bits each) · ${verdict}`;
 }
 
-function memoryRows({ memory, context_size, slots, largest_context, network }: ReadEstimate): string[][] {
+function memoryRows(estimate: ReadEstimate): string[][] {
+  const { memory, context_size, slots, largest_context, network } = estimate;
   return [
     ["weights", formatByteSize(memory.weights), ""],
     [
@@ -40,6 +41,7 @@ function memoryRows({ memory, context_size, slots, largest_context, network }: R
       formatByteSize(memory.total),
       `and ${formatByteSize(memory.overhead_per_node)} for the program on each node`,
     ],
+    ...accountedRows(estimate),
     ["largest context", largest_context === 0 ? "-" : String(largest_context), ""],
     ...(network === null
       ? []
@@ -51,6 +53,13 @@ function memoryRows({ memory, context_size, slots, largest_context, network }: R
           ],
         ]),
   ];
+}
+
+function accountedRows({ accounted }: ReadEstimate): string[][] {
+  if (accounted === undefined) return [];
+  const { weights, kv_cache, compute, total } = accounted;
+  const parts = [weights, kv_cache, compute].map(formatByteSize).join(" + ");
+  return [["llama.cpp counts", formatByteSize(total), parts]];
 }
 
 function nodeLines({ nodes }: ReadEstimate, paint: Paint): string[] {
