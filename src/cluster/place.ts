@@ -110,6 +110,28 @@ export function topologyOf(nodes: readonly PlaceableNode[]): Topology {
   };
 }
 
+/**
+ * The nodes as they would be without some of their stages: for another plan of a model that is loaded already. What a
+ * stage takes is given back to its node's devices in proportion to their size.
+ */
+export function withoutStages<Node extends PlaceableNode>(
+  nodes: readonly Node[],
+  isGone: (stage: HeldStage) => boolean,
+): readonly Node[] {
+  return nodes.map((node) => {
+    const freed = node.stages.filter(isGone).reduce((sum, stage) => sum + taken(stage), 0);
+    const total = node.devices.reduce((sum, { memoryTotal }) => sum + memoryTotal, 0);
+    return {
+      ...node,
+      stages: node.stages.filter((stage) => !isGone(stage)),
+      devices: node.devices.map((device) => ({
+        ...device,
+        memoryFree: Math.min(device.memoryTotal, device.memoryFree + freed * (device.memoryTotal / Math.max(1, total))),
+      })),
+    };
+  });
+}
+
 function taken({ memory }: HeldStage): number {
   return memory.weights + memory.kvCache + memory.compute + memory.output;
 }

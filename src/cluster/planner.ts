@@ -8,7 +8,7 @@ import { UNMEASURED_LINK } from "../planning/ring/make-problem.js";
 import type { RingLink } from "../planning/ring/ring-problem.js";
 import type { Speeds } from "../planning/speeds.js";
 import { compareIds, type TopologyNode } from "../planning/topology.js";
-import { DEFAULT_CONTEXT, memoryNeeds, type PlaceableNode, place, topologyOf } from "./place.js";
+import { DEFAULT_CONTEXT, memoryNeeds, type PlaceableNode, place, topologyOf, withoutStages } from "./place.js";
 import type { Placement } from "./placed-model.js";
 import type { RingSettings } from "./ring-settings.js";
 
@@ -72,7 +72,8 @@ export class Planner {
   async plan(question: PlanQuestion, signal: AbortSignal): Promise<PlanAnswer> {
     const { ring, contextSize, strategy, minNodes, layers, header, speeds } = this.#options;
     const model = await header(question.model, signal);
-    const nodes = this.#options.nodes();
+    // A model that is loaded already is planned as if it were not.
+    const nodes = withoutStages(this.#options.nodes(), (stage) => stage.model === model.id);
     const placement = place({
       model,
       nodes,

@@ -30,13 +30,14 @@ function good({ fit, plan, nodes, largestContext, needs, network }: Omit<Estimat
   return [where, ...room, ...wire];
 }
 
-function missing({ memory, nodes }: Omit<Estimate, "advice">): string {
+function missing({ memory, nodes, uncut }: Omit<Estimate, "advice">): string {
   const offered = nodes.reduce((sum, { offers }) => sum + offers, 0);
   const short = totalBytes(memory) - offered;
+  const pieces = uncut ?? "its parts are larger than the pieces";
   const why =
     short > 0
       ? `${formatByteSize(short)} are missing`
-      : "it would be enough together, but not in the pieces that it is in";
+      : `together that is enough, but not in the pieces that it is in: ${pieces}`;
   return `It does not fit: it takes ${formatByteSize(totalBytes(memory))}, and ${formatByteSize(offered)} are offered; ${why}.`;
 }
 

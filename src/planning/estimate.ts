@@ -68,6 +68,8 @@ export interface Estimate {
   /** Of the KV cache, for one token. */
   readonly cacheBytesPerToken: number;
   readonly fit: Fit;
+  /** Why it cannot be cut between any two layers; `null` where it can. */
+  readonly uncut: string | null;
   /** Where the layers would go, by memory; `null` where they do not fit. */
   readonly plan: Plan | null;
   /** Tokens per slot that fit, at most those it was trained for or that are asked for; 0: not even the least. */
@@ -101,6 +103,7 @@ export function estimateModel(request: EstimateRequest): Estimate {
     overhead: PROCESS_BYTES,
     cacheBytesPerToken: cacheBytesPerToken(info, needs),
     fit: fitOf(plan),
+    uncut: info.cuts.reason,
     plan,
     largestContext: largestContext(request, (contextSize) => fits(request, { ...needs, contextSize })),
     nodes: request.nodes.map((node) => nodeEstimate(request, node)),

@@ -111,9 +111,10 @@ class Alternatives {
     if (head === undefined || problem.nodes.length < 2) return [];
     if (solved.ring.length === 1) {
       const split = best([...this.#including.values()]);
-      const other = split === null ? "no ring of two holds it" : `on two nodes it would be ${this.#rate(split)}`;
+      if (split === null) return ["It is not split, because no ring of two holds it."];
+      const name = nodeLabel(task.nodes, problem.nodes[head.node]?.id ?? "");
       return [
-        `It is not split, because ${nodeLabel(task.nodes, problem.nodes[head.node]?.id ?? "")} alone is quicker: ${other}.`,
+        `It is not split, because ${name} alone is quicker: on two nodes it would be ${this.#rate(split)}.`,
       ];
     }
     const alone = best(this.#alone);

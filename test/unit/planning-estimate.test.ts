@@ -155,6 +155,15 @@ describe("estimate", () => {
   test("enough memory in pieces too small for the ends of the model is told apart from too little", () => {
     const { fit, advice } = estimate(new Array<number>(60).fill(0.3));
     assert.equal(fit, "no");
-    assert.match(advice[0] ?? "", /not in the pieces that it is in/);
+    assert.match(advice[0] ?? "", /not in the pieces that it is in: its parts are larger/);
+  });
+
+  test("a model that cannot be cut says so", () => {
+    const info = infoOfShape(parseModelShape(LLAMA_8B), "Q4_K_M");
+    const allowed = info.cuts.allowed.map((_, layer) => layer === 0);
+    const uncut = { ...info, cuts: { ...info.cuts, allowed, reason: "every layer uses values of the first" } };
+    const { fit, advice } = estimate([5, 5], { info: uncut });
+    assert.equal(fit, "no");
+    assert.match(advice[0] ?? "", /pieces that it is in: every layer uses values of the first/);
   });
 });
