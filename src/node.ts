@@ -368,7 +368,7 @@ class RunningNode implements ExoNode {
       inference: this.inference,
       models: state,
       cluster: state,
-      planner: createPlanner(this.#config, this.#models, () => this.#nodes()),
+      planner: createPlanner(this.#config, this.#models, () => this.#nodes(), this.#measurement),
       logger: this.#logger,
       host: http.host ?? "127.0.0.1",
       port: http.port,

@@ -13,7 +13,7 @@ import type { Placement } from "./placed-model.js";
 import type { RingSettings } from "./ring-settings.js";
 
 /** A model of which the header is known. */
-export interface KnownModel extends Pick<ResolvedModel, "id" | "info"> {
+export interface KnownModel extends Pick<ResolvedModel, "id" | "spec" | "info"> {
   /** The same model in other quantisations, where it is known which there are. */
   readonly siblings?: readonly { readonly quantisation: string; readonly bytes: number }[];
 }
@@ -23,8 +23,8 @@ export interface PlannerOptions {
   readonly header: (spec: string, signal: AbortSignal) => Promise<KnownModel>;
   /** The nodes that are there now. */
   readonly nodes: () => readonly PlaceableNode[];
-  /** What was measured of a model; `null`: nothing. */
-  readonly speeds: (model: KnownModel) => Speeds | null;
+  /** What is measured of a model on the nodes that are there; `null`: nothing. */
+  readonly speeds: (model: KnownModel, signal: AbortSignal) => Promise<Speeds | null>;
   readonly ring: Omit<RingSettings, "contextSize">;
   readonly contextSize: number | null;
   readonly strategy: Strategy;
@@ -72,6 +72,7 @@ export class Planner {
   async plan(question: PlanQuestion, signal: AbortSignal): Promise<PlanAnswer> {
     const { ring, contextSize, strategy, minNodes, layers, header, speeds } = this.#options;
     const model = await header(question.model, signal);
+    const measured = await speeds(model, signal);
     // A model that is loaded already is planned as if it were not.
     const nodes = withoutStages(this.#options.nodes(), (stage) => stage.model === model.id);
     const placement = place({
@@ -82,7 +83,7 @@ export class Planner {
       layers: question.layers ?? layers,
       besideHead: null,
       strategy: question.strategy ?? strategy,
-      speeds: speeds(model),
+      speeds: measured,
       minNodes: question.minNodes ?? minNodes,
       head: nodes.find(({ id, name }) => [id, name].includes(question.head ?? ""))?.id ?? question.head,
     });
@@ -94,7 +95,11 @@ export class Planner {
     const model: KnownModel =
       typeof question.model === "string"
         ? await header(question.model, signal)
-        : { id: question.model.name, info: infoOfShape(question.model.shape, question.model.quantisation) };
+        : {
+            id: question.model.name,
+            spec: question.model.name,
+            info: infoOfShape(question.model.shape, question.model.quantisation),
+          };
     const { id, info, siblings = [] } = model;
     const asked = {
       ...ring,

@@ -113,9 +113,7 @@ class Alternatives {
       const split = best([...this.#including.values()]);
       if (split === null) return ["It is not split, because no ring of two holds it."];
       const name = nodeLabel(task.nodes, problem.nodes[head.node]?.id ?? "");
-      return [
-        `It is not split, because ${name} alone is quicker: on two nodes it would be ${this.#rate(split)}.`,
-      ];
+      return [`It is not split, because ${name} alone is quicker: on two nodes it would be ${this.#rate(split)}.`];
     }
     const alone = best(this.#alone);
     if (alone === null) return ["It is split because no node holds it alone."];

@@ -2,7 +2,7 @@ import { passCosts } from "./pass-time.js";
 import { prefillChunk } from "./prefill-chunk.js";
 import { decodeCosts, hopSeconds, lapOf, stageBusy } from "./ring/ring-costs.js";
 import { throughputObjective } from "./ring/ring-objective.js";
-import { FRAME_BYTES, HOP_SECONDS, type RingProblem, type RingStage, ROW_BYTES } from "./ring/ring-problem.js";
+import { FRAME_BYTES, type RingProblem, type RingStage, ROW_BYTES } from "./ring/ring-problem.js";
 
 /** What a ring is expected to do. */
 export interface Prediction {
@@ -71,8 +71,7 @@ export function prefillSeconds(problem: RingProblem, ring: readonly RingStage[],
       // Only the row whose token is sampled goes back to the head.
       const bytes = FRAME_BYTES + (isLast ? 1 : rows) * (ROW_BYTES + (problem.rowBytes[stage.end] ?? 0));
       const sent =
-        Math.max(computed + HOP_SECONDS, linkFree[index] ?? 0) +
-        bytes / (link?.bytesPerSecond ?? Number.POSITIVE_INFINITY);
+        Math.max(computed, linkFree[index] ?? 0) + bytes / (link?.bytesPerSecond ?? Number.POSITIVE_INFINITY);
       linkFree[index] = sent;
       back = sent + (link?.seconds ?? 0);
     }

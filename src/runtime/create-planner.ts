@@ -1,21 +1,26 @@
-import type { PlaceableNode } from "../cluster/place.js";
+import type { NodeRecord } from "../cluster/node-record.js";
 import { Planner } from "../cluster/planner.js";
 import { ringSettingsOf } from "../cluster/ring-settings.js";
 import type { Settings } from "../config/config.js";
 import type { ResolvedModel, ResolveOptions } from "../model/resolved-model.js";
+import type { Measurement } from "./probe/measurement.js";
 
-/** Plans with a node's own settings, over the nodes that it knows. */
+/** Plans with a node's own settings, over the nodes that it knows and what they measure. */
 export function createPlanner(
   config: Settings,
   models: { resolve(spec: string, options: ResolveOptions): Promise<ResolvedModel> },
-  nodes: () => readonly PlaceableNode[],
+  nodes: () => readonly NodeRecord[],
+  measurement: Pick<Measurement, "gather">,
 ): Planner {
   const { ctx, strategy, minNodes, layers } = config;
+  const ring = ringSettingsOf(config);
+  const { microBatchSize, kvTypeK, kvTypeV, flashAttention } = ring;
   return new Planner({
     header: (spec, signal) => models.resolve(spec, { signal }),
     nodes,
-    speeds: () => null,
-    ring: ringSettingsOf(config),
+    speeds: ({ spec }, signal) =>
+      measurement.gather(nodes(), { model: spec, microBatchSize, kvTypeK, kvTypeV, flashAttention }, signal),
+    ring,
     contextSize: ctx,
     strategy,
     minNodes,

@@ -15,7 +15,7 @@ function planner(measured: boolean): Planner {
   return new Planner({
     header: async (spec) => {
       if (spec !== "tiny") throw new ExoError("model_not_found", `There is no model "${spec}".`);
-      return { id: "tiny", info };
+      return { id: "tiny", spec, info };
     },
     nodes: () =>
       nodes.map((node) => ({
@@ -23,7 +23,7 @@ function planner(measured: boolean): Planner {
         stages: [],
         devices: node.devices.map((device) => ({ ...device, description: "" })),
       })),
-    speeds: () => (measured ? speeds : null),
+    speeds: async () => (measured ? speeds : null),
     ring: {
       slots: 2,
       batchSize: 64,

@@ -74,7 +74,17 @@ describe("placing a model over nodes", () => {
   test("what other rings took of a node's cap is not given twice", () => {
     const memory = { weights: 300 * MIB, kvCache: 0, compute: 0, output: 0 };
     const work = { microBatches: 0, rows: 0, copies: 0, computeSeconds: 0, framesSent: 0, bytesSent: 0 };
-    const held: HeldStage = { ringId: "r", epoch: 1, model: "other", stageIndex: 0, layerBegin: 0, layerEnd: 1, hasOutput: true, memory, work };
+    const held: HeldStage = {
+      ringId: "r",
+      epoch: 1,
+      model: "other",
+      stageIndex: 0,
+      layerBegin: 0,
+      layerEnd: 1,
+      hasOutput: true,
+      memory,
+      work,
+    };
     const busy = { ...node("a", 400), stages: [held] };
     assert.throws(() => placed({ nodes: [busy], contextSize: 512 }), { code: "out_of_memory" });
     const [freed] = withoutStages([busy], (stage) => stage.ringId === "r");

@@ -4,7 +4,7 @@ import { decodeSpeed, prefillSpeed, streamsSpeed } from "../../benchmarks/simula
 import type { RingSpec, StageCost } from "../../benchmarks/simulate/stage-cost.js";
 import { passCosts, passSeconds } from "../../src/planning/pass-time.js";
 import { predictRing } from "../../src/planning/predict.js";
-import { HOP_SECONDS, type RingProblem, type RingStage } from "../../src/planning/ring/ring-problem.js";
+import type { RingProblem, RingStage } from "../../src/planning/ring/ring-problem.js";
 import { bothWays, problemOf, speedOf, speedsOf } from "../support/measured-cluster.js";
 import { modelOf, NEEDS, nodeOf } from "./planning-models.js";
 
@@ -48,7 +48,7 @@ function simulated({ nodes, links, rowBytes }: RingProblem, ring: readonly RingS
     links: hops.map((link) => ({
       latency: link?.seconds ?? 0,
       bytesPerSecond: link?.bytesPerSecond ?? 1,
-      overhead: HOP_SECONDS,
+      overhead: 0,
     })),
     rowBytes: rowBytes[0] ?? 0,
   };

@@ -33,7 +33,7 @@ function localPlanning(config: Config, io: CliIo): PlanningAnswers {
   const planner = new Planner({
     header: (spec, signal) => store.resolve(spec, { signal }),
     nodes: () => [machine],
-    speeds: () => null,
+    speeds: async () => null,
     ring: ringSettingsOf(config),
     contextSize: config.ctx,
     strategy: config.strategy,

@@ -5,7 +5,7 @@ import { earliestBegins, headRanges } from "../memory-pools.js";
 import { isUsableSpeed } from "../pass-time.js";
 import type { LinkSpeed, Speeds } from "../speeds.js";
 import type { TopologyNode } from "../topology.js";
-import { FRAME_BYTES, type RingLink, type RingNode, type RingProblem, ROW_BYTES } from "./ring-problem.js";
+import { FRAME_BYTES, HOP_SECONDS, type RingLink, type RingNode, type RingProblem, ROW_BYTES } from "./ring-problem.js";
 
 export interface ProblemSource {
   readonly cost: ModelCost;
@@ -25,6 +25,8 @@ export const WIRE_BYTES: Readonly<Record<WireType, number>> = { f32: 4, f16: 2, 
 
 /** A way of which nobody knows how long it takes: a plain local network's. */
 export const UNMEASURED_LINK: RingLink = { seconds: 0.5e-3, bytesPerSecond: 100e6 };
+
+const PRESUMED_LINK: RingLink = { ...UNMEASURED_LINK, seconds: UNMEASURED_LINK.seconds + HOP_SECONDS };
 
 export function makeProblem(source: ProblemSource): RingProblem {
   const { cost, cuts, speeds, wireType, cachedTokens, minStages, head } = source;
@@ -55,7 +57,7 @@ function measuredNodes({ nodes, speeds, cost }: ProblemSource) {
 
 /** As it was measured, else as its other direction was. */
 function linkBetween(links: readonly LinkSpeed[], from: string, to: string): RingLink {
-  return knownLink(links, from, to) ?? knownLink(links, to, from) ?? UNMEASURED_LINK;
+  return knownLink(links, from, to) ?? knownLink(links, to, from) ?? PRESUMED_LINK;
 }
 
 export function knownLink(links: readonly LinkSpeed[], from: string, to: string): LinkSpeed | null {

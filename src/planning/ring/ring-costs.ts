@@ -1,12 +1,5 @@
 import { passCosts } from "../pass-time.js";
-import {
-  FRAME_BYTES,
-  HOP_SECONDS,
-  type RingCosts,
-  type RingProblem,
-  type RingStage,
-  ROW_BYTES,
-} from "./ring-problem.js";
+import { FRAME_BYTES, type RingCosts, type RingProblem, type RingStage, ROW_BYTES } from "./ring-problem.js";
 
 /** The next tokens of so many sequences at once. */
 export function decodeCosts(problem: RingProblem, rows: number): RingCosts {
@@ -25,7 +18,7 @@ export function linkBusy({ problem, frameBytes }: RingCosts, from: number, to: n
 
 /** From the end of one stage's computing to the beginning of the next one's. */
 export function hopSeconds(costs: RingCosts, from: number, to: number, layer: number): number {
-  return (costs.problem.links[from]?.[to]?.seconds ?? 0) + HOP_SECONDS + linkBusy(costs, from, to, layer);
+  return (costs.problem.links[from]?.[to]?.seconds ?? 0) + linkBusy(costs, from, to, layer);
 }
 
 /** How long one round keeps a stage's node busy; the head also computes the output head. */

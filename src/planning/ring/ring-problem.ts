@@ -13,7 +13,7 @@ export interface RingNode {
 
 /** The way from one node to another. */
 export interface RingLink {
-  /** One way, for a small message. */
+  /** One way, for a small message, with what a hop costs at both ends. */
   readonly seconds: number;
   readonly bytesPerSecond: number;
 }
@@ -53,9 +53,9 @@ export interface RingCosts {
 }
 
 /**
- * What a hop costs beside the link: frame codec, event loops, waking a thread, on both ends. Seconds. Rings of two nodes
- * on one machine take 0.8 ms per hop in all (the case `hops` in benchmarks/results), with caches that a token's weights
- * have just passed through; an echo, which is what a link is measured by, sees the smaller part of that.
+ * What a hop costs beside the link, until that is seen: frame codec, event loops, waking a thread, on both ends. Seconds.
+ * Rings of two nodes on one machine take 0.8 ms per hop in all (the case `hops` in benchmarks/results), with caches that a
+ * token's weights have just passed through; an echo, which is what a link is measured by, sees the smaller part of that.
  */
 export const HOP_SECONDS = 600e-6;
 
