@@ -4,6 +4,7 @@ import { predictionNeeds, problemOf, rangesOf } from "./measured-plan.js";
 import type { PlacementTask } from "./placement-task.js";
 import type { Plan } from "./plan.js";
 import { predictRing } from "./predict.js";
+import { evenCuts } from "./ring/even-cuts.js";
 import type { RingProblem } from "./ring/ring-problem.js";
 import { type Aim, type SolvedRing, solveRing } from "./ring/solve-ring.js";
 import { plannedStages } from "./stages.js";
@@ -40,7 +41,8 @@ function solve(task: PlacementTask, aim: Aim): { readonly problem: RingProblem; 
   for (let minStages = Math.max(1, most); minStages >= 1; minStages--) {
     const problem = problemOf(task, minStages);
     const ring = problem === null ? null : solveRing(problem, aim);
-    if (problem !== null && ring !== null) return { problem, ring };
+    if (problem === null || ring === null) continue;
+    return { problem, ring: aim.strategy === "latency" ? { ...ring, ...evenCuts(problem, ring) } : ring };
   }
   return null;
 }

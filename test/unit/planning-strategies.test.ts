@@ -91,6 +91,12 @@ describe("strategies", () => {
     assert.match(text, /One node alone would be quicker: [ab] with/);
   });
 
+  test("latency: nodes alike that are to share the layers share them evenly, though one answer gains nothing by that", () => {
+    const plan = place({ topology: TWO, speeds: ALIKE, minNodes: 2 });
+    const [head, other] = plan.stages.map(({ layerBegin, layerEnd }) => layerEnd - layerBegin);
+    assert.ok(Math.abs((head ?? 0) - (other ?? 0)) <= 2, ranges(plan).join());
+  });
+
   test("where fewer nodes fit than are asked for, as many as fit are used", () => {
     const nodes = [nodeOf("a", AMPLE), nodeOf("b", 1 * MIB)];
     const plan = place({ topology: { nodes }, speeds: ALIKE, minNodes: 2 });
