@@ -5,8 +5,8 @@ import { linkRecordSchema } from "./link-record.js";
 import { download, heldModel } from "./model-records.js";
 import { powerSchema } from "./power-record.js";
 import { predictionSchema } from "./prediction-record.js";
-import { stampFields } from "./stamp.js";
 import { ringRates } from "./ring-rates.js";
+import { stampFields } from "./stamp.js";
 
 const bytes = z.number().nonnegative();
 const count = z.int().nonnegative();

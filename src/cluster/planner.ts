@@ -2,7 +2,7 @@ import type { KvType, Strategy } from "../config/config.js";
 import type { LayerAssignment } from "../config/layer-assignment.js";
 import type { ModelShape } from "../model/model-shape.js";
 import { infoOfShape } from "../model/model-shape.js";
-import type { ResolvedModel } from "../model/resolved-model.js";
+import type { ModelHeader } from "../model/resolved-model.js";
 import { type Estimate, estimateModel } from "../planning/estimate.js";
 import { UNMEASURED_LINK } from "../planning/ring/make-problem.js";
 import type { RingLink } from "../planning/ring/ring-problem.js";
@@ -13,7 +13,7 @@ import type { Placement } from "./placed-model.js";
 import type { RingSettings } from "./ring-settings.js";
 
 /** A model of which the header is known. */
-export interface KnownModel extends Pick<ResolvedModel, "id" | "spec" | "info"> {
+export interface KnownModel extends Pick<ModelHeader, "id" | "spec" | "info"> {
   /** The same model in other quantisations, where it is known which there are. */
   readonly siblings?: readonly { readonly quantisation: string; readonly bytes: number }[];
 }

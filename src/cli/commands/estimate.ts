@@ -46,7 +46,7 @@ export async function estimate(model: string, options: Options, io: CliIo): Prom
 /** What llama.cpp's loader would allocate for the whole model on this machine. */
 async function accountedFor(model: string, found: ReadEstimate, config: Config, io: CliIo) {
   if (model.endsWith(".json")) throw new UsageError("--exact asks llama.cpp about a file, and a config.json is none.");
-  const { path, info } = await openModelStore(config, io).resolve(model);
+  const { path, info } = await openModelStore(config, io).header(model);
   const { weights, kvCache, compute } = planStageMemory({
     modelPath: path,
     layerBegin: 0,

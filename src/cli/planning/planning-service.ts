@@ -31,7 +31,7 @@ function localPlanning(config: Config, io: CliIo): PlanningAnswers {
   const devices = usedDevices(chooseDevices(config.device, found), found);
   const machine = { id: config.name, name: config.name, devices, memoryCap: config.memory, stages: [] };
   const planner = new Planner({
-    header: (spec, signal) => store.resolve(spec, { signal }),
+    header: (spec, signal) => store.header(spec, { signal }),
     nodes: () => [machine],
     speeds: async () => null,
     ring: ringSettingsOf(config),
