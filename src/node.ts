@@ -24,6 +24,7 @@ import { LocalInterfaces } from "./discovery/interfaces.js";
 import { coreLimitGroup } from "./native/devices.js";
 import { libraryInfo } from "./native/load.js";
 import { setNativeLogger } from "./native/log.js";
+import { createPlanner } from "./runtime/create-planner.js";
 import { LocalRings } from "./runtime/local-rings.js";
 import { ModelSupply } from "./runtime/model-supply.js";
 import { OwnCompute } from "./runtime/own-compute.js";
@@ -221,11 +222,15 @@ class RunningNode implements ExoNode {
       place: (model) =>
         place({
           model,
-          nodes: [this.#record(), ...this.#membership.alive().map((member) => member.record)],
+          nodes: this.#nodes(),
           ring: ringSettingsOf(this.#config),
           contextSize: this.#config.ctx,
           layers: this.#config.layers,
           besideHead: speculation.draftModel?.info ?? null,
+          strategy: this.#config.strategy,
+          speeds: null,
+          minNodes,
+          head: this.id,
         }),
       openHead: (request, hooks) =>
         RingHead.open(
@@ -250,6 +255,11 @@ class RunningNode implements ExoNode {
     this.#placed = placed;
     this.#rings.add(placed);
     placed.start();
+  }
+
+  /** This one first. */
+  #nodes(): readonly NodeRecord[] {
+    return [this.#record(), ...this.#membership.alive().map((member) => member.record)];
   }
 
   #hopPorts() {
@@ -372,6 +382,7 @@ class RunningNode implements ExoNode {
       inference: this.inference,
       models: state,
       cluster: state,
+      planner: createPlanner(this.#config, this.#models, () => this.#nodes(), this.#measurement),
       logger: this.#logger,
       host: http.host ?? "127.0.0.1",
       port: http.port,

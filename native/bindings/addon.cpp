@@ -26,6 +26,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
     add<log_set_sink>(env, exports, "log_set_sink");
     add<counters>(env, exports, "counters");
 
+    add<stage_plan>(env, exports, "stage_plan");
     add<stage_create>(env, exports, "stage_create");
     add_promise<stage_load>(env, exports, "stage_load");
     add<stage_memory>(env, exports, "stage_memory");

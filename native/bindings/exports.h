@@ -13,6 +13,7 @@ Napi::Value cpu_cores(const Napi::CallbackInfo & info);
 Napi::Value log_set_sink(const Napi::CallbackInfo & info);
 Napi::Value counters(const Napi::CallbackInfo & info);
 
+Napi::Value stage_plan(const Napi::CallbackInfo & info);
 Napi::Value stage_create(const Napi::CallbackInfo & info);
 Napi::Value stage_load(const Napi::CallbackInfo & info);
 Napi::Value stage_memory(const Napi::CallbackInfo & info);

@@ -77,6 +77,11 @@ Napi::Value promise_of(Napi::Env env, std::unique_ptr<PendingPromise> pending, c
 
 }  // namespace
 
+// stage_plan(params: NativeStageParams): NativeStageMemory
+Napi::Value stage_plan(const Napi::CallbackInfo & info) {
+    return to_js(info.Env(), StageMemory{ plan_memory(read_stage_params(info[0])), 0, 0, {} });
+}
+
 // stage_create(): StageHandle
 Napi::Value stage_create(const Napi::CallbackInfo & info) {
     auto       stage  = std::make_shared<Stage>();

@@ -5,6 +5,7 @@
 #include "../src/llama-ext.h"
 #include "devices.h"
 #include "error.h"
+#include "gguf_check.h"
 #include "host_memory.h"
 #include "text.h"
 
@@ -81,6 +82,13 @@ std::vector<DeviceMemory> plan_memory(const StageParams & params, const LlamaSet
     const std::atomic<bool> never{ false };
     const auto              context = open_context(model.get(), setup.context_params(never));
     return memory_of(context.get());
+}
+
+std::vector<DeviceMemory> plan_memory(const StageParams & params) {
+    check_stage_params(params);
+    const auto summary = check_gguf(params.model_path);
+    if (summary.layer_count > 0) check_layer_range(params, summary.layer_count);
+    return plan_memory(params, LlamaSetup(params));
 }
 
 void check_memory(const std::vector<DeviceMemory> & plan) {

@@ -44,6 +44,9 @@ uint64_t mapped_weights(const std::vector<WeightBuffer> & buffers);
 // `out_of_memory` at once for a context that is out of the question.
 std::vector<DeviceMemory> plan_memory(const StageParams & params, const LlamaSetup & setup);
 
+// The same for a stage that nobody is about to load: checks the parameters and the file first.
+std::vector<DeviceMemory> plan_memory(const StageParams & params);
+
 // Throws `out_of_memory` naming both numbers when a device has less free than the plan puts on it.
 void check_memory(const std::vector<DeviceMemory> & plan);
 

@@ -1,3 +1,4 @@
+import type { Planner } from "../cluster/planner.js";
 import type { ClusterSnapshot } from "./cluster-snapshot.js";
 
 /** A model that this node can answer for, as `/v1/models` lists it. */
@@ -30,6 +31,9 @@ export interface Readiness {
   /** A sentence that says what is missing; `null` when ready. */
   readonly reason: string | null;
 }
+
+/** Plans and estimates, without loading anything. */
+export type PlanningService = Pick<Planner, "plan" | "estimate">;
 
 export interface ClusterView {
   /** Plain JSON, sent as it is by `GET /cluster`. */

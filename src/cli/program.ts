@@ -42,6 +42,18 @@ const DOCTOR_SETTINGS: readonly SettingKey[] = [
   ...COMMON_SETTINGS,
 ];
 
+const ESTIMATE_SETTINGS: readonly SettingKey[] = ["ctx", "slots", "kv", "kvV", "apiKey", ...COMMON_SETTINGS];
+
+const PLAN_SETTINGS: readonly SettingKey[] = [
+  "strategy",
+  "ctx",
+  "slots",
+  "minNodes",
+  "layers",
+  "apiKey",
+  ...COMMON_SETTINGS,
+];
+
 const EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 bad usage.";
 const SETTINGS_NOTE =
   "Every option is also an environment variable (--min-nodes: EXO_NATIVE_MIN_NODES)\n" +
@@ -70,6 +82,8 @@ export function createProgram(io: CliIo): Command {
   addServe(program, io);
   addRun(program, io);
   addStatus(program, io);
+  addPlan(program, io);
+  addEstimate(program, io);
   addBench(program, io);
   addModels(program, io);
   addDoctor(program, io);
@@ -133,6 +147,53 @@ function addStatus(program: Command, io: CliIo): void {
     .action(async (options: Record<string, unknown>) => {
       const { status } = await import("./commands/status.js");
       await status(options, io);
+    });
+}
+
+function addPlan(program: Command, io: CliIo): void {
+  const command = program.command("plan").description("say where a model would be placed, and load nothing");
+  command
+    .argument("<model>", "anything that serve takes")
+    .addOption(urlFlag())
+    .option("--json", "print what POST /cluster/plan answers")
+    .option("--head <node>", "the node that is to be the head (default: the best)");
+  addConfigFlags(command, PLAN_SETTINGS)
+    .addHelpText(
+      "after",
+      `\nA running node plans for its cluster. Without one the plan is for this machine\nalone.\n\n${examples(
+        "exo-native plan tinyllama",
+        "exo-native plan ./model.gguf --strategy throughput --slots 8",
+        "exo-native plan tinyllama --layers 0-11@desk,11-22@attic --json",
+      )}`,
+    )
+    .action(async (model: string, options: Record<string, unknown>) => {
+      const { plan } = await import("./commands/plan.js");
+      await plan(model, options, io);
+    });
+}
+
+function addEstimate(program: Command, io: CliIo): void {
+  const command = program.command("estimate").description("say what a model takes, and whether it fits");
+  command
+    .argument("<model>", "anything that serve takes, or a config.json that gives a model's shape")
+    .addOption(urlFlag())
+    .option("--json", "print what POST /cluster/estimate answers")
+    .option("--memory <sizes>", "ask about machines that offer this much each, e.g. 8GiB,16GiB")
+    .option("--quant <name>", "with a config.json: how it would be stored (default: Q4_K_M)")
+    .option("--exact", "also ask llama.cpp's loader on this machine, which allocates nothing")
+    .option("--link <link>", "between machines: delay one way and speed, e.g. 0.5ms,100MB");
+  addConfigFlags(command, ESTIMATE_SETTINGS)
+    .addHelpText(
+      "after",
+      `\nA running node answers for its cluster. Without one the estimate is for this\nmachine alone.\n\n${examples(
+        "exo-native estimate tinyllama",
+        "exo-native estimate ./model.gguf --memory 16GiB,16GiB --ctx 32768",
+        "exo-native estimate llama-70b/config.json --quant Q4_K_M --memory 24GiB,24GiB",
+      )}`,
+    )
+    .action(async (model: string, options: Record<string, unknown>) => {
+      const { estimate } = await import("./commands/estimate.js");
+      await estimate(model, options, io);
     });
 }
 

@@ -1,32 +1,42 @@
+import type { Strategy } from "../config/config.js";
 import type { LayerAssignment } from "../config/layer-assignment.js";
 import { ExoError } from "../core/errors.js";
 import type { GgufInfo } from "../model/gguf-info.js";
-import { type ModelPart, stageMemory, totalBytes } from "../model/memory-estimate.js";
+import { type MemoryNeeds, type ModelPart, stageMemory, totalBytes } from "../model/memory-estimate.js";
 import type { ModelHeader } from "../model/resolved-model.js";
 import { placeModel } from "../planning/placement.js";
-import { type Topology, usableMemory } from "../planning/topology.js";
+import type { Speeds } from "../planning/speeds.js";
+import type { Topology } from "../planning/topology.js";
 import type { HeldStage, NodeRecord } from "./node-record.js";
 import type { Placement } from "./placed-model.js";
 import type { RingSettings } from "./ring-settings.js";
 
+/** What planning needs to know of a node. */
+export type PlaceableNode = Pick<NodeRecord, "id" | "name" | "devices" | "memoryCap" | "stages">;
+
 export interface PlaceOptions {
-  readonly model: ModelHeader;
-  /** This node first: it is the head. */
-  readonly nodes: readonly NodeRecord[];
+  readonly model: Pick<ModelHeader, "id" | "info">;
+  readonly nodes: readonly PlaceableNode[];
   readonly ring: Omit<RingSettings, "contextSize">;
   /** Tokens per slot, or `null`: as many as the model was trained for, up to a limit, and as fit. */
   readonly contextSize: number | null;
   readonly layers: readonly LayerAssignment[] | null;
   /** A model that the head holds whole beside its stage, or `null`. */
   readonly besideHead: GgufInfo | null;
+  readonly strategy: Strategy;
+  /** What was measured of this model on these nodes; `null`: nothing yet. */
+  readonly speeds: Speeds | null;
+  readonly minNodes: number;
+  /** Node id of the head; `null`: the planner chooses. */
+  readonly head: string | null;
 }
 
 /** More context than this is only given to those who ask for it: its cache is taken from the machine at once. */
-const DEFAULT_CONTEXT = 8192;
+export const DEFAULT_CONTEXT = 8192;
 /** A default context is halved down to this before the model counts as too large. */
 const LEAST_CONTEXT = 512;
 
-/** Plans a model with this node as its head. Throws as `placeModel` does. */
+/** Plans a model. Throws as `placeModel` does. */
 export function place(options: PlaceOptions): Placement {
   const wanted = options.contextSize ?? Math.min(options.model.info.contextTrained, DEFAULT_CONTEXT);
   const least = options.contextSize ?? Math.min(wanted, LEAST_CONTEXT);
@@ -40,10 +50,39 @@ export function place(options: PlaceOptions): Placement {
   }
 }
 
-function placeWith({ model, nodes, ring, layers, besideHead }: PlaceOptions, contextSize: number): Placement {
-  const [head] = nodes;
-  if (head === undefined) throw new ExoError("internal", "A placement needs at least the node that asks for it.");
-  const needs = {
+function placeWith(options: PlaceOptions, contextSize: number): Placement {
+  const { model, nodes, ring, layers, besideHead, strategy, speeds, minNodes, head } = options;
+  const needs = memoryNeeds(ring, contextSize);
+  const plan = placeModel({
+    model: model.id,
+    info: model.info,
+    topology: topologyOf(nodes),
+    needs,
+    strategy,
+    speeds,
+    head,
+    layers,
+    minNodes,
+    wireType: ring.wireType,
+    besideHead: besideHead === null ? 0 : totalBytes(stageMemory(besideHead, wholeModel(besideHead), needs)),
+  });
+  if (head !== null && plan.head !== head) throw headElsewhere(nodes, head, plan.head);
+  return { plan, ring: { ...ring, contextSize } };
+}
+
+function headElsewhere(nodes: readonly PlaceableNode[], wanted: string, planned: string): ExoError {
+  const nameOf = (id: string): string => nodes.find((node) => node.id === id)?.name ?? id;
+  const other = nameOf(planned);
+  return new ExoError(
+    "invalid_argument",
+    `--layers puts layer 0 on ${other}, which is then the head; give the model and --layers to ${other}, or begin with ${nameOf(wanted)}.`,
+    { param: "layers" },
+  );
+}
+
+/** What the caches and buffers of a ring must be large enough for. */
+export function memoryNeeds(ring: Omit<RingSettings, "contextSize">, contextSize: number): MemoryNeeds {
+  return {
     contextSize,
     slots: ring.slots,
     kvType: ring.kvTypeK,
@@ -51,35 +90,14 @@ function placeWith({ model, nodes, ring, layers, besideHead }: PlaceOptions, con
     ubatch: ring.microBatchSize,
     flashAttention: ring.flashAttention !== "off",
   };
-  const taken = besideHead === null ? 0 : totalBytes(stageMemory(besideHead, wholeModel(besideHead), needs));
-  const topology = withLess(topologyOf(nodes), head.id, taken);
-  const plan = placeModel({ model: model.id, info: model.info, topology, needs, head: head.id, layers });
-  if (plan.head !== head.id) {
-    const other = nodes.find((node) => node.id === plan.head)?.name ?? plan.head;
-    throw new ExoError(
-      "invalid_argument",
-      `--layers puts layer 0 on ${other}, which is then the head; give the model and --layers to ${other}, or begin with ${head.name}.`,
-      { param: "layers" },
-    );
-  }
-  return { plan, ring: { ...ring, contextSize } };
 }
 
 function wholeModel({ layerCount }: GgufInfo): ModelPart {
   return { begin: 0, end: layerCount, hasEmbedding: true, hasOutput: true };
 }
 
-/** The same, with so many bytes of one node spoken for. */
-function withLess({ nodes }: Topology, nodeId: string, bytes: number): Topology {
-  if (bytes === 0) return { nodes };
-  return {
-    nodes: nodes.map((node) =>
-      node.id === nodeId ? { ...node, memoryCap: Math.max(0, usableMemory(node) - bytes) } : node,
-    ),
-  };
-}
-
-function topologyOf(nodes: readonly NodeRecord[]): Topology {
+/** What the planner needs to know of the nodes. */
+export function topologyOf(nodes: readonly PlaceableNode[]): Topology {
   return {
     nodes: nodes.map(({ id, name, devices, memoryCap, stages }) => ({
       id,
@@ -90,6 +108,28 @@ function topologyOf(nodes: readonly NodeRecord[]): Topology {
         memoryCap === null ? null : Math.max(0, memoryCap - stages.reduce((sum, stage) => sum + taken(stage), 0)),
     })),
   };
+}
+
+/**
+ * The nodes as they would be without some of their stages: for another plan of a model that is loaded already. What a
+ * stage takes is given back to its node's devices in proportion to their size.
+ */
+export function withoutStages<Node extends PlaceableNode>(
+  nodes: readonly Node[],
+  isGone: (stage: HeldStage) => boolean,
+): readonly Node[] {
+  return nodes.map((node) => {
+    const freed = node.stages.filter(isGone).reduce((sum, stage) => sum + taken(stage), 0);
+    const total = node.devices.reduce((sum, { memoryTotal }) => sum + memoryTotal, 0);
+    return {
+      ...node,
+      stages: node.stages.filter((stage) => !isGone(stage)),
+      devices: node.devices.map((device) => ({
+        ...device,
+        memoryFree: Math.min(device.memoryTotal, device.memoryFree + freed * (device.memoryTotal / Math.max(1, total))),
+      })),
+    };
+  });
 }
 
 function taken({ memory }: HeldStage): number {

@@ -12,7 +12,7 @@ export type WireType = (typeof WIRE_TYPES)[number];
 export const KV_TYPES = ["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"] as const;
 export type KvType = (typeof KV_TYPES)[number];
 
-export const STRATEGIES = ["memory-weighted"] as const;
+export const STRATEGIES = ["latency", "throughput", "memory-weighted"] as const;
 export type Strategy = (typeof STRATEGIES)[number];
 
 export const FLASH_ATTENTION_MODES = ["auto", "on", "off"] as const;

@@ -294,10 +294,10 @@ export const OPTIONS: { readonly [Key in keyof Settings]: Option<Settings[Key]> 
   strategy: {
     flag: "strategy",
     argument: "name",
-    description: `what a placement aims for: ${STRATEGIES.join(", ")}`,
+    description: `what a placement aims for: ${STRATEGIES.join(", ")} (before anything is measured, the last)`,
     expects: oneOf(STRATEGIES),
     schema: z.enum(STRATEGIES),
-    default: "memory-weighted",
+    default: "latency",
   },
   minNodes: {
     flag: "min-nodes",

@@ -3,6 +3,7 @@ import { ExoError } from "../core/errors.js";
 import { fileTypeName } from "./ggml-types.js";
 import { type GgufHeader, type GgufTensor, readGgufHeader } from "./gguf-header.js";
 import { GgufMetadata } from "./gguf-metadata.js";
+import { type LayerCuts, layerCuts } from "./layer-cuts.js";
 import { type LayerState, layerStates } from "./layer-state.js";
 import { placeOf, type TensorPlace } from "./tensor-place.js";
 
@@ -19,6 +20,10 @@ export interface GgufInfo {
   readonly headCount: number;
   /** Widest inner row of the feed-forward part, in elements, over the experts used at once. */
   readonly feedForwardSize: number;
+  /** Experts that a token meets in a layer; 0: the model is dense. */
+  readonly expertsUsed: number;
+  /** Tokens that some layers attend to; 0: all layers attend to all. */
+  readonly slidingWindow: number;
   readonly vocabularySize: number;
   /** Of the weights, e.g. `Q4_K_M`, `IQ2_XXS`. */
   readonly quantisation: string;
@@ -33,8 +38,15 @@ export interface GgufInfo {
   /** Small tensors that every stage holds, e.g. rope frequencies. */
   readonly sharedBytes: number;
   readonly tiedEmbedding: boolean;
+  /**
+   * Bytes of a tied embedding that the output head holds again, because CPUs multiply with weights of its type laid out
+   * anew; 0 where both ends share it.
+   */
+  readonly tiedCopyBytes: number;
   /** What each layer keeps between tokens of a sequence. */
   readonly layerState: readonly LayerState[];
+  /** Where it may be cut between two layers. */
+  readonly cuts: LayerCuts;
   /** In order; more than one for `-00001-of-0000N` models. */
   readonly files: readonly ModelFile[];
 }
@@ -71,6 +83,16 @@ export async function readGgufInfo(path: string): Promise<GgufInfo> {
   return describe(new GgufMetadata(headers[0]?.metadata ?? new Map(), path), tensors, files, path);
 }
 
+/**
+ * Types that a CPU multiplies in a form of its own. Nodes of one cluster may differ in that; what this machine's kind does
+ * is taken for all. Source: `ggml_repack_get_optimal_repack_type` in ggml's repack.cpp.
+ */
+const LAID_OUT_ANEW: ReadonlySet<string> = new Set(
+  process.arch === "x64"
+    ? ["Q2_K", "Q4_0", "Q4_K", "IQ4_NL", "MXFP4"]
+    : ["Q1_0", "Q2_K", "Q4_0", "Q4_K", "Q5_K", "Q6_K", "Q8_0", "IQ4_NL", "MXFP4"],
+);
+
 function sumByPlace(
   tensors: readonly GgufTensor[],
   layerCount: number,
@@ -105,6 +127,7 @@ function describe(
     throw new ExoError("invalid_model", `${path} cannot be used as a model: ${why}.`);
   }
   const bytes = sumByPlace(tensors, layerCount);
+  const tiedEmbedding = !tensors.some((tensor) => tensor.name === "output.weight");
   return {
     architecture: metadata.architecture,
     name: metadata.text("general.name"),
@@ -116,6 +139,8 @@ function describe(
       metadata.size("feed_forward_length", 0),
       metadata.size("expert_feed_forward_length", 0) * metadata.size("expert_used_count", 1),
     ),
+    expertsUsed: metadata.size("expert_used_count", 0),
+    slidingWindow: metadata.size("attention.sliding_window", 0),
     vocabularySize: metadata.length("tokenizer.ggml.tokens") || embedding.rows,
     quantisation: fileTypeName(metadata.number("general.file_type") ?? -1) ?? commonestType(tensors),
     parameterCount: tensors.reduce((sum, tensor) => sum + tensor.elements, 0),
@@ -124,8 +149,10 @@ function describe(
     embeddingBytes: bytes.embedding,
     outputBytes: bytes.output,
     sharedBytes: bytes.shared,
-    tiedEmbedding: !tensors.some((tensor) => tensor.name === "output.weight"),
+    tiedEmbedding,
+    tiedCopyBytes: tiedEmbedding && LAID_OUT_ANEW.has(embedding.type) ? embedding.bytes : 0,
     layerState: layerStates(metadata, layerCount),
+    cuts: layerCuts(metadata, layerCount),
     files,
   };
 }

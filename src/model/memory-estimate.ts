@@ -1,4 +1,5 @@
 import type { KvType } from "../config/config.js";
+import { computeBytes } from "./compute-buffer.js";
 import type { GgufInfo } from "./gguf-info.js";
 import type { LayerState } from "./layer-state.js";
 
@@ -47,13 +48,12 @@ const KV_ELEMENT_BYTES: Readonly<Record<KvType, number>> = {
 /** llama.cpp rounds the cells of a KV cache up to this many. */
 const KV_CELL_PADDING = 256;
 
-const F32_BYTES = 4;
-
 export function weightBytes(info: GgufInfo, part: ModelPart): number {
   const layers = info.layerBytes.slice(part.begin, part.end).reduce((sum, bytes) => sum + bytes, 0);
-  // A tied embedding serves both ends, so it is held where either of them is, once.
+  // A tied embedding serves both ends, so it is held where either of them is; where both are, perhaps in two forms.
   const embedding = part.hasEmbedding || (part.hasOutput && info.tiedEmbedding) ? info.embeddingBytes : 0;
-  return layers + embedding + info.sharedBytes + (part.hasOutput ? info.outputBytes : 0);
+  const copy = part.hasEmbedding && part.hasOutput ? info.tiedCopyBytes : 0;
+  return layers + embedding + copy + info.sharedBytes + (part.hasOutput ? info.outputBytes : 0);
 }
 
 /** Sliding windows are counted as the whole context, for llama.cpp keeps that too where a prefix is to be reused. */
@@ -68,18 +68,6 @@ function layerCacheBytes(layer: LayerState, needs: MemoryNeeds): number {
 export function kvCacheBytes(info: GgufInfo, part: ModelPart, needs: MemoryNeeds): number {
   const layers = info.layerState.slice(part.begin, part.end);
   return Math.ceil(layers.reduce((sum, layer) => sum + layerCacheBytes(layer, needs), 0));
-}
-
-/**
- * llama.cpp's scratch buffer: the widest moment of a layer, and of the output head its logits. Checked against what
- * llama.cpp reports for TinyLlama: it is (vocabulary + 2 · embedding) · rows there, and below this in between.
- */
-export function computeBytes(info: GgufInfo, part: ModelPart, needs: MemoryNeeds): number {
-  const perLayer = 2 * info.feedForwardSize + 4 * info.embeddingSize;
-  const scores = needs.flashAttention ? 1 : 1 + info.headCount;
-  const layers = part.begin === part.end ? 0 : perLayer + scores * needs.contextSize;
-  const output = part.hasOutput ? info.vocabularySize + 2 * info.embeddingSize : 0;
-  return (layers + output) * needs.ubatch * F32_BYTES;
 }
 
 /** What a stage takes on its node. */

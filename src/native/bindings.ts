@@ -266,6 +266,12 @@ export interface NativeBindings {
   log_set_sink(sink: ((level: string, text: string) => void) | null): void;
   counters(): NativeCounters;
 
+  /**
+   * What loading this stage would take, by llama.cpp's own accounting: a trial run of its loader that allocates nothing
+   * and needs only the header of the file. Blocks the caller for as long (milliseconds to a second). `weights_mapped`,
+   * `output` and `weight_buffers` are not known.
+   */
+  stage_plan(params: NativeStageParams): NativeStageMemory;
   /** A handle with its own thread and an empty queue. */
   stage_create(): StageHandle;
   /** `on_progress` gets 0…1. Rejects `cancelled` when the stage is closed meanwhile. */

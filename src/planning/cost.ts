@@ -12,13 +12,14 @@ export interface ModelCost {
   readonly layerCount: number;
   /** Everything a stage of these layers takes. Half-open range; the head also holds embedding and output head. */
   memory(begin: number, end: number, isHead: boolean): StageMemory;
-  /** The same, summed. */
+  /** The same, summed, and what the head holds beside its stage. */
   bytes(begin: number, end: number, isHead: boolean): number;
   /** Weights and KV cache of the layers alone: what is dealt out in proportion to memory. */
   layerBytes(begin: number, end: number): number;
 }
 
-export function modelCost(info: GgufInfo, needs: MemoryNeeds): ModelCost {
+/** @param besideHead bytes that the head holds beside its stage, such as a model that drafts */
+export function modelCost(info: GgufInfo, needs: MemoryNeeds, besideHead = 0): ModelCost {
   const part = (begin: number, end: number, isHead: boolean): ModelPart => ({
     begin,
     end,
@@ -34,7 +35,10 @@ export function modelCost(info: GgufInfo, needs: MemoryNeeds): ModelCost {
   });
   const layerBytes = (begin: number, end: number): number => (upTo[end] ?? 0) - (upTo[begin] ?? 0);
   // Only the layers' own bytes depend on the range, so a stage's total is a constant and two look-ups.
-  const fixed = { head: fixedBytes(memory, layerBytes, true), other: fixedBytes(memory, layerBytes, false) };
+  const fixed = {
+    head: fixedBytes(memory, layerBytes, true) + besideHead,
+    other: fixedBytes(memory, layerBytes, false),
+  };
   return {
     layerCount: info.layerCount,
     memory,

@@ -1,32 +1,39 @@
 import { formatByteSize } from "../config/byte-size.js";
 import { formatLayerAssignments, type LayerAssignment } from "../config/layer-assignment.js";
 import { ExoError } from "../core/errors.js";
-import { totalBytes } from "../model/memory-estimate.js";
-import type { ModelCost } from "./cost.js";
-import { explain, nodeLabel } from "./explain.js";
+import { explainStages, nodeLabel } from "./explain.js";
+import { predictStages } from "./measured-plan.js";
+import { stageFits } from "./memory-pools.js";
+import type { PlacementTask } from "./placement-task.js";
 import type { Plan, PlannedStage } from "./plan.js";
 import { plannedStages, type StageRange } from "./stages.js";
 import { type TopologyNode, usableMemory } from "./topology.js";
 
 const AIM = "The layers are placed as given by hand.";
 
-/** Checks a placement made by hand: known nodes, every layer exactly once, every stage within its node's memory. */
-export function placeByHand(
-  model: string,
-  cost: ModelCost,
-  nodes: readonly TopologyNode[],
-  assignments: readonly LayerAssignment[],
-): Plan {
+/** Checks a placement made by hand: known nodes, every layer exactly once, cuts that the model allows, memory. */
+export function placeByHand(task: PlacementTask, assignments: readonly LayerAssignment[]): Plan {
+  const { model, cost, nodes, strategy } = task;
   const ordered = assignments.toSorted((a, b) => a.begin - b.begin);
   checkCover(ordered, cost.layerCount);
+  checkCuts(ordered, task);
   const stages = plannedStages(cost, resolveNodes(ordered, nodes));
-  for (const stage of stages) checkMemory(stage, nodes);
+  for (const stage of stages) checkMemory(stage, task);
   const used = new Set(stages.map(({ nodeId }) => nodeId));
   const unused = nodes
     .filter(({ id }) => !used.has(id))
     .map(({ id }) => ({ nodeId: id, reason: "the placement does not name it" }));
-  const reasons = explain(AIM, stages, unused, nodes);
-  return { model, layerCount: cost.layerCount, stages, head: stages[0]?.nodeId ?? "", unused, reasons };
+  const predicted = predictStages(task, stages);
+  return {
+    model,
+    layerCount: cost.layerCount,
+    stages,
+    head: stages[0]?.nodeId ?? "",
+    unused,
+    strategy,
+    predicted,
+    reasons: explainStages({ aim: [AIM], stages, unused, nodes, predicted, slots: task.needs.slots }),
+  };
 }
 
 function refuse(assignments: readonly LayerAssignment[], what: string): ExoError {
@@ -46,6 +53,15 @@ function checkCover(ordered: readonly LayerAssignment[], layerCount: number): vo
     throw refuse(ordered, `the model has ${layerCount} layers, so the last range ends at ${layerCount}`);
 }
 
+function checkCuts(ordered: readonly LayerAssignment[], { cuts, model }: PlacementTask): void {
+  const wrong = ordered.find(({ begin }) => cuts.allowed[begin] !== true);
+  if (wrong === undefined) return;
+  throw refuse(
+    ordered,
+    `${model} cannot be cut before layer ${wrong.begin}, because ${cuts.reason ?? "it is one whole"}`,
+  );
+}
+
 function resolveNodes(ordered: readonly LayerAssignment[], nodes: readonly TopologyNode[]): readonly StageRange[] {
   const ranges: StageRange[] = [];
   for (const { node: wanted, begin, end } of ordered) {
@@ -61,15 +77,15 @@ function resolveNodes(ordered: readonly LayerAssignment[], nodes: readonly Topol
   return ranges;
 }
 
-function checkMemory(stage: PlannedStage, nodes: readonly TopologyNode[]): void {
+function checkMemory(stage: PlannedStage, { nodes, cost }: PlacementTask): void {
   const node = nodes.find(({ id }) => id === stage.nodeId);
+  const { layerBegin, layerEnd, hasOutput } = stage;
+  if (node !== undefined && stageFits(node, cost, layerBegin, layerEnd, hasOutput)) return;
   const available = node === undefined ? 0 : usableMemory(node);
-  const needed = totalBytes(stage.memory);
-  if (needed <= available) return;
   throw new ExoError(
     "out_of_memory",
-    `Layers ${stage.layerBegin}-${stage.layerEnd} need ${formatByteSize(needed)} on ${nodeLabel(nodes, stage.nodeId)}, ` +
-      `which offers ${formatByteSize(available)}. Give it fewer layers, or lower --ctx or --slots.`,
+    `Layers ${layerBegin}-${layerEnd} need ${formatByteSize(cost.bytes(layerBegin, layerEnd, hasOutput))} on ` +
+      `${nodeLabel(nodes, stage.nodeId)}, which offers ${formatByteSize(available)}. Give it fewer layers, or lower --ctx or --slots.`,
     { param: "layers" },
   );
 }

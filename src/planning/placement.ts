@@ -1,35 +1,33 @@
-import type { LayerAssignment } from "../config/layer-assignment.js";
 import { ExoError } from "../core/errors.js";
-import type { GgufInfo } from "../model/gguf-info.js";
-import type { MemoryNeeds } from "../model/memory-estimate.js";
-import { type ModelCost, modelCost } from "./cost.js";
 import { placeByHand } from "./manual-placement.js";
+import { placeBySpeed } from "./measured-placement.js";
 import { placeByMemory } from "./memory-placement.js";
+import { type PlacementRequest, type PlacementTask, placementTask } from "./placement-task.js";
 import type { Plan } from "./plan.js";
-import type { Topology } from "./topology.js";
 
-/** What is to be placed, on what. */
-export interface PlacementRequest {
-  /** Id of the model. */
-  readonly model: string;
-  readonly info: GgufInfo;
-  readonly topology: Topology;
-  readonly needs: MemoryNeeds;
-  /** Node id of the head; absent: the node with most memory. By hand the head is the node that holds layer 0. */
-  readonly head?: string;
-  /** Placement by hand. */
-  readonly layers?: readonly LayerAssignment[] | null;
-}
+export type { PlacementRequest } from "./placement-task.js";
 
 /**
  * Which node gets which layers. The same request gives the same plan on every node, in whatever order the nodes are
  * listed. `out_of_memory` when they cannot hold the model, `invalid_argument` when the request cannot be meant.
  */
 export function placeModel(request: PlacementRequest): Plan {
-  const { nodes } = request.topology;
-  if (nodes.length === 0) throw new ExoError("invalid_argument", "There is no node to place the model on.");
-  const cost: ModelCost = modelCost(request.info, request.needs);
-  return request.layers === undefined || request.layers === null
-    ? placeByMemory(request.model, cost, nodes, request.head ?? null)
-    : placeByHand(request.model, cost, nodes, request.layers);
+  const task = placementTask(request);
+  if (task.nodes.length === 0) throw new ExoError("invalid_argument", "There is no node to place the model on.");
+  if (task.head !== null && !task.nodes.some(({ id }) => id === task.head)) {
+    throw new ExoError("invalid_argument", `The head "${task.head}" is not among the nodes.`);
+  }
+  if (request.layers) return placeByHand(task, request.layers);
+  if (task.strategy === "memory-weighted") return placeByMemory(task, MEMORY_AIM);
+  return placeBySpeed(task) ?? placeByMemory(task, fallbackAim(task));
+}
+
+const MEMORY_AIM = "Every node that fits is used, with layers in proportion to its memory.";
+
+function fallbackAim({ strategy, speeds }: PlacementTask): string {
+  const why =
+    speeds === null || speeds.nodes.size === 0
+      ? "nothing is measured yet"
+      : "the nodes whose speed is known cannot hold the model";
+  return `Layers are dealt out in proportion to memory, because ${why}: --strategy ${strategy} needs speeds.`;
 }

@@ -1,4 +1,6 @@
+import type { Strategy } from "../config/config.js";
 import type { StageMemory } from "../model/memory-estimate.js";
+import type { Prediction } from "./predict.js";
 
 /** One stage of a plan, in ring order. `stages[0]` is the head: embedding, first layers and output head. */
 export interface PlannedStage {
@@ -21,6 +23,10 @@ export interface Plan {
   /** Node id of the head. */
   readonly head: string;
   readonly unused: readonly UnusedNode[];
+  /** What it was chosen by; `memory-weighted` too where another was asked for and nothing is measured. */
+  readonly strategy: Strategy;
+  /** `null` while nothing is measured. */
+  readonly predicted: Prediction | null;
   /** Sentences: what was aimed for, then one for each stage and each unused node. */
   readonly reasons: readonly string[];
 }

@@ -27,7 +27,7 @@ export interface ModelSpeed {
 export interface LinkSpeed {
   readonly from: string;
   readonly to: string;
-  /** One way, for a small message. */
+  /** One way, for a small message, with what a hop is known to cost at both ends. */
   readonly seconds: number;
   readonly bytesPerSecond: number;
 }

@@ -30,11 +30,18 @@ function hasOwnMemory(device: TopologyDevice): boolean {
   return device.kind === "gpu" && !SHARES_MAIN_MEMORY.test(device.name);
 }
 
-/** Bytes of a node that stages may take: free memory of every pool, counted once, less head-room, at most the cap. */
+/** Bytes that stages may take in each pool of a node, in the order of its devices: free memory less head-room. */
+export function memoryPools(node: TopologyNode): readonly number[] {
+  const free = ({ memoryFree }: TopologyDevice): number => Math.floor(memoryFree * (1 - HEAD_ROOM));
+  const own = node.devices.filter(hasOwnMemory).map(free);
+  // What shares the machine's memory is one pool, however many devices see it.
+  const shared = node.devices.filter((device) => !hasOwnMemory(device)).map(free);
+  return shared.length === 0 ? own : [...own, Math.max(...shared)];
+}
+
+/** Bytes of a node that stages may take: its pools together, at most the cap. */
 export function usableMemory(node: TopologyNode): number {
-  const own = node.devices.filter(hasOwnMemory).reduce((sum, device) => sum + device.memoryFree, 0);
-  const shared = node.devices.filter((device) => !hasOwnMemory(device)).map((device) => device.memoryFree);
-  const free = Math.floor((own + Math.max(0, ...shared)) * (1 - HEAD_ROOM));
+  const free = memoryPools(node).reduce((sum, bytes) => sum + bytes, 0);
   return node.memoryCap === null ? free : Math.min(free, node.memoryCap);
 }
 

@@ -1,5 +1,6 @@
 import type { ClusterSnapshot } from "../../src/api/cluster-snapshot.js";
 import { type Api, type ApiInit, createApi } from "../../src/api/server.js";
+import { ExoError } from "../../src/core/errors.js";
 import { silentLogger } from "../../src/core/ports.js";
 import { ScriptedInference } from "./scripted-inference.js";
 
@@ -69,6 +70,12 @@ export interface ApiUnderTest {
   post(path: string, body: unknown, init?: RequestInit): Promise<Response>;
 }
 
+const refuse = async (): Promise<never> => {
+  throw new ExoError("model_not_found", "This server under test plans nothing.");
+};
+
+export const NO_PLANNER = { plan: refuse, estimate: refuse };
+
 /** Runs `use` against a real server on a free loopback port, and stops it after. */
 export async function withApi(use: (under: ApiUnderTest) => Promise<void>, init: Partial<ApiInit> = {}): Promise<void> {
   const inference = new ScriptedInference();
@@ -77,6 +84,7 @@ export async function withApi(use: (under: ApiUnderTest) => Promise<void>, init:
     models: {
       list: () => [{ id: MODEL, aliases: ["tiny"], created: 1_700_000_000, ownedBy: "exo-native", contextSize: 4096 }],
     },
+    planner: NO_PLANNER,
     cluster: { snapshot: () => SNAPSHOT, readiness: () => ({ ready: true, reason: null }) },
     logger: silentLogger,
     host: "127.0.0.1",

@@ -8,7 +8,7 @@ import { completionSchema } from "../../src/api/schema/completion.js";
 import { createApi } from "../../src/api/server.js";
 import { ExoError } from "../../src/core/errors.js";
 import { type Logger, silentLogger } from "../../src/core/ports.js";
-import { errorOf, MODEL, QUESTION, SNAPSHOT, withApi } from "./api-under-test.js";
+import { errorOf, MODEL, NO_PLANNER, QUESTION, SNAPSHOT, withApi } from "./api-under-test.js";
 
 const CHAT = "/v1/chat/completions";
 
@@ -94,6 +94,7 @@ describe("the server", () => {
       const second = createApi({
         inference,
         models: { list: () => [] },
+        planner: NO_PLANNER,
         cluster: { snapshot: () => SNAPSHOT, readiness: () => ({ ready: true, reason: null }) },
         logger: silentLogger,
         host: "127.0.0.1",

@@ -16,12 +16,34 @@ export interface GgufTensor {
   readonly type?: "f32" | "f16";
 }
 
+/** A tensor of which only the header is written. `type` is ggml's number. */
+export interface GgufTensorShape {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly type: number;
+  readonly bytes: number;
+}
+
 const ALIGNMENT = 32;
 const TENSOR_TYPE = { f32: 0, f16: 1 } as const;
 /** GGUF's value types. */
 const TYPE = { u32: 4, i32: 5, f32: 6, bool: 7, string: 8, array: 9 } as const;
 
 export function encodeGguf(metadata: Readonly<Record<string, GgufValue>>, tensors: readonly GgufTensor[]): Buffer {
+  const shapes = tensors.map((tensor) => ({
+    ...tensor,
+    type: TENSOR_TYPE[tensor.type ?? "f32"],
+    bytes: bytesOf(tensor).length,
+  }));
+  const { header } = encodeGgufHeader(metadata, shapes);
+  return Buffer.concat([header, ...tensors.map((tensor) => padded(bytesOf(tensor)))]);
+}
+
+/** The part of a file before the weights, and how long the whole file would be. */
+export function encodeGgufHeader(
+  metadata: Readonly<Record<string, GgufValue>>,
+  tensors: readonly GgufTensorShape[],
+): { readonly header: Buffer; readonly fileBytes: number } {
   const header = new ByteWriter();
   header.bytes(Buffer.from("GGUF"));
   header.u32(3);
@@ -31,24 +53,17 @@ export function encodeGguf(metadata: Readonly<Record<string, GgufValue>>, tensor
     header.string(key);
     writeValue(header, value);
   }
-  const offsets = tensorOffsets(tensors);
-  tensors.forEach((tensor, index) => {
-    header.string(tensor.name);
-    header.u32(tensor.shape.length);
-    for (const size of tensor.shape) header.u64(size);
-    header.u32(TENSOR_TYPE[tensor.type ?? "f32"]);
-    header.u64(offsets[index] ?? 0);
-  });
-  return Buffer.concat([padded(header.done()), ...tensors.map((tensor) => padded(bytesOf(tensor)))]);
-}
-
-function tensorOffsets(tensors: readonly GgufTensor[]): number[] {
   let offset = 0;
-  return tensors.map((tensor) => {
-    const here = offset;
-    offset += alignedSize(bytesOf(tensor).length);
-    return here;
-  });
+  for (const { name, shape, type, bytes } of tensors) {
+    header.string(name);
+    header.u32(shape.length);
+    for (const size of shape) header.u64(size);
+    header.u32(type);
+    header.u64(offset);
+    offset += alignedSize(bytes);
+  }
+  const done = padded(header.done());
+  return { header: done, fileBytes: done.length + offset };
 }
 
 function writeValue(writer: ByteWriter, entry: GgufValue): void {

@@ -114,7 +114,16 @@ function modelThatComesTo(tries: (FakeHead | ExoError)[]) {
       resolvePart: async () => tiny,
     },
     place: () => ({
-      plan: { model: "tiny", layerCount: 1, stages: [stage], head: "a", unused: [], reasons: [] },
+      plan: {
+        model: "tiny",
+        layerCount: 1,
+        stages: [stage],
+        head: "a",
+        unused: [],
+        strategy: "latency",
+        predicted: null,
+        reasons: [],
+      },
       ring,
     }),
     openHead: async () => {

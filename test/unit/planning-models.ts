@@ -1,4 +1,5 @@
 import type { GgufInfo } from "../../src/model/gguf-info.js";
+import type { LayerCuts } from "../../src/model/layer-cuts.js";
 import type { MemoryNeeds } from "../../src/model/memory-estimate.js";
 import type { TopologyNode } from "../../src/planning/topology.js";
 
@@ -23,6 +24,8 @@ export function modelOf(layerBytes: readonly number[], ends: Partial<GgufInfo> =
     contextTrained: 2048,
     headCount: 4,
     feedForwardSize: 128,
+    expertsUsed: 0,
+    slidingWindow: 0,
     vocabularySize: 100,
     quantisation: "Q4_0",
     parameterCount: 1,
@@ -32,9 +35,19 @@ export function modelOf(layerBytes: readonly number[], ends: Partial<GgufInfo> =
     outputBytes: 10 * MIB,
     sharedBytes: 0,
     tiedEmbedding: false,
+    tiedCopyBytes: 0,
     layerState: layerBytes.map(() => ({ keyElements: 64, valueElements: 64, fixedBytes: 0 })),
+    cuts: cutsEverywhere(layerBytes.length, 64),
     files: [],
     ...ends,
+  };
+}
+
+export function cutsEverywhere(layers: number, rowElements: number): LayerCuts {
+  return {
+    allowed: new Array<boolean>(layers).fill(true),
+    rowElements: new Array<number>(layers + 1).fill(rowElements),
+    reason: null,
   };
 }
 

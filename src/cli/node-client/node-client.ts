@@ -3,6 +3,7 @@ import { ExoError } from "../../core/errors.js";
 import { failureOf } from "./api-failure.js";
 import { type ChatPiece, readChatStream } from "./chat-stream.js";
 import { type ClusterDocument, clusterDocument } from "./cluster-document.js";
+import { estimateDocumentSchema, planDocumentSchema, type ReadEstimate, type ReadPlan } from "./planning-documents.js";
 
 /** A node on this machine or in the same house answers well within this. Milliseconds. */
 const QUICK = 5000;
@@ -88,6 +89,16 @@ export class NodeClient {
     return sent;
   }
 
+  /** Where a model would be placed. The node may have to fetch a part of it to know. */
+  plan(question: object, signal: AbortSignal): Promise<ReadPlan> {
+    return this.#ask("/cluster/plan", question, signal, planDocumentSchema);
+  }
+
+  /** What a model would take, likewise. */
+  estimate(question: object, signal: AbortSignal): Promise<ReadEstimate> {
+    return this.#ask("/cluster/estimate", question, signal, estimateDocumentSchema);
+  }
+
   /** The answer as it is written. Aborting the signal hangs up, which frees the slot. */
   chat(request: ChatRequest, signal: AbortSignal): AsyncGenerator<ChatPiece, void, void> {
     return this.#stream("/v1/chat/completions", request, signal);
@@ -104,6 +115,10 @@ export class NodeClient {
     const body = { model, content, add_special: true, parse_special: false };
     const response = await this.#send(path, this.#json(body, AbortSignal.any([signal, AbortSignal.timeout(QUICK)])));
     return (await this.#parsed(response, path, tokenList)).tokens;
+  }
+
+  async #ask<Value>(path: string, body: object, signal: AbortSignal, schema: z.ZodType<Value>): Promise<Value> {
+    return this.#parsed(await this.#send(path, this.#json(body, signal)), path, schema);
   }
 
   async *#stream(path: string, request: object, signal: AbortSignal): AsyncGenerator<ChatPiece, void, void> {

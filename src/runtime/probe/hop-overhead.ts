@@ -1,4 +1,5 @@
 import type { RingRecord } from "../../cluster/node-record.js";
+import { HOP_SECONDS } from "../../planning/ring/ring-problem.js";
 import type { LinkSpeed } from "../../planning/speeds.js";
 
 /** Ways round of a ring before what they say is believed. */
@@ -13,7 +14,7 @@ const F32_BYTES = 4;
  * from memory. Links are measured with one message after the other, where none of this happens.
  */
 export class HopOverhead {
-  #seconds = 0;
+  #seconds = HOP_SECONDS;
 
   /** @param links as they were measured */
   learn(ring: RingRecord, links: readonly LinkSpeed[]): void {

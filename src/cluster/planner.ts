@@ -1,0 +1,133 @@
+import type { KvType, Strategy } from "../config/config.js";
+import type { LayerAssignment } from "../config/layer-assignment.js";
+import type { ModelShape } from "../model/model-shape.js";
+import { infoOfShape } from "../model/model-shape.js";
+import type { ModelHeader } from "../model/resolved-model.js";
+import { type Estimate, estimateModel } from "../planning/estimate.js";
+import { UNMEASURED_LINK } from "../planning/ring/make-problem.js";
+import type { RingLink } from "../planning/ring/ring-problem.js";
+import type { Speeds } from "../planning/speeds.js";
+import { compareIds, type TopologyNode } from "../planning/topology.js";
+import { DEFAULT_CONTEXT, memoryNeeds, type PlaceableNode, place, topologyOf, withoutStages } from "./place.js";
+import type { Placement } from "./placed-model.js";
+import type { RingSettings } from "./ring-settings.js";
+
+/** A model of which the header is known. */
+export interface KnownModel extends Pick<ModelHeader, "id" | "spec" | "info"> {
+  /** The same model in other quantisations, where it is known which there are. */
+  readonly siblings?: readonly { readonly quantisation: string; readonly bytes: number }[];
+}
+
+export interface PlannerOptions {
+  /** Finds a model by its spec, or fetches what is needed to describe it. */
+  readonly header: (spec: string, signal: AbortSignal) => Promise<KnownModel>;
+  /** The nodes that are there now. */
+  readonly nodes: () => readonly PlaceableNode[];
+  /** What is measured of a model on the nodes that are there; `null`: nothing. */
+  readonly speeds: (model: KnownModel, signal: AbortSignal) => Promise<Speeds | null>;
+  readonly ring: Omit<RingSettings, "contextSize">;
+  readonly contextSize: number | null;
+  readonly strategy: Strategy;
+  readonly minNodes: number;
+  readonly layers: readonly LayerAssignment[] | null;
+}
+
+/** What may be asked for other than the node's own settings. `null`: as those say. */
+export interface PlanQuestion {
+  readonly model: string;
+  readonly strategy: Strategy | null;
+  readonly contextSize: number | null;
+  readonly slots: number | null;
+  readonly minNodes: number | null;
+  readonly layers: readonly LayerAssignment[] | null;
+  /** Id or name of the head. */
+  readonly head: string | null;
+}
+
+export interface EstimateQuestion {
+  /** A spec, or the shape of a model that nobody has, in some quantisation. */
+  readonly model: string | { readonly name: string; readonly shape: ModelShape; readonly quantisation: string };
+  readonly contextSize: number | null;
+  readonly slots: number | null;
+  readonly kv: KvType | null;
+  readonly kvV: KvType | null;
+  /** Bytes of each machine to ask about, instead of those that are here. */
+  readonly memory: readonly number[] | null;
+  readonly link: RingLink | null;
+}
+
+/** A plan for a question, with the nodes that it speaks of. */
+export interface PlanAnswer extends Placement {
+  readonly nodes: readonly PlaceableNode[];
+}
+
+/** Plans and estimates without loading anything. */
+export class Planner {
+  readonly #options: PlannerOptions;
+
+  constructor(options: PlannerOptions) {
+    this.#options = options;
+  }
+
+  async plan(question: PlanQuestion, signal: AbortSignal): Promise<PlanAnswer> {
+    const { ring, contextSize, strategy, minNodes, layers, header, speeds } = this.#options;
+    const model = await header(question.model, signal);
+    const measured = await speeds(model, signal);
+    // A model that is loaded already is planned as if it were not.
+    const nodes = withoutStages(this.#options.nodes(), (stage) => stage.model === model.id);
+    const placement = place({
+      model,
+      nodes,
+      ring: { ...ring, slots: question.slots ?? ring.slots },
+      contextSize: question.contextSize ?? contextSize,
+      layers: question.layers ?? layers,
+      besideHead: null,
+      strategy: question.strategy ?? strategy,
+      speeds: measured,
+      minNodes: question.minNodes ?? minNodes,
+      head: nodes.find(({ id, name }) => [id, name].includes(question.head ?? ""))?.id ?? question.head,
+    });
+    return { ...placement, nodes };
+  }
+
+  async estimate(question: EstimateQuestion, signal: AbortSignal): Promise<Estimate> {
+    const { ring, contextSize, header } = this.#options;
+    const model: KnownModel =
+      typeof question.model === "string"
+        ? await header(question.model, signal)
+        : {
+            id: question.model.name,
+            spec: question.model.name,
+            info: infoOfShape(question.model.shape, question.model.quantisation),
+          };
+    const { id, info, siblings = [] } = model;
+    const asked = {
+      ...ring,
+      slots: question.slots ?? ring.slots,
+      kvTypeK: question.kv ?? ring.kvTypeK,
+      kvTypeV: question.kvV ?? question.kv ?? ring.kvTypeV,
+    };
+    const wanted = question.contextSize ?? contextSize ?? Math.min(info.contextTrained, DEFAULT_CONTEXT);
+    return estimateModel({
+      model: id,
+      info,
+      nodes: question.memory === null ? this.#nodes() : question.memory.map(imaginedNode),
+      needs: memoryNeeds(asked, wanted),
+      siblings,
+      link: question.link ?? UNMEASURED_LINK,
+      wireType: ring.wireType,
+    });
+  }
+
+  #nodes(): readonly TopologyNode[] {
+    return topologyOf(this.#options.nodes()).nodes.toSorted((a, b) => compareIds(a.id, b.id));
+  }
+}
+
+/** A machine that offers just so much. */
+function imaginedNode(bytes: number, index: number): TopologyNode {
+  const id = `machine-${index + 1}`;
+  // A pool of twice as much, so that the head-room of real ones is not taken off.
+  const device = { name: "CPU", kind: "cpu", memoryTotal: 2 * bytes, memoryFree: 2 * bytes } as const;
+  return { id, name: id, memoryCap: bytes, devices: [device] };
+}

@@ -1,0 +1,94 @@
+import type { ModelCost } from "./cost.js";
+import { rate } from "./explain.js";
+
+/** A range that a node holds, or would hold. */
+export interface HeldRange {
+  readonly nodeId: string;
+  readonly layerBegin: number;
+  readonly layerEnd: number;
+}
+
+/** How quickly a node gets weights, and which it need not fetch. */
+export interface SupplySpeed {
+  /** From hub or peers, and from its disk into memory. Bytes per second. */
+  readonly fetchBytesPerSecond: number;
+  readonly loadBytesPerSecond: number;
+  /** Layers whose weights are on its disk. */
+  readonly onDisk: (layer: number) => boolean;
+}
+
+export interface ReloadRequest {
+  readonly cost: ModelCost;
+  readonly current: readonly HeldRange[];
+  /** In ring order: the first is the head, which holds both ends too. */
+  readonly wanted: readonly HeldRange[];
+  /** By node id; a node that is missing is taken for slow: it fetches everything at 10 MB/s. */
+  readonly supply: ReadonlyMap<string, SupplySpeed>;
+  /** Tokens of the conversations under way, which are computed again, and how quickly that goes. */
+  readonly liveTokens: number;
+  readonly prefillTokensPerSecond: number;
+}
+
+const SLOW: SupplySpeed = { fetchBytesPerSecond: 10e6, loadBytesPerSecond: 200e6, onDisk: () => false };
+
+/** Seconds until the new ring answers: nodes load at the same time, then what was said so far is computed again. */
+export function reloadSeconds(request: ReloadRequest): number {
+  const loading = request.wanted.map((range, index) => loadSeconds(request, range, index === 0));
+  return Math.max(0, ...loading) + request.liveTokens / Math.max(1e-9, request.prefillTokensPerSecond);
+}
+
+function loadSeconds({ cost, current, supply }: ReloadRequest, wanted: HeldRange, isHead: boolean): number {
+  const { nodeId, layerBegin, layerEnd } = wanted;
+  const { fetchBytesPerSecond, loadBytesPerSecond, onDisk } = supply.get(nodeId) ?? SLOW;
+  const same = current.some((held, index) => isSame(held, wanted) && (index === 0) === isHead);
+  // A stage whose range stays as it is stays loaded.
+  if (same) return 0;
+  const ends = isHead ? cost.memory(0, 1, true).weights - cost.memory(0, 1, false).weights : 0;
+  let fetched = onDisk(layerBegin) ? 0 : ends;
+  for (let layer = layerBegin; layer < layerEnd; layer++) {
+    if (!onDisk(layer)) fetched += cost.memory(layer, layer + 1, false).weights;
+  }
+  const loaded = cost.memory(layerBegin, layerEnd, isHead).weights;
+  return fetched / fetchBytesPerSecond + loaded / loadBytesPerSecond;
+}
+
+function isSame(a: HeldRange, b: HeldRange): boolean {
+  return a.nodeId === b.nodeId && a.layerBegin === b.layerBegin && a.layerEnd === b.layerEnd;
+}
+
+export interface RePlanRequest {
+  /** Tokens per second of what the strategy is about, now and with the other plan. */
+  readonly now: number;
+  readonly then: number;
+  readonly reloadSeconds: number;
+  /** Over which the change must pay. Seconds. */
+  readonly horizonSeconds: number;
+}
+
+export interface RePlanDecision {
+  readonly worthIt: boolean;
+  /** A sentence. */
+  readonly reason: string;
+}
+
+/** Predictions are no better than this part, so a gain must be larger. */
+export const LEAST_GAIN = 0.1;
+/** A ring is expected to stay as it is for about so long. Seconds. */
+export const RE_PLAN_HORIZON = 600;
+
+/** Whether a better plan gives more tokens over the horizon than it costs while nothing is answered. */
+export function worthRePlanning({ now, then, reloadSeconds, horizonSeconds }: RePlanRequest): RePlanDecision {
+  const gain = then / Math.max(1e-9, now) - 1;
+  const speeds = `${rate(then)} instead of ${rate(now)}`;
+  if (gain < LEAST_GAIN) {
+    return { worthIt: false, reason: `The ring stays: another would give ${speeds}, too little to tell from chance.` };
+  }
+  const tokens = then * Math.max(0, horizonSeconds - reloadSeconds);
+  const cost = `loading it takes ${reloadSeconds.toFixed(reloadSeconds < 10 ? 1 : 0)} s`;
+  return tokens > now * horizonSeconds
+    ? { worthIt: true, reason: `The ring changes: it gives ${speeds}, and ${cost}.` }
+    : {
+        worthIt: false,
+        reason: `The ring stays: another would give ${speeds}, but ${cost}, which does not pay within ${horizonSeconds} s.`,
+      };
+}

@@ -1,0 +1,29 @@
+import type { NodeRecord } from "../cluster/node-record.js";
+import { Planner } from "../cluster/planner.js";
+import { ringSettingsOf } from "../cluster/ring-settings.js";
+import type { Settings } from "../config/config.js";
+import type { ModelHeader, ResolveOptions } from "../model/resolved-model.js";
+import type { Measurement } from "./probe/measurement.js";
+
+/** Plans with a node's own settings, over the nodes that it knows and what they measure. */
+export function createPlanner(
+  config: Settings,
+  models: { header(spec: string, options: ResolveOptions): Promise<ModelHeader> },
+  nodes: () => readonly NodeRecord[],
+  measurement: Pick<Measurement, "gather">,
+): Planner {
+  const { ctx, strategy, minNodes, layers } = config;
+  const ring = ringSettingsOf(config);
+  const { microBatchSize, kvTypeK, kvTypeV, flashAttention } = ring;
+  return new Planner({
+    header: (spec, signal) => models.header(spec, { signal }),
+    nodes,
+    speeds: ({ spec }, signal) =>
+      measurement.gather(nodes(), { model: spec, microBatchSize, kvTypeK, kvTypeV, flashAttention }, signal),
+    ring,
+    contextSize: ctx,
+    strategy,
+    minNodes,
+    layers,
+  });
+}

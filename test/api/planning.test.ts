@@ -1,0 +1,171 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { Planner } from "../../src/cluster/planner.js";
+import { ExoError } from "../../src/core/errors.js";
+import { bothWays, speedOf, speedsOf } from "../support/measured-cluster.js";
+import { MIB, modelOf, nodeOf } from "../unit/planning-models.js";
+import { errorOf, withApi } from "./api-under-test.js";
+
+const LAYERS = 10;
+const info = modelOf(new Array<number>(LAYERS).fill(10 * MIB));
+
+function planner(measured: boolean): Planner {
+  const nodes = [nodeOf("id-a", 150 * MIB, "desk"), nodeOf("id-b", 60 * MIB, "attic")];
+  const speeds = speedsOf({ "id-a": speedOf(LAYERS, 1), "id-b": speedOf(LAYERS, 2) }, bothWays("id-a", "id-b", 0.5));
+  return new Planner({
+    header: async (spec) => {
+      if (spec !== "tiny") throw new ExoError("model_not_found", `There is no model "${spec}".`);
+      return { id: "tiny", spec, info };
+    },
+    nodes: () =>
+      nodes.map((node) => ({
+        ...node,
+        stages: [],
+        devices: node.devices.map((device) => ({ ...device, description: "" })),
+      })),
+    speeds: async () => (measured ? speeds : null),
+    ring: {
+      slots: 2,
+      batchSize: 64,
+      microBatchSize: 64,
+      kvTypeK: "f16",
+      kvTypeV: "f16",
+      flashAttention: "auto",
+      wireType: "f32",
+    },
+    contextSize: 256,
+    strategy: "latency",
+    minNodes: 1,
+    layers: null,
+  });
+}
+
+const parsed = (text: string) => JSON.parse(text);
+
+describe("POST /cluster/plan", () => {
+  test("tells stages, predictions and reasons", async () => {
+    await withApi(
+      async ({ post }) => {
+        const response = await post("/cluster/plan", { model: "tiny" });
+        assert.equal(response.status, 200);
+        const plan = parsed(await response.text());
+        assert.equal(plan.strategy, "latency");
+        assert.equal(plan.head, "id-a");
+        assert.equal(plan.stages[0].node_name, "desk");
+        assert.deepEqual([plan.stages[0].layer_begin, plan.stages.at(-1).layer_end], [0, LAYERS]);
+        assert.ok(plan.predicted.decode_tokens_per_second > 0 && plan.predicted.ttft_seconds > 0);
+        assert.ok(plan.stages[0].predicted.compute_seconds > 0);
+        assert.ok(plan.reasons.length > 2);
+        assert.deepEqual(
+          plan.unused.map((node: { node_name: string }) => node.node_name),
+          ["attic"],
+        );
+      },
+      { planner: planner(true) },
+    );
+  });
+
+  test("takes what is asked for instead of the node's own settings", async () => {
+    await withApi(
+      async ({ post }) => {
+        const ask = async (more: object) =>
+          parsed(await (await post("/cluster/plan", { model: "tiny", ...more })).text());
+        const slots = await ask({ slots: 1, context_size: 512, strategy: "throughput" });
+        assert.deepEqual([slots.slots, slots.context_size, slots.strategy], [1, 512, "throughput"]);
+        assert.equal((await ask({ min_nodes: 2 })).stages.length, 2);
+        assert.equal((await ask({ head: "attic", min_nodes: 2 })).head, "id-b");
+        const byHand = await ask({ layers: "0-8@desk,8-10@attic" });
+        assert.deepEqual(
+          byHand.stages.map((stage: { layer_end: number }) => stage.layer_end),
+          [8, 10],
+        );
+      },
+      { planner: planner(true) },
+    );
+  });
+
+  test("predicts nothing before anything is measured", async () => {
+    await withApi(
+      async ({ post }) => {
+        const plan = parsed(await (await post("/cluster/plan", { model: "tiny" })).text());
+        assert.equal(plan.predicted, null);
+        assert.equal(plan.stages[0].predicted, null);
+        assert.equal(plan.strategy, "memory-weighted");
+      },
+      { planner: planner(false) },
+    );
+  });
+
+  test("refuses what cannot be meant, and says what does not fit", async () => {
+    await withApi(
+      async ({ post }) => {
+        const refusal = async (body: unknown) => errorOf(await post("/cluster/plan", body));
+        assert.match((await refusal({})).message, /Expected a string for model/);
+        assert.match((await refusal({ model: "tiny", strategy: "best" })).message, /"latency", "throughput"/);
+        assert.match((await refusal({ model: "tiny", layers: "all@desk" })).message, /for layers but received/);
+        assert.match((await refusal({ model: "tiny", head: "cellar" })).message, /"cellar" is not among the nodes/);
+        assert.equal((await refusal({ model: "large" })).code, "model_not_found");
+        const tooLarge = await post("/cluster/plan", { model: "tiny", context_size: 1_000_000 });
+        assert.equal(tooLarge.status, 507);
+      },
+      { planner: planner(true) },
+    );
+  });
+});
+
+describe("POST /cluster/estimate", () => {
+  test("for the nodes that are here", async () => {
+    await withApi(
+      async ({ post }) => {
+        const answer = parsed(await (await post("/cluster/estimate", { model: "tiny" })).text());
+        assert.equal(answer.fit, "one-node");
+        assert.equal(answer.memory.weights, 130 * MIB);
+        assert.deepEqual(
+          answer.nodes.map((node: { holds_all: boolean }) => node.holds_all),
+          [true, false],
+        );
+        assert.ok(answer.advice.length > 0);
+      },
+      { planner: planner(false) },
+    );
+  });
+
+  test("for other machines, and for a shape alone", async () => {
+    const shape = {
+      hidden_size: 2048,
+      num_hidden_layers: 16,
+      num_attention_heads: 32,
+      num_key_value_heads: 8,
+      intermediate_size: 8192,
+      vocab_size: 128_256,
+      tie_word_embeddings: true,
+    };
+    await withApi(
+      async ({ post }) => {
+        const ask = async (more: object) => parsed(await (await post("/cluster/estimate", { shape, ...more })).text());
+        assert.equal((await ask({ memory: ["2GiB"] })).fit, "one-node");
+        const split = await ask({ memory: [600 * MIB, "600MiB", "600MiB"], context_size: 2048, slots: 1 });
+        assert.equal(split.fit, "split");
+        assert.ok(split.network.seconds_per_token > 0);
+        const small = await ask({ memory: ["300MiB"], quantisation: "Q8_0" });
+        assert.equal(small.fit, "no");
+        assert.match(small.advice[0], /It does not fit/);
+      },
+      { planner: planner(false) },
+    );
+  });
+
+  test("refuses what cannot be meant", async () => {
+    await withApi(
+      async ({ post }) => {
+        const refusal = async (body: unknown) => (await errorOf(await post("/cluster/estimate", body))).message;
+        assert.match(await refusal({}), /Expected the name of a model, or its shape/);
+        assert.match(await refusal({ shape: { hidden_size: 1 } }), /config\.json/);
+        assert.match(await refusal({ model: "tiny", memory: ["much"] }), /memory\[0\]/);
+        assert.match(await refusal({ model: "tiny", memory: [] }), /memory/);
+        assert.match(await refusal({ model: "tiny", kv: "f8" }), /kv/);
+      },
+      { planner: planner(false) },
+    );
+  });
+});
