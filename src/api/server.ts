@@ -12,13 +12,14 @@ import { parseJsonBody } from "./json-body.js";
 import { type ApiAddress, listen } from "./listen.js";
 import { LiveRequests } from "./live-requests.js";
 import { toFastifyLogger } from "./logger-adapter.js";
-import type { ClusterView, ModelCatalog } from "./ports.js";
+import type { ClusterView, ModelCatalog, RingControl } from "./ports.js";
 import { answerErrors, asHttpError, collectRoutes, refuseOtherMethods, sendError } from "./refuse-requests.js";
 import type { AnswerPorts } from "./routes/answer.js";
 import { chatRoute } from "./routes/chat.js";
 import { completionsRoute } from "./routes/completions.js";
 import { modelRoutes } from "./routes/models.js";
 import { pageRoutes } from "./routes/page.js";
+import { ringRoutes } from "./routes/rings.js";
 import { clusterRoute, healthRoutes } from "./routes/status.js";
 import { textRoutes } from "./routes/text.js";
 
@@ -28,6 +29,7 @@ export interface ApiInit {
   readonly inference: InferenceService;
   readonly models: ModelCatalog;
   readonly cluster: ClusterView;
+  readonly rings: RingControl;
   readonly logger: Logger;
   readonly clock?: Clock;
   /** Where to listen; port 0: any free one. */
@@ -125,7 +127,7 @@ class HttpApi implements Api {
   }
 
   #guardedRoutes(app: FastifyInstance): void {
-    const { inference, models, cluster } = this.#init;
+    const { inference, models, cluster, rings } = this.#init;
     const ports: AnswerPorts = {
       inference,
       models,
@@ -142,6 +144,7 @@ class HttpApi implements Api {
     modelRoutes(app, models);
     textRoutes(app, inference, models);
     clusterRoute(app, cluster);
+    ringRoutes(app, rings, this.#live);
   }
 }
 

@@ -2,17 +2,18 @@ import type { LayerAssignment } from "../config/layer-assignment.js";
 import { ExoError } from "../core/errors.js";
 import type { GgufInfo } from "../model/gguf-info.js";
 import { type ModelPart, stageMemory, totalBytes } from "../model/memory-estimate.js";
-import type { ModelHeader } from "../model/resolved-model.js";
 import { placeModel } from "../planning/placement.js";
 import { type Topology, usableMemory } from "../planning/topology.js";
+import type { PlaceableModel } from "./model-source.js";
 import type { HeldStage, NodeRecord } from "./node-record.js";
 import type { Placement } from "./placed-model.js";
 import type { RingSettings } from "./ring-settings.js";
 
 export interface PlaceOptions {
-  readonly model: ModelHeader;
-  /** This node first: it is the head. */
+  readonly model: Pick<PlaceableModel, "id" | "info">;
   readonly nodes: readonly NodeRecord[];
+  /** Node id; `null`: the planner chooses, and by hand it is the node that holds layer 0. */
+  readonly head: string | null;
   readonly ring: Omit<RingSettings, "contextSize">;
   /** Tokens per slot, or `null`: as many as the model was trained for, up to a limit, and as fit. */
   readonly contextSize: number | null;
@@ -26,7 +27,7 @@ const DEFAULT_CONTEXT = 8192;
 /** A default context is halved down to this before the model counts as too large. */
 const LEAST_CONTEXT = 512;
 
-/** Plans a model with this node as its head. Throws as `placeModel` does. */
+/** Throws as `placeModel` does. */
 export function place(options: PlaceOptions): Placement {
   const wanted = options.contextSize ?? Math.min(options.model.info.contextTrained, DEFAULT_CONTEXT);
   const least = options.contextSize ?? Math.min(wanted, LEAST_CONTEXT);
@@ -40,9 +41,7 @@ export function place(options: PlaceOptions): Placement {
   }
 }
 
-function placeWith({ model, nodes, ring, layers, besideHead }: PlaceOptions, contextSize: number): Placement {
-  const [head] = nodes;
-  if (head === undefined) throw new ExoError("internal", "A placement needs at least the node that asks for it.");
+function placeWith({ model, nodes, head, ring, layers, besideHead }: PlaceOptions, contextSize: number): Placement {
   const needs = {
     contextSize,
     slots: ring.slots,
@@ -52,16 +51,15 @@ function placeWith({ model, nodes, ring, layers, besideHead }: PlaceOptions, con
     flashAttention: ring.flashAttention !== "off",
   };
   const taken = besideHead === null ? 0 : totalBytes(stageMemory(besideHead, wholeModel(besideHead), needs));
-  const topology = withLess(topologyOf(nodes), head.id, taken);
-  const plan = placeModel({ model: model.id, info: model.info, topology, needs, head: head.id, layers });
-  if (plan.head !== head.id) {
-    const other = nodes.find((node) => node.id === plan.head)?.name ?? plan.head;
-    throw new ExoError(
-      "invalid_argument",
-      `--layers puts layer 0 on ${other}, which is then the head; give the model and --layers to ${other}, or begin with ${head.name}.`,
-      { param: "layers" },
-    );
-  }
+  const topology = head === null ? topologyOf(nodes) : withLess(topologyOf(nodes), head, taken);
+  const plan = placeModel({
+    model: model.id,
+    info: model.info,
+    topology,
+    needs,
+    layers,
+    ...(head === null ? {} : { head }),
+  });
   return { plan, ring: { ...ring, contextSize } };
 }
 
