@@ -1,14 +1,15 @@
 import { ClusterState } from "./api/cluster-state.js";
+import { ManagedRings } from "./api/ring-control.js";
 import { type Api, createApi } from "./api/server.js";
+import { givenRequests } from "./cluster/given-requests.js";
 import { loadNodeId } from "./cluster/identity.js";
+import { canonicalSpec, KnownModels } from "./cluster/known-models.js";
 import { machineOf } from "./cluster/machine.js";
 import { Membership } from "./cluster/membership.js";
+import type { ModelManager } from "./cluster/model-manager.js";
 import type { NodeRecord } from "./cluster/node-record.js";
 import { ownAddresses } from "./cluster/own-addresses.js";
-import { place } from "./cluster/place.js";
-import { PlacedModel } from "./cluster/placed-model.js";
-import { type PlacementProgress, toProgress } from "./cluster/placement-progress.js";
-import { ringSettingsOf } from "./cluster/ring-settings.js";
+import { followProgress, type PlacementProgress } from "./cluster/placement-progress.js";
 import { formatHostPort, type HostPort } from "./config/address.js";
 import { clusterOf } from "./config/cluster-name.js";
 import type { Config } from "./config/config.js";
@@ -24,6 +25,7 @@ import { LocalInterfaces } from "./discovery/interfaces.js";
 import { coreLimitGroup } from "./native/devices.js";
 import { libraryInfo } from "./native/load.js";
 import { setNativeLogger } from "./native/log.js";
+import { createManager } from "./runtime/create-manager.js";
 import { createPlanner } from "./runtime/create-planner.js";
 import { LocalRings } from "./runtime/local-rings.js";
 import { ModelSupply } from "./runtime/model-supply.js";
@@ -31,9 +33,8 @@ import { OwnCompute } from "./runtime/own-compute.js";
 import { ownRecord } from "./runtime/own-record.js";
 import { PeerService } from "./runtime/peer-service.js";
 import { Measurement } from "./runtime/probe/measurement.js";
-import { RingHead } from "./runtime/ring-head.js";
+import type { RingHead } from "./runtime/ring-head.js";
 import { Router } from "./runtime/router.js";
-import { NO_SPECULATION, resolveSpeculation } from "./runtime/speculation/settings.js";
 import { StageHost } from "./runtime/stage-host.js";
 import { type NodeBuild, PROTOCOL_VERSION } from "./transport/compatibility.js";
 import { ControlClient } from "./transport/control-client.js";
@@ -67,12 +68,6 @@ export interface ExoNode {
 
 const HEARTBEAT_MS = 500;
 const MISSES_UNTIL_GONE = 3;
-const RETRY_MS = 2_000;
-/**
- * A micro-batch of a large prompt on a slow node may take minutes. A node that is gone closes its edges, and one that
- * stands still is found by their keepalive, long before.
- */
-const ROUND_TRIP_DEADLINE_MS = 300_000;
 
 /** Starts a node. A failed start stops what had started and rejects with an `ExoError`. */
 export async function startNode(options: NodeOptions): Promise<ExoNode> {
@@ -100,7 +95,9 @@ class RunningNode implements ExoNode {
   readonly #hops: HopServer;
   readonly #stages: StageHost;
   readonly #measurement: Measurement;
-  readonly #rings = new LocalRings();
+  readonly #known: KnownModels;
+  readonly #manager: ModelManager<RingHead>;
+  readonly #rings: LocalRings;
   readonly #interfaces = new LocalInterfaces();
   readonly #membership: Membership;
   readonly #discovery: Discovery;
@@ -110,8 +107,6 @@ class RunningNode implements ExoNode {
   readonly #version = packageVersion();
   /** Tells this process from others with the same id. */
   readonly #instance = shortId();
-  readonly #listeners = new Set<(progress: PlacementProgress) => void>();
-  #placed: PlacedModel<RingHead> | null = null;
   #stopping: Promise<void> | null = null;
 
   constructor({ config, logger }: NodeOptions, id: string, machine: string, credentials: TransportCredentials) {
@@ -155,8 +150,25 @@ class RunningNode implements ExoNode {
       models: this.#models,
       addressOf: (nodeId) => this.#membership.find(nodeId)?.address ?? null,
     });
+    this.#known = new KnownModels({
+      own: () => this.#models.records().models,
+      others: () => this.#membership.alive().flatMap((member) => member.record.models),
+    });
+    this.#manager = createManager({
+      config,
+      self: { id, name: config.name },
+      ownRecord: () => this.#record(),
+      membership: this.#membership,
+      store: this.#models,
+      known: this.#known,
+      compute: this.#compute,
+      ports: this.#hopPorts(),
+      gatherSpeeds: async (nodes, { spec }, { strategy, ring }, signal) =>
+        strategy === "memory-weighted" ? null : this.#measurement.gather(nodes, { model: spec, ...ring }, signal),
+    });
+    this.#rings = new LocalRings(() => this.#manager.local());
     this.#measurement = this.#createMeasurement();
-    this.inference = new Router(this.#rings, this.#membership);
+    this.inference = new Router(this.#rings, this.#manager);
     this.#transport = this.#createTransport();
     this.#api = this.#createApi();
     this.#services = new ServiceGroup(`node ${this.name}`, [
@@ -166,7 +178,7 @@ class RunningNode implements ExoNode {
       this.#membership,
       this.#measurement,
       this.#discovery,
-      stoppingService("rings", () => this.#rings.stop()),
+      this.#manager,
       this.#api,
     ]);
   }
@@ -180,81 +192,26 @@ class RunningNode implements ExoNode {
   }
 
   async start(): Promise<void> {
+    await this.#manager.prepare(givenRequests(this.#config, this.id));
     await this.#services.start();
     this.#membership.follow(this.#discovery);
     this.#logger.info({ node: this.name, http: this.httpUrl, grpc: this.grpcAddress }, "node started");
-    if (this.#config.model !== null) this.#place(this.#config.model);
   }
 
   async whenReady(signal: AbortSignal): Promise<string> {
-    if (this.#placed === null) throw new ExoError("invalid_argument", "The node was started without a model.");
-    return this.#placed.whenReady(signal);
+    const { model } = this.#config;
+    if (model === null) throw new ExoError("invalid_argument", "The node was started without a model.");
+    return this.#manager.whenReady(model, signal);
   }
 
   onPlacementProgress(listener: (progress: PlacementProgress) => void): void {
-    this.#listeners.add(listener);
-    if (this.#placed !== null) listener(toProgress(this.#placed.record()));
+    const { model } = this.#config;
+    if (model !== null) followProgress(this.#manager, canonicalSpec(model), listener);
   }
 
   stop(): Promise<void> {
     this.#stopping ??= this.#services.stop();
     return this.#stopping;
-  }
-
-  #place(spec: string): void {
-    const { minNodes } = this.#config;
-    let speculation = NO_SPECULATION;
-    const placed = new PlacedModel<RingHead>({
-      ringId: shortId(),
-      spec,
-      minNodes,
-      neededNodes: (this.#config.layers ?? []).map((assignment) => assignment.node),
-      self: { id: this.id, name: this.name },
-      ownRecord: () => this.#record(),
-      membership: this.#membership,
-      models: {
-        header: async (wanted, options) => {
-          speculation = await resolveSpeculation(this.#config, this.#models, options.signal);
-          return this.#models.header(wanted, options);
-        },
-        resolvePart: (wanted, part, options) => this.#models.resolvePart(wanted, part, options),
-      },
-      place: (model) =>
-        place({
-          model,
-          nodes: this.#nodes(),
-          ring: ringSettingsOf(this.#config),
-          contextSize: this.#config.ctx,
-          layers: this.#config.layers,
-          besideHead: speculation.draftModel?.info ?? null,
-          strategy: this.#config.strategy,
-          speeds: null,
-          minNodes,
-          head: this.id,
-        }),
-      openHead: (request, hooks) =>
-        RingHead.open(
-          {
-            ...request,
-            compute: this.#compute.settings(),
-            queueLimit: this.#config.queue,
-            contextFull: this.#config.contextFull,
-            requestTimeout: this.#config.requestTimeout,
-            speculation,
-            roundTripDeadlineMs: ROUND_TRIP_DEADLINE_MS,
-          },
-          this.#hopPorts(),
-          hooks,
-        ),
-      onChange: (record) => {
-        for (const listener of this.#listeners) listener(toProgress(record));
-      },
-      retryMs: RETRY_MS,
-      logger: this.#logger,
-    });
-    this.#placed = placed;
-    this.#rings.add(placed);
-    placed.start();
   }
 
   /** This one first. */
@@ -300,7 +257,7 @@ class RunningNode implements ExoNode {
       cores: [...this.#compute.cores],
       memoryCap: this.#config.memory,
       knows: this.#membership.alive().map((member) => member.id),
-      rings: this.#rings.list().map((placed) => placed.record()),
+      rings: this.#manager.local().map((placed) => placed.record()),
       held: this.#stages.held(),
       ...this.#models.records(),
       power: this.#measurement.power,
@@ -353,6 +310,7 @@ class RunningNode implements ExoNode {
       membership: this.#membership,
       stages: this.#stages,
       rings: this.#rings,
+      models: this.#manager,
       speeds: this.#measurement,
       served: this.#models.served,
       clock: systemClock,
@@ -377,12 +335,14 @@ class RunningNode implements ExoNode {
       strangers: () => this.#membership.strangers(),
       seen: () => this.#discovery.peers(),
       sources: () => this.#discovery.sources(),
+      known: () => (this.#config.onDemand === "off" ? [] : this.#known.list()),
     });
     return createApi({
       inference: this.inference,
       models: state,
       cluster: state,
       planner: createPlanner(this.#config, this.#models, () => this.#nodes(), this.#measurement),
+      rings: new ManagedRings(this.#manager),
       logger: this.#logger,
       host: http.host ?? "127.0.0.1",
       port: http.port,

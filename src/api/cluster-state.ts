@@ -22,6 +22,8 @@ export interface ClusterSources {
   readonly seen: () => readonly DiscoveredPeer[];
   /** How other nodes are looked for. */
   readonly sources: () => readonly SourceReport[];
+  /** Models that would be loaded on demand. */
+  readonly known: () => readonly { readonly id: string; readonly spec: string; readonly bytes: number }[];
 }
 
 /** What the API shows of the cluster, made anew of the nodes' records at each question. */
@@ -33,9 +35,12 @@ export class ClusterState implements ClusterView, ModelCatalog {
   }
 
   list(): readonly ModelCard[] {
-    const cards = this.#rings()
-      .filter((ring) => ring.state === "ready")
-      .map(toCard);
+    const rings = withUniqueNames(this.#rings());
+    const cards = [
+      ...rings.filter((ring) => ring.state === "ready").map((ring) => toCard(ring, "loaded")),
+      ...rings.filter((ring) => ring.state === "loading").map((ring) => toCard(ring, "loading")),
+      ...this.#sources.known().map(toKnownCard),
+    ];
     return cards.filter((card, index) => cards.findIndex((other) => other.id === card.id) === index);
   }
 
@@ -81,12 +86,20 @@ export class ClusterState implements ClusterView, ModelCatalog {
   }
 }
 
-function toCard(ring: RingRecord): ModelCard {
+/** Two files may have one name; their models are then listed by spec. */
+function withUniqueNames(rings: readonly RingRecord[]): readonly RingRecord[] {
+  const isShared = ({ model, spec }: RingRecord): boolean =>
+    rings.some((other) => other.model === model && other.spec !== spec);
+  return rings.map((ring) => (isShared(ring) ? { ...ring, model: ring.spec } : ring));
+}
+
+function toCard(ring: RingRecord, state: "loaded" | "loading"): ModelCard {
   return {
     id: ring.model,
-    aliases: ring.spec === ring.model ? [] : [ring.spec],
+    aliases: [...new Set([ring.spec, ring.askedAs])].filter((name) => name !== ring.model),
     created: ring.card.created,
     ownedBy: "exo-native",
+    state,
     contextSize: ring.contextSize,
     contextTrained: ring.card.contextTrained,
     vocabularySize: ring.card.vocabularySize,
@@ -95,6 +108,11 @@ function toCard(ring: RingRecord): ModelCard {
     sizeBytes: ring.card.sizeBytes,
     architecture: ring.card.architecture,
   };
+}
+
+function toKnownCard({ id, spec, bytes }: { id: string; spec: string; bytes: number }): ModelCard {
+  const aliases = spec === id ? [] : [spec];
+  return { id, aliases, created: 0, ownedBy: "exo-native", state: "unloaded", sizeBytes: bytes };
 }
 
 function toNode(record: NodeRecord, address: string): ClusterNode {
@@ -140,7 +158,7 @@ function toMember({ record, address, addresses, state, reason }: Member): Cluste
 }
 
 /** @param names by node id */
-function toRing(ring: RingRecord, names: ReadonlyMap<string, string>): ClusterRing {
+export function toRing(ring: RingRecord, names: ReadonlyMap<string, string>): ClusterRing {
   const { stages } = ring;
   const progress = stages.reduce((sum, stage) => sum + stage.progress, 0) / Math.max(1, stages.length);
   return {
@@ -148,6 +166,10 @@ function toRing(ring: RingRecord, names: ReadonlyMap<string, string>): ClusterRi
     epoch: ring.epoch,
     model: ring.model,
     spec: ring.spec,
+    replica: ring.replica,
+    pinned: ring.pinned,
+    draining: ring.draining,
+    idle_seconds: ring.idleSeconds,
     state: ring.state === "waiting" ? "loading" : ring.state,
     reason: ring.reason,
     progress: ring.state === "ready" ? 1 : progress,

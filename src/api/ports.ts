@@ -1,5 +1,6 @@
+import type { LoadOptions } from "../cluster/model-request.js";
 import type { Planner } from "../cluster/planner.js";
-import type { ClusterSnapshot } from "./cluster-snapshot.js";
+import type { ClusterRing, ClusterSnapshot } from "./cluster-snapshot.js";
 
 /** A model that this node can answer for, as `/v1/models` lists it. */
 export interface ModelCard {
@@ -10,8 +11,10 @@ export interface ModelCard {
   /** Seconds since the Unix epoch. */
   readonly created: number;
   readonly ownedBy: string;
-  /** Tokens of context per request. */
-  readonly contextSize: number;
+  /** Absent: loaded. An unloaded one is known, and loaded when it is asked for. */
+  readonly state?: "loaded" | "loading" | "unloaded";
+  /** Tokens of context per request; absent before it is placed. */
+  readonly contextSize?: number;
   readonly contextTrained?: number;
   readonly vocabularySize?: number;
   readonly embeddingSize?: number;
@@ -22,8 +25,18 @@ export interface ModelCard {
 }
 
 export interface ModelCatalog {
-  /** Loaded models, the default one first. */
+  /** Loaded models, the default one first, then those that are being loaded, then those that could be. */
   list(): readonly ModelCard[];
+}
+
+/** What an owner can have done with the cluster's models. */
+export interface RingControl {
+  /** Resolves with the ring that there is, or that there will be. */
+  load(model: string, options: LoadOptions): Promise<ClusterRing>;
+  /** Resolves when a ring of the model is ready. */
+  whenReady(model: string, signal: AbortSignal): Promise<ClusterRing>;
+  /** Resolves with the ring as it was. */
+  unload(ringId: string): Promise<ClusterRing>;
 }
 
 export interface Readiness {

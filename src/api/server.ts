@@ -12,7 +12,7 @@ import { parseJsonBody } from "./json-body.js";
 import { type ApiAddress, listen } from "./listen.js";
 import { LiveRequests } from "./live-requests.js";
 import { toFastifyLogger } from "./logger-adapter.js";
-import type { ClusterView, ModelCatalog, PlanningService } from "./ports.js";
+import type { ClusterView, ModelCatalog, PlanningService, RingControl } from "./ports.js";
 import { answerErrors, asHttpError, collectRoutes, refuseOtherMethods, sendError } from "./refuse-requests.js";
 import type { AnswerPorts } from "./routes/answer.js";
 import { chatRoute } from "./routes/chat.js";
@@ -20,6 +20,7 @@ import { completionsRoute } from "./routes/completions.js";
 import { modelRoutes } from "./routes/models.js";
 import { pageRoutes } from "./routes/page.js";
 import { planningRoutes } from "./routes/planning.js";
+import { ringRoutes } from "./routes/rings.js";
 import { clusterRoute, healthRoutes } from "./routes/status.js";
 import { textRoutes } from "./routes/text.js";
 
@@ -30,6 +31,7 @@ export interface ApiInit {
   readonly models: ModelCatalog;
   readonly cluster: ClusterView;
   readonly planner: PlanningService;
+  readonly rings: RingControl;
   readonly logger: Logger;
   readonly clock?: Clock;
   /** Where to listen; port 0: any free one. */
@@ -127,7 +129,7 @@ class HttpApi implements Api {
   }
 
   #guardedRoutes(app: FastifyInstance): void {
-    const { inference, models, cluster, planner } = this.#init;
+    const { inference, models, cluster, planner, rings } = this.#init;
     const ports: AnswerPorts = {
       inference,
       models,
@@ -145,6 +147,7 @@ class HttpApi implements Api {
     textRoutes(app, inference, models);
     clusterRoute(app, cluster);
     planningRoutes(app, planner, this.#live);
+    ringRoutes(app, rings, this.#live);
   }
 }
 

@@ -17,6 +17,9 @@ export const ALL_SETTINGS: readonly SettingKey[] = Object.keys(OPTIONS) as Setti
 /** Under which heading of the help a setting stands. */
 const GROUPS: Readonly<Record<SettingKey, string>> = {
   model: "Options:",
+  pin: "Models:",
+  onDemand: "Models:",
+  keepAlive: "Models:",
   http: "Options:",
   grpc: "Options:",
   name: "Options:",

@@ -124,7 +124,7 @@ function addRun(program: Command, io: CliIo): void {
   addConfigFlags(command, RUN_SETTINGS)
     .addHelpText(
       "after",
-      `\nA running node that has the model answers. Without one, this process loads the\nmodel for as long as it runs.\n\n${examples(
+      `\nA running node that has the model, or loads it on demand, answers. Without one,\nthis process loads the model for as long as it runs.\n\n${examples(
         "exo-native run tinyllama",
         'exo-native run tinyllama "Why is the sky blue?" --max-tokens 100',
         "exo-native run ./model.gguf < question.txt > answer.txt",

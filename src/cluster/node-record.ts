@@ -59,6 +59,8 @@ const ringStage = z.object({
   memory,
   /** Bytes of weights that the plan counted for this stage. */
   plannedWeights: bytes,
+  /** The same with KV cache and compute buffers: spoken for until the stage is loaded. */
+  plannedBytes: bytes,
   /** 0…1 while loading, 1 when loaded. */
   progress: z.number().min(0).max(1),
   /** `waiting`, `fetch`, `load` or `loaded`. */
@@ -83,6 +85,20 @@ const ring = z.object({
   model: text,
   /** What another node needs to find the same model. */
   spec: text,
+  /** As it was asked for, where that is another spelling. */
+  askedAs: text,
+  /** 0, or which further ring of the same model. */
+  replica: count,
+  /** Id of the node that planned it and asked this head; the head's own where nobody else did. */
+  proposedBy: text,
+  /** Stays loaded, however long nobody asks. */
+  pinned: z.boolean(),
+  /** Answers what it has begun, and is gone then: another ring serves the model. */
+  draining: z.boolean(),
+  /** Failed, and will not be tried again. */
+  gaveUp: z.boolean(),
+  /** Seconds since the last request ended; `null` while one runs, and before it is ready. */
+  idleSeconds: z.number().nonnegative().nullable(),
   state: z.enum(["waiting", "loading", "ready", "failed"]),
   /** Why it is not ready, or `null`. */
   reason: text.nullable(),
@@ -167,11 +183,20 @@ export const NO_WORK: StageWorkRecord = {
 
 /** Reads what a peer says of itself. Throws `peer_incompatible` naming the field that is wrong. */
 export function parseNodeRecord(value: unknown): NodeRecord {
-  const result = nodeRecordSchema.safeParse(value);
+  return parsePart(nodeRecordSchema, value);
+}
+
+/** Reads what a head says of one of its rings. Throws `peer_incompatible` naming the field that is wrong. */
+export function parseRingRecord(value: unknown): RingRecord {
+  return parsePart(ring, value);
+}
+
+function parsePart<Part>(schema: z.ZodType<Part>, value: unknown): Part {
+  const result = schema.safeParse(value);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   throw new ExoError(
     "peer_incompatible",
-    `The peer's record is malformed at ${issue?.path.join(".") ?? "its root"}: ${issue?.message ?? "unknown fault"}.`,
+    `The peer's record is malformed at ${issue?.path.join(".") || "its root"}: ${issue?.message ?? "unknown fault"}.`,
   );
 }

@@ -1,73 +1,88 @@
 import { ExoError } from "../core/errors.js";
-import type { Logger } from "../core/ports.js";
 import { pause } from "../core/waiting.js";
-import type { ModelPart } from "../model/memory-estimate.js";
-import type { ModelProgress } from "../model/progress.js";
-import type { ModelHeader, ResolvedModel, ResolveOptions } from "../model/resolved-model.js";
+import { fractionOf, type ModelProgress } from "../model/progress.js";
 import type { Plan } from "../planning/plan.js";
-import type { LoadedHead, OpenHead } from "./head-port.js";
-import type { Membership } from "./membership.js";
-import { NO_WORK, type NodeRecord, type RingRecord, type RingStageRecord } from "./node-record.js";
+import { Changes, nextOf } from "./changes.js";
+import type { LoadedHead } from "./head-port.js";
+import type { ModelRequest } from "./model-request.js";
+import type { PlaceableModel } from "./model-source.js";
+import { NO_WORK, type RingRecord, type RingStageRecord } from "./node-record.js";
+import type { PlacedModelOptions, Placement } from "./placed-model-options.js";
 import { NOTHING_MEASURED, type PredictedSpeed, predictedBy, predictionOf } from "./prediction-record.js";
 import { type LoadedRing, loadRing } from "./ring-loader.js";
 import { NO_RATES } from "./ring-rates.js";
-import { cardOf, computingOf, emptyRingRecord, plannedStageRecord } from "./ring-record.js";
-import type { RingSettings } from "./ring-settings.js";
+import { cardOf, computingOf, emptyRingRecord, plannedStageRecord, unplannedStageRecord } from "./ring-record.js";
+import { RingUsage } from "./ring-usage.js";
 
-/** A plan, and the settings it was made for. */
-export interface Placement {
-  readonly plan: Plan;
-  readonly ring: RingSettings;
-}
+export type { PlacedModelOptions, Placement } from "./placed-model-options.js";
 
-export interface PlacedModelOptions<Head extends LoadedHead> {
-  readonly ringId: string;
-  readonly spec: string;
-  readonly minNodes: number;
-  /** Nodes, by name or id, without which the model cannot be placed as it was asked. */
-  readonly neededNodes: readonly string[];
-  readonly self: { readonly id: string; readonly name: string };
-  /** What this node says of itself now. */
-  readonly ownRecord: () => NodeRecord;
-  readonly membership: Membership;
-  readonly models: {
-    header(spec: string, options: ResolveOptions): Promise<ModelHeader>;
-    resolvePart(spec: string, part: ModelPart, options: ResolveOptions): Promise<ResolvedModel>;
-  };
-  /** Plans the model over the nodes that are there now. */
-  readonly place: (model: ModelHeader) => Placement;
-  readonly openHead: OpenHead<Head>;
-  /** Called after every change of the record. */
-  readonly onChange: (record: RingRecord) => void;
-  readonly retryMs: number;
-  readonly logger: Logger;
-}
+/** How one life of a ring ended. */
+type Ending = "broken" | "again" | "handed over";
+
+const SHUTTING_DOWN = new ExoError("not_ready", "The node is shutting down.");
 
 /**
- * A model that this node was asked to run as its head: fetched, placed as soon as enough nodes are there, and placed
- * again when its ring breaks and enough nodes are (still or again) there.
+ * A model that this node was asked to run as its head: planned as soon as enough nodes are there, loaded, and placed
+ * again when its ring breaks and enough nodes are (still or again) there, or when another placement is worth it.
  */
 export class PlacedModel<Head extends LoadedHead> {
+  readonly usage: RingUsage;
   readonly #options: PlacedModelOptions<Head>;
   readonly #stop = new AbortController();
-  readonly #changed = new Set<() => void>();
+  readonly #changes = new Changes();
+  #request: ModelRequest;
   #record: RingRecord;
+  #model: PlaceableModel | null = null;
+  #placement: Placement | null = null;
   #ring: LoadedRing<Head> | null = null;
   #epoch = 0;
   #wasReady = false;
   #predicted: PredictedSpeed | null = null;
-  /** Why there will be no further try, or `null`. */
+  /** Why the ring is being placed anew though it works, or `null`. */
+  #again: string | null = null;
+  #endLife: ((reason: ExoError) => void) | null = null;
   #failure: ExoError | null = null;
   #running: Promise<void> | null = null;
 
   constructor(options: PlacedModelOptions<Head>) {
+    const { ringId: id, request, proposedBy, clock } = options;
     this.#options = options;
-    this.#record = emptyRingRecord(options.ringId, options.spec);
+    this.#request = request;
+    this.usage = new RingUsage(clock);
+    this.#record = emptyRingRecord({ id, proposedBy, ...request });
+  }
+
+  get id(): string {
+    return this.#record.id;
+  }
+
+  get request(): ModelRequest {
+    return this.#request;
   }
 
   /** The loaded head, or `null` while there is none. */
   get head(): Head | null {
     return this.#ring?.head ?? null;
+  }
+
+  /** `null` before its header is read. */
+  get model(): PlaceableModel | null {
+    return this.#model;
+  }
+
+  /** How it is placed now, or was last. */
+  get placement(): Placement | null {
+    return this.#placement;
+  }
+
+  /** It answered before, and cannot now. */
+  get isDown(): boolean {
+    return this.#wasReady && this.#ring === null && this.#record.state !== "loading";
+  }
+
+  /** Why there will be no further try, or `null`. */
+  get failure(): ExoError | null {
+    return this.#failure;
   }
 
   record(): RingRecord {
@@ -80,6 +95,7 @@ export class PlacedModel<Head extends LoadedHead> {
       hops: load?.hops ?? null,
       prediction: predictionOf(this.#predicted, load?.measured ?? NOTHING_MEASURED),
       rates: load?.rates ?? NO_RATES,
+      idleSeconds: this.#ring === null ? null : this.usage.idleSeconds(),
     };
   }
 
@@ -87,9 +103,39 @@ export class PlacedModel<Head extends LoadedHead> {
     this.#running ??= this.#run();
   }
 
-  async stop(): Promise<void> {
-    this.#stop.abort();
+  /** Ends running requests with `reason` and frees everything. */
+  async stop(reason: ExoError = SHUTTING_DOWN): Promise<void> {
+    this.#update({ draining: true });
+    this.#stop.abort(reason);
+    this.usage.release();
     await this.#running;
+  }
+
+  /** Whatever is planned, this node is the head; also of a ring that it is about to hand over. */
+  takeOn(): void {
+    this.#request = { ...this.#request, head: this.#options.self.id };
+  }
+
+  /** From now on it stays loaded. */
+  pin(): void {
+    this.#update({ pinned: true });
+  }
+
+  /** Answers what was begun; resolves when nothing runs any more, or when it is stopped. */
+  async drain(): Promise<void> {
+    this.#update({ draining: true });
+    await this.usage.whenIdle(this.#stop.signal);
+  }
+
+  /** Places a model that works anew, once what was begun is answered; requests that come meanwhile wait. */
+  async placeAgain(reason: string): Promise<void> {
+    const ring = this.#ring;
+    if (ring === null || this.#again !== null) return;
+    this.#again = reason;
+    this.usage.hold();
+    await this.usage.whenIdle(this.#stop.signal);
+    // It may have broken meanwhile, and is placed anew for that.
+    if (this.#ring === ring) this.#endLife?.(new ExoError("not_ready", `The model is placed anew: ${reason}`));
   }
 
   /** Resolves with the model's name; rejects when it is clear that it cannot be placed, or when the signal aborts. */
@@ -97,7 +143,7 @@ export class PlacedModel<Head extends LoadedHead> {
     while (this.#record.state !== "ready") {
       if (this.#failure !== null) throw this.#failure;
       if (signal.aborted || this.#stop.signal.aborted) throw new ExoError("cancelled", "Waiting was cancelled.");
-      await this.#nextChange(signal);
+      await this.#changes.next(signal);
     }
     return this.#record.model;
   }
@@ -105,26 +151,33 @@ export class PlacedModel<Head extends LoadedHead> {
   async #run(): Promise<void> {
     const { signal } = this.#stop;
     try {
-      const model = await this.#fetch(signal);
-      while (!signal.aborted) {
+      const model = await this.#readHeader(signal);
+      for (;;) {
         await this.#enoughNodes(signal);
-        await this.#serveOnce(model, signal);
-        if (!signal.aborted) await pause(this.#options.retryMs, signal);
+        if (!signal.aborted) await this.#options.mayPlace(signal);
+        if (signal.aborted) return;
+        const ending = await this.#serveOnce(model, signal);
+        if (signal.aborted || ending === "handed over") return;
+        if (ending === "broken") await pause(this.#options.retryMs, signal);
       }
     } catch (thrown) {
-      const error = ExoError.from(thrown);
-      if (signal.aborted) return;
-      this.#failure = error;
-      this.#options.logger.error({ model: this.#options.spec, code: error.code }, error.message);
-      this.#update({ state: "failed", reason: error.message });
+      if (!signal.aborted) this.#giveUp(ExoError.from(thrown));
     }
   }
 
-  async #fetch(signal: AbortSignal): Promise<ModelHeader> {
-    const { models, spec, self } = this.#options;
-    this.#update({ state: "loading", reason: null, stages: [plannedStageRecord(self.id, self.name, 0, 0, true, 0)] });
+  #giveUp(error: ExoError): void {
+    this.#failure = error;
+    this.#options.logger.error({ model: this.#options.request.spec, code: error.code }, error.message);
+    this.#update({ state: "failed", reason: error.message, gaveUp: true });
+    this.usage.release();
+  }
+
+  async #readHeader(signal: AbortSignal): Promise<PlaceableModel> {
+    const { models, request, self } = this.#options;
+    this.#update({ state: "loading", reason: null, stages: [unplannedStageRecord(self)] });
     const onProgress = (progress: ModelProgress): void => this.#progress(0, "fetch", fractionOf(progress));
-    const model = await models.header(spec, { signal, onProgress });
+    const model = await models.header(request.spec, { signal, onProgress });
+    this.#model = model;
     this.#update({ model: model.id, spec: model.spec, layerCount: model.info.layerCount, card: cardOf(model) });
     return model;
   }
@@ -137,33 +190,53 @@ export class PlacedModel<Head extends LoadedHead> {
         this.#options.logger.info({ model: this.#record.model }, reason);
         this.#update({ state: "waiting", reason, stages: [] });
       }
-      await memberChange(this.#options.membership, signal);
+      await nextOf((listener) => this.#options.membership.onChange(listener), signal);
     }
   }
 
   /** What the model waits for, or `null`. */
   #missingNodes(): string | null {
-    const { membership, minNodes, neededNodes, self } = this.#options;
+    const { membership, self } = this.#options;
+    const request = this.#request;
     const present = [self, ...membership.alive()];
-    const missing = neededNodes.filter((node) => !present.some(({ id, name }) => id === node || name === node));
-    if (missing.length > 0) return `Waiting for the nodes that --layers names: ${missing.join(", ")}.`;
+    const absent = (nodes: readonly string[]): readonly string[] =>
+      nodes.filter((node) => !present.some(({ id, name }) => id === node || name === node));
+    const inLayers = absent((request.layers ?? []).map(({ node }) => node));
+    if (inLayers.length > 0) return `Waiting for the nodes that --layers names: ${inLayers.join(", ")}.`;
+    const named = absent([...(request.nodes ?? []), ...(request.head === null ? [] : [request.head])]);
+    if (named.length > 0) return `Waiting for the nodes that were named: ${[...new Set(named)].join(", ")}.`;
+    const { minNodes } = request;
     return present.length < minNodes ? `Waiting for nodes: ${present.length} of ${minNodes} are here.` : null;
   }
 
-  /** One life of the ring: loaded, served until it breaks or is stopped, taken down. */
-  async #serveOnce(model: ModelHeader, signal: AbortSignal): Promise<void> {
+  /** One life of the ring: loaded, served until it breaks, is placed anew or is stopped, taken down. */
+  async #serveOnce(model: PlaceableModel, signal: AbortSignal): Promise<Ending> {
     try {
-      const ring = await this.#load(model, signal);
-      const reason = await brokenOrStopped(ring.head, signal);
+      const placement = await this.#options.place(model, this.#request, signal);
+      if (placement.plan.head !== this.#options.self.id) return await this.#handOver(placement.plan);
+      // The stages know the ring by this head's epochs.
+      this.takeOn();
+      const ring = await this.#load(model, placement, signal);
+      const reason = await this.#lifeOf(ring.head, signal);
+      const ending = this.#again === null ? "broken" : "again";
       this.#ring = null;
-      if (!signal.aborted) this.#broke(reason);
+      if (ending === "again") this.#update({ state: "loading", reason: null });
+      else if (!signal.aborted) this.#broke(reason);
       await ring.close(reason);
+      return ending;
     } catch (thrown) {
       const error = ExoError.from(thrown);
-      if (signal.aborted) return;
-      this.#broke(error);
+      if (signal.aborted) return "broken";
       if (!this.#mayMend(error)) throw error;
+      this.#broke(error);
+      return "broken";
     }
+  }
+
+  async #handOver(plan: Plan): Promise<Ending> {
+    this.#update(this.#planned(plan));
+    await this.#options.handOver(plan, this.#request);
+    return this.#request.head === this.#options.self.id ? "again" : "handed over";
   }
 
   /** A damaged file or a wrong flag will not mend itself; memory that held the model once may be free again soon. */
@@ -171,17 +244,18 @@ export class PlacedModel<Head extends LoadedHead> {
     return retryable || (this.#wasReady && code === "out_of_memory");
   }
 
-  async #load(model: ModelHeader, signal: AbortSignal): Promise<LoadedRing<Head>> {
-    const { ringId, ownRecord, membership, openHead, logger } = this.#options;
-    const { plan, ring } = this.#options.place(model);
+  async #load(model: PlaceableModel, placement: Placement, signal: AbortSignal): Promise<LoadedRing<Head>> {
+    const { ringId, ownRecord, membership, models, openHead, logger } = this.#options;
+    const { plan, ring } = placement;
     this.#epoch += 1;
+    this.#placement = placement;
     const { contextSize, slots } = ring;
     this.#update({ ...this.#planned(plan), epoch: this.#epoch, contextSize, slots, computing: computingOf(ring) });
     const loaded = await loadRing({
       ringId,
       epoch: this.#epoch,
       model,
-      resolvePart: (spec, part, options) => this.#options.models.resolvePart(spec, part, options),
+      models,
       plan,
       ring,
       self: ownRecord(),
@@ -194,34 +268,50 @@ export class PlacedModel<Head extends LoadedHead> {
         onStageLoaded: (stage, memory) => this.#stage(stage, { memory, phase: "loaded", progress: 1 }),
       },
     });
-    this.#ring = loaded;
-    const { info } = loaded.head;
-    const card = {
-      ...this.#record.card,
-      contextTrained: info.contextTrained,
-      vocabularySize: info.vocabularySize,
-      parameterCount: info.parameterCount,
-    };
-    this.#wasReady = true;
-    this.#update({ state: "ready", reason: null, card });
+    this.#ready(loaded);
     logger.info({ model: model.id, ring: ringId, epoch: this.#epoch, nodes: plan.stages.length }, "ring ready");
     return loaded;
   }
 
+  #ready(loaded: LoadedRing<Head>): void {
+    const { contextTrained, vocabularySize, parameterCount } = loaded.head.info;
+    this.#ring = loaded;
+    this.#wasReady = true;
+    this.#again = null;
+    this.usage.loaded();
+    this.#update({
+      state: "ready",
+      reason: null,
+      card: { ...this.#record.card, contextTrained, vocabularySize, parameterCount },
+    });
+    this.usage.release();
+  }
+
+  /** Resolves with the reason when the ring breaks, is to be placed anew, or is stopped. */
+  #lifeOf(head: LoadedHead, signal: AbortSignal): Promise<ExoError> {
+    return new Promise((resolve) => {
+      const stopped = (): void => resolve(ExoError.from(signal.reason, "not_ready"));
+      this.#endLife = resolve;
+      head.onBroken(resolve);
+      if (signal.aborted) stopped();
+      else signal.addEventListener("abort", stopped, { once: true });
+    });
+  }
+
   #broke(error: ExoError): void {
+    this.#again = null;
     this.#options.logger.warn({ model: this.#record.model, code: error.code }, error.message);
     this.#update({ state: "failed", reason: error.message });
+    this.usage.release();
   }
 
   #planned(plan: Plan): Partial<RingRecord> {
     this.#predicted = predictedBy(plan);
-    const stages = plan.stages.map((stage) => {
-      const { self, membership } = this.#options;
-      const name = stage.nodeId === self.id ? self.name : (membership.find(stage.nodeId)?.name ?? stage.nodeId);
-      const { layerBegin, layerEnd, hasOutput, memory } = stage;
-      return plannedStageRecord(stage.nodeId, name, layerBegin, layerEnd, hasOutput, memory.weights);
-    });
-    return { state: "loading", reason: null, layerCount: plan.layerCount, stages, planReasons: [...plan.reasons] };
+    const { self, membership } = this.#options;
+    const nameOf = (id: string): string => (id === self.id ? self.name : (membership.find(id)?.name ?? id));
+    const planReasons = [...(this.#again === null ? [] : [this.#again]), ...plan.reasons];
+    const stages = plan.stages.map((stage) => plannedStageRecord(stage, nameOf(stage.nodeId)));
+    return { state: "loading", reason: null, layerCount: plan.layerCount, stages, planReasons };
   }
 
   #progress(stage: number, phase: "fetch" | "load", fraction: number): void {
@@ -236,43 +326,6 @@ export class PlacedModel<Head extends LoadedHead> {
   #update(change: Partial<RingRecord>): void {
     this.#record = { ...this.#record, ...change };
     this.#options.onChange(this.#record);
-    for (const wake of this.#changed) wake();
+    this.#changes.notify();
   }
-
-  #nextChange(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        this.#changed.delete(wake);
-        signal.removeEventListener("abort", wake);
-        resolve();
-      };
-      this.#changed.add(wake);
-      signal.addEventListener("abort", wake, { once: true });
-    });
-  }
-}
-
-function brokenOrStopped(head: LoadedHead, signal: AbortSignal): Promise<ExoError> {
-  return new Promise((resolve) => {
-    head.onBroken(resolve);
-    const stopped = (): void => resolve(new ExoError("not_ready", "The node is shutting down."));
-    if (signal.aborted) stopped();
-    else signal.addEventListener("abort", stopped, { once: true });
-  });
-}
-
-function memberChange(membership: Membership, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const wake = (): void => {
-      unsubscribe();
-      signal.removeEventListener("abort", wake);
-      resolve();
-    };
-    const unsubscribe = membership.onChange(wake);
-    signal.addEventListener("abort", wake, { once: true });
-  });
-}
-
-function fractionOf({ received, total }: ModelProgress): number {
-  return total === null || total === 0 ? 0 : received / total;
 }

@@ -1,4 +1,6 @@
+import { isDeepStrictEqual } from "node:util";
 import type { RingRecord } from "./node-record.js";
+import { answersTo } from "./ring-record.js";
 
 /** What happens to the model that the node was started with, for progress bars. */
 export interface PlacementProgress {
@@ -19,4 +21,30 @@ export interface PlacementProgress {
 
 export function toProgress({ model, state, reason, stages }: RingRecord): PlacementProgress {
   return { model, state, reason, stages };
+}
+
+/** The rings of the cluster, and when they change. */
+export interface RingNews {
+  list(): readonly { readonly ring: RingRecord }[];
+  onChange(listener: () => void): () => void;
+}
+
+/** Tells at once, and then with every change, how it stands with a model, wherever its head is. */
+export function followProgress(
+  rings: RingNews,
+  spec: string,
+  listener: (progress: PlacementProgress) => void,
+): () => void {
+  let last: PlacementProgress | null = null;
+  const tell = (): void => {
+    const named = rings.list().filter(({ ring }) => answersTo(ring, spec));
+    const ring = (named.find((one) => !one.ring.gaveUp) ?? named[0])?.ring;
+    if (ring === undefined) return;
+    const progress = toProgress(ring);
+    if (isDeepStrictEqual(progress, last)) return;
+    last = progress;
+    listener(progress);
+  };
+  tell();
+  return rings.onChange(tell);
 }

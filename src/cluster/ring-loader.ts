@@ -1,13 +1,13 @@
 import { ExoError } from "../core/errors.js";
 import type { Logger } from "../core/ports.js";
-import type { ModelPart } from "../model/memory-estimate.js";
-import type { ModelProgress } from "../model/progress.js";
-import type { ModelHeader, ResolvedModel, ResolveOptions } from "../model/resolved-model.js";
+import { fractionOf, type ModelProgress } from "../model/progress.js";
 import { coreShares } from "../planning/core-share.js";
 import type { Plan, PlannedStage } from "../planning/plan.js";
 import type { LoadedStage, LoadStageRequest, StagePlace } from "../transport/node-service.js";
 import type { LoadedHead, OpenHead } from "./head-port.js";
-import type { Member, Membership } from "./membership.js";
+import type { MemberView } from "./member-view.js";
+import type { Member } from "./membership.js";
+import type { ModelSource, PlaceableModel } from "./model-source.js";
 import type { NodeRecord, StageMemoryRecord } from "./node-record.js";
 import type { RingSettings } from "./ring-settings.js";
 
@@ -20,14 +20,13 @@ export interface RingLoadObserver {
 export interface RingLoaderOptions<Head extends LoadedHead> {
   readonly ringId: string;
   readonly epoch: number;
-  readonly model: ModelHeader;
-  /** Brings the head's own part of the model to this machine. */
-  readonly resolvePart: (spec: string, part: ModelPart, options: ResolveOptions) => Promise<ResolvedModel>;
+  readonly model: PlaceableModel;
+  readonly models: ModelSource;
   readonly plan: Plan;
   readonly ring: RingSettings;
   /** This node, as its peers know it. */
   readonly self: NodeRecord;
-  readonly membership: Membership;
+  readonly membership: MemberView;
   readonly openHead: OpenHead<Head>;
   readonly observer: RingLoadObserver;
   readonly signal: AbortSignal;
@@ -88,12 +87,12 @@ function memberOf<Head extends LoadedHead>(options: RingLoaderOptions<Head>, sta
 async function loadHead<Head extends LoadedHead>(options: RingLoaderOptions<Head>, signal: AbortSignal): Promise<Head> {
   const { plan, ringId, epoch, model, ring, observer } = options;
   const second = plan.stages[1];
-  const { path } = await fetchHead(options, signal);
+  const { path: modelPath } = await fetchHead(options, signal);
   const head = await options.openHead(
     {
       ringId,
       epoch,
-      modelPath: path,
+      modelPath,
       layerCount: plan.layerCount,
       layerEnd: plan.stages[0]?.layerEnd ?? plan.layerCount,
       stageCount: plan.stages.length,
@@ -108,17 +107,14 @@ async function loadHead<Head extends LoadedHead>(options: RingLoaderOptions<Head
   return head;
 }
 
-async function fetchHead<Head extends LoadedHead>(
-  { plan, model, observer, resolvePart }: RingLoaderOptions<Head>,
+/** The head's layers, and both ends of the model. */
+function fetchHead<Head extends LoadedHead>(
+  { plan, model, models, observer }: RingLoaderOptions<Head>,
   signal: AbortSignal,
-): Promise<ResolvedModel> {
+): ReturnType<ModelSource["resolvePart"]> {
   const part = { begin: 0, end: plan.stages[0]?.layerEnd ?? plan.layerCount, hasEmbedding: true, hasOutput: true };
   const onProgress = (progress: ModelProgress): void => observer.onStageProgress(0, "fetch", fractionOf(progress));
-  return resolvePart(model.spec, part, { signal, onProgress, hash: model.hash });
-}
-
-function fractionOf({ received, total }: ModelProgress): number {
-  return total === null || total === 0 ? 0 : Math.min(1, received / total);
+  return models.resolvePart(model.spec, part, { signal, onProgress, hash: model.hash });
 }
 
 async function loadStage<Head extends LoadedHead>(

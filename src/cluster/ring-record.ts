@@ -1,21 +1,38 @@
-import type { ModelHeader } from "../model/resolved-model.js";
+import { totalBytes } from "../model/memory-estimate.js";
+import type { PlannedStage } from "../planning/plan.js";
+import type { PlaceableModel } from "./model-source.js";
 import { NO_MEMORY, NO_WORK, type RingComputingRecord, type RingRecord, type RingStageRecord } from "./node-record.js";
 import { NOTHING_MEASURED, predictionOf } from "./prediction-record.js";
 import { NO_RATES } from "./ring-rates.js";
 import type { RingSettings } from "./ring-settings.js";
 
 /** Whether a ring answers to this name. */
-export function answersTo(ring: Pick<RingRecord, "model" | "spec">, model: string): boolean {
-  return ring.model === model || ring.spec === model;
+export function answersTo(ring: Pick<RingRecord, "model" | "spec" | "askedAs">, model: string): boolean {
+  return ring.model === model || ring.spec === model || ring.askedAs === model;
+}
+
+export interface NewRing {
+  readonly id: string;
+  readonly spec: string;
+  readonly replica: number;
+  readonly proposedBy: string;
+  readonly pinned: boolean;
 }
 
 /** A model that was asked for and of which nothing is known yet. */
-export function emptyRingRecord(ringId: string, spec: string): RingRecord {
+export function emptyRingRecord({ id, spec, replica, proposedBy, pinned }: NewRing): RingRecord {
   return {
-    id: ringId,
+    id,
     epoch: 0,
     model: spec,
     spec,
+    askedAs: spec,
+    replica,
+    proposedBy,
+    pinned,
+    draining: false,
+    gaveUp: false,
+    idleSeconds: null,
     state: "waiting",
     reason: null,
     layerCount: 0,
@@ -43,7 +60,7 @@ export function emptyRingRecord(ringId: string, spec: string): RingRecord {
 }
 
 /** What the API says of a model. */
-export function cardOf({ info, bytes }: ModelHeader): RingRecord["card"] {
+export function cardOf({ info, bytes }: PlaceableModel): RingRecord["card"] {
   return {
     created: Math.floor(Date.now() / 1000),
     contextTrained: info.contextTrained,
@@ -61,23 +78,25 @@ export function computingOf(ring: RingSettings): RingComputingRecord {
 }
 
 /** A stage that is planned and holds nothing yet. */
-export function plannedStageRecord(
-  nodeId: string,
-  nodeName: string,
-  layerBegin: number,
-  layerEnd: number,
-  hasOutput: boolean,
-  plannedWeights: number,
-): RingStageRecord {
+export function plannedStageRecord(stage: PlannedStage, nodeName: string): RingStageRecord {
+  const { nodeId, layerBegin, layerEnd, hasOutput, memory } = stage;
   return {
     nodeId,
     nodeName,
     layerBegin,
     layerEnd,
     hasOutput,
-    plannedWeights,
+    plannedWeights: memory.weights,
+    plannedBytes: totalBytes(memory),
     memory: NO_MEMORY,
     phase: "waiting",
     progress: 0,
   };
+}
+
+/** The node that reads about a model of which no layer is planned yet. */
+export function unplannedStageRecord({ id, name }: { readonly id: string; readonly name: string }): RingStageRecord {
+  const memory = { weights: 0, kvCache: 0, compute: 0 };
+  const nothing = { layerBegin: 0, layerEnd: 0, hasEmbedding: true, hasOutput: true, memory };
+  return plannedStageRecord({ nodeId: id, ...nothing }, name);
 }

@@ -17,7 +17,9 @@ export interface RingSettings {
 }
 
 /** Those that the configuration gives; the context is chosen with the placement. */
-export function ringSettingsOf(config: Settings): Omit<RingSettings, "contextSize"> {
+export function ringSettingsOf(
+  config: Pick<Settings, "slots" | "ubatch" | "kv" | "kvV" | "flashAttention" | "wire">,
+): Omit<RingSettings, "contextSize"> {
   const { slots, ubatch, kv, kvV, flashAttention, wire } = config;
   return {
     slots,

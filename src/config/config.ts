@@ -15,6 +15,9 @@ export type KvType = (typeof KV_TYPES)[number];
 export const STRATEGIES = ["latency", "throughput", "memory-weighted"] as const;
 export type Strategy = (typeof STRATEGIES)[number];
 
+export const ON_DEMAND = ["off", "known", "any"] as const;
+export type OnDemand = (typeof ON_DEMAND)[number];
+
 export const FLASH_ATTENTION_MODES = ["auto", "on", "off"] as const;
 export type FlashAttentionMode = (typeof FLASH_ATTENTION_MODES)[number];
 
@@ -34,6 +37,12 @@ export type LogFormat = (typeof LOG_FORMATS)[number];
 export interface Settings {
   /** Model spec to place as soon as enough nodes are there. */
   readonly model: string | null;
+  /** Further ones. */
+  readonly pin: readonly string[];
+  /** Which models a request may have loaded by naming them. */
+  readonly onDemand: OnDemand;
+  /** Seconds without a request after which a model that was loaded on demand is unloaded; `Infinity`: never. */
+  readonly keepAlive: number;
   readonly http: ListenAddress;
   readonly grpc: ListenAddress;
   /** A trusted LAN: any node found may join. */

@@ -10,11 +10,13 @@ import {
   KV_TYPES,
   LOG_FORMATS,
   LOG_LEVELS,
+  ON_DEMAND,
   type Settings,
   SPECULATION_MODES,
   STRATEGIES,
   WIRE_TYPES,
 } from "./config.js";
+import { parseKeepAlive } from "./duration.js";
 import { parseInvite } from "./invite.js";
 import { parseLayerAssignments } from "./layer-assignment.js";
 import { listOf, type Option, parsed, toggle, wholeNumber } from "./option.js";
@@ -65,6 +67,32 @@ export const OPTIONS: { readonly [Key in keyof Settings]: Option<Settings[Key]> 
     expects: "the name of a model",
     schema: nonEmpty,
     default: null,
+  },
+  pin: {
+    flag: "pin",
+    argument: "model",
+    repeatable: true,
+    description: "another model to place at the start and to keep loaded",
+    expects: "names of models",
+    schema: listOf(nonEmpty),
+    default: [],
+  },
+  onDemand: {
+    flag: "on-demand",
+    argument: "models",
+    description:
+      "which models a request may have loaded: known (on disk or in the catalogue), any path or address too, or off",
+    expects: oneOf(ON_DEMAND),
+    schema: z.enum(ON_DEMAND),
+    default: "known",
+  },
+  keepAlive: {
+    flag: "keep-alive",
+    argument: "time",
+    description: "unload a model that was loaded on demand when nobody used it for so long (default: 30m)",
+    expects: 'a time such as "90s", "30m", "2h" or "never"',
+    schema: parsed(parseKeepAlive),
+    default: 1800,
   },
   http: {
     flag: "http",

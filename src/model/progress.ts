@@ -22,6 +22,11 @@ export interface DownloadSource {
 
 export type ProgressListener = (progress: ModelProgress) => void;
 
+/** 0…1; 0 while the size is not known. */
+export function fractionOf({ received, total }: ModelProgress): number {
+  return total === null || total === 0 ? 0 : Math.min(1, received / total);
+}
+
 const REPORT_EVERY_MS = 200;
 /** Half the weight of the speed shown comes from the last so many milliseconds. */
 const HALF_LIFE_MS = 2000;

@@ -59,7 +59,7 @@ function isSame(a: HeldRange, b: HeldRange): boolean {
 export interface RePlanRequest {
   /** Tokens per second of what the strategy is about, now and with the other plan. */
   readonly now: number;
-  readonly then: number;
+  readonly next: number;
   readonly reloadSeconds: number;
   /** Over which the change must pay. Seconds. */
   readonly horizonSeconds: number;
@@ -77,13 +77,13 @@ export const LEAST_GAIN = 0.1;
 export const RE_PLAN_HORIZON = 600;
 
 /** Whether a better plan gives more tokens over the horizon than it costs while nothing is answered. */
-export function worthRePlanning({ now, then, reloadSeconds, horizonSeconds }: RePlanRequest): RePlanDecision {
-  const gain = then / Math.max(1e-9, now) - 1;
-  const speeds = `${rate(then)} instead of ${rate(now)}`;
+export function worthRePlanning({ now, next, reloadSeconds, horizonSeconds }: RePlanRequest): RePlanDecision {
+  const gain = next / Math.max(1e-9, now) - 1;
+  const speeds = `${rate(next)} instead of ${rate(now)}`;
   if (gain < LEAST_GAIN) {
     return { worthIt: false, reason: `The ring stays: another would give ${speeds}, too little to tell from chance.` };
   }
-  const tokens = then * Math.max(0, horizonSeconds - reloadSeconds);
+  const tokens = next * Math.max(0, horizonSeconds - reloadSeconds);
   const cost = `loading it takes ${reloadSeconds.toFixed(reloadSeconds < 10 ? 1 : 0)} s`;
   return tokens > now * horizonSeconds
     ? { worthIt: true, reason: `The ring changes: it gives ${speeds}, and ${cost}.` }

@@ -11,57 +11,67 @@ import type {
 import type { Engine } from "./engine.js";
 import type { RingHead } from "./ring-head.js";
 
-/** The models whose head is this node. */
-export class LocalRings implements InferenceService {
-  readonly #placed = new Set<PlacedModel<RingHead>>();
+const never = new AbortController().signal;
 
-  add(placed: PlacedModel<RingHead>): void {
-    this.#placed.add(placed);
+/** Answers for the models whose head is this node. */
+export class LocalRings implements InferenceService {
+  readonly #list: () => readonly PlacedModel<RingHead>[];
+
+  constructor(list: () => readonly PlacedModel<RingHead>[]) {
+    this.#list = list;
   }
 
   list(): readonly PlacedModel<RingHead>[] {
-    return [...this.#placed];
+    return this.#list();
   }
 
-  has(model: string): boolean {
-    return this.#find(model) !== undefined;
-  }
-
-  generate(request: InferenceRequest, signal: AbortSignal): AsyncIterable<InferenceEvent> {
-    return this.#engineOf(request.model).generate(request, signal);
-  }
-
-  async tokenize(request: TokenizeRequest): Promise<readonly number[]> {
-    return this.#engineOf(request.model).tokenize(request.text, request.addSpecial, request.parseSpecial);
-  }
-
-  async detokenize(model: string, tokens: readonly number[]): Promise<string> {
-    return this.#engineOf(model).detokenize(tokens);
-  }
-
-  async applyTemplate(model: string, prompt: ChatPrompt): Promise<string> {
-    return this.#engineOf(model).applyTemplate(prompt);
-  }
-
-  async stop(): Promise<void> {
-    await Promise.all(this.list().map((placed) => placed.stop()));
-  }
-
-  #find(model: string): PlacedModel<RingHead> | undefined {
-    return this.list().find((placed) => answersTo(placed.record(), model));
-  }
-
-  #engineOf(model: string): Engine {
-    const placed = this.#find(model);
-    if (placed === undefined) {
-      throw new ExoError("model_not_found", `This node is not the head of ${JSON.stringify(model.slice(0, 200))}.`, {
-        param: "model",
-      });
+  async *generate(request: InferenceRequest, signal: AbortSignal): AsyncGenerator<InferenceEvent, void, void> {
+    const placed = this.#find(request.model);
+    const end = await placed.usage.begin(signal);
+    try {
+      yield* engineOf(placed).generate(request, signal);
+    } finally {
+      end();
     }
-    const { head } = placed;
-    if (head !== null) return head.engine;
-    const { state, reason } = placed.record();
-    const why = reason ?? (state === "loading" ? "it is being loaded" : `it is ${state}`);
-    throw new ExoError("not_ready", `${model} cannot answer now: ${why.replace(/\.$/, "")}.`);
   }
+
+  tokenize({ model, text, addSpecial, parseSpecial }: TokenizeRequest): Promise<readonly number[]> {
+    return this.#use(model, (engine) => engine.tokenize(text, addSpecial, parseSpecial));
+  }
+
+  detokenize(model: string, tokens: readonly number[]): Promise<string> {
+    return this.#use(model, (engine) => engine.detokenize(tokens));
+  }
+
+  applyTemplate(model: string, prompt: ChatPrompt): Promise<string> {
+    return this.#use(model, (engine) => engine.applyTemplate(prompt));
+  }
+
+  async #use<Result>(model: string, work: (engine: Engine) => Result): Promise<Result> {
+    const placed = this.#find(model);
+    const end = await placed.usage.begin(never);
+    try {
+      return work(engineOf(placed));
+    } finally {
+      end();
+    }
+  }
+
+  /** One that can answer, if there is one. */
+  #find(model: string): PlacedModel<RingHead> {
+    const named = this.#list().filter((placed) => answersTo(placed.record(), model));
+    const placed = named.find(({ head }) => head !== null) ?? named[0];
+    if (placed !== undefined) return placed;
+    throw new ExoError("model_not_found", `This node is not the head of ${JSON.stringify(model.slice(0, 200))}.`, {
+      param: "model",
+    });
+  }
+}
+
+function engineOf(placed: PlacedModel<RingHead>): Engine {
+  const { head } = placed;
+  if (head !== null) return head.engine;
+  const { model, state, reason } = placed.record();
+  const why = reason ?? (state === "loading" ? "it is being loaded" : `it is ${state}`);
+  throw new ExoError("not_ready", `${model} cannot answer now: ${why.replace(/\.$/, "")}.`);
 }

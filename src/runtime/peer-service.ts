@@ -1,4 +1,6 @@
 import type { Membership } from "../cluster/membership.js";
+import type { ModelManager } from "../cluster/model-manager.js";
+import { parseModelRequest } from "../cluster/model-request.js";
 import type { NodeRecord } from "../cluster/node-record.js";
 import type { HostPort } from "../config/address.js";
 import type { ChatPrompt, InferenceEvent, InferenceRequest, TokenizeRequest } from "../core/inference.js";
@@ -13,10 +15,13 @@ import type {
   NodeHealth,
   NodeHello,
   NodeService,
+  PlaceModelOrder,
   ProbeModelRequest,
   StagePlace,
+  StopModelOrder,
 } from "../transport/node-service.js";
 import type { LocalRings } from "./local-rings.js";
+import type { RingHead } from "./ring-head.js";
 import type { StageHost } from "./stage-host.js";
 
 export interface PeerServiceOptions {
@@ -28,6 +33,7 @@ export interface PeerServiceOptions {
   readonly speeds: { speed(request: ProbeModelRequest, signal: AbortSignal): Promise<ModelSpeed> };
   /** What peers may read of this node's models. */
   readonly served: ServedModels;
+  readonly models: Pick<ModelManager<RingHead>, "placeHere" | "stopHere">;
   readonly clock: Clock;
 }
 
@@ -77,6 +83,14 @@ export class PeerService implements NodeService {
 
   readModel(fileId: string, begin: number, end: number, signal: AbortSignal): AsyncIterable<Uint8Array> {
     return this.#options.served.read(fileId, begin, end, signal);
+  }
+
+  async placeModel({ ringId, request, askedBy }: PlaceModelOrder): Promise<unknown> {
+    return this.#options.models.placeHere(ringId, parseModelRequest(request), askedBy);
+  }
+
+  stopModel(order: StopModelOrder): Promise<boolean> {
+    return this.#options.models.stopHere(order);
   }
 
   generate(request: InferenceRequest, signal: AbortSignal): AsyncIterable<InferenceEvent> {

@@ -1,6 +1,5 @@
-import type { Membership } from "../cluster/membership.js";
-import { answersTo } from "../cluster/ring-record.js";
-import { ExoError } from "../core/errors.js";
+import type { FoundRing } from "../cluster/found-rings.js";
+import { type ErrorCode, ExoError } from "../core/errors.js";
 import type {
   ChatPrompt,
   InferenceEvent,
@@ -8,44 +7,125 @@ import type {
   InferenceService,
   TokenizeRequest,
 } from "../core/inference.js";
-import type { LocalRings } from "./local-rings.js";
 
-/** Answers for every model of the cluster: here when this node is the head of its ring, else through that head. */
+/** The rings of the cluster; `ModelManager`. */
+export interface RingDirectory {
+  ensure(name: string, signal: AbortSignal): Promise<string>;
+  serving(name: string): readonly FoundRing[];
+}
+
+/** A ring that says so before its first token has computed nothing; another one may be able to. */
+const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "overloaded",
+  "not_ready",
+  "model_not_found",
+  "stage_lost",
+  "stale_epoch",
+  "peer_unreachable",
+]);
+
+const never = new AbortController().signal;
+
+/**
+ * Answers for every model of the cluster, loaded or still to be: here when this node is the head of its ring, else through
+ * that head; where several rings have the model, by the one with least to do.
+ */
 export class Router implements InferenceService {
-  readonly #local: LocalRings;
-  readonly #membership: Pick<Membership, "alive">;
+  readonly #local: InferenceService;
+  readonly #directory: RingDirectory;
+  /** Requests of this node under way, by ring: heads tell of theirs only now and then. */
+  readonly #underWay = new Map<string, number>();
 
-  constructor(local: LocalRings, membership: Pick<Membership, "alive">) {
+  constructor(local: InferenceService, directory: RingDirectory) {
     this.#local = local;
-    this.#membership = membership;
+    this.#directory = directory;
   }
 
-  generate(request: InferenceRequest, signal: AbortSignal): AsyncIterable<InferenceEvent> {
-    return this.#serviceOf(request.model).generate(request, signal);
+  async *generate(request: InferenceRequest, signal: AbortSignal): AsyncGenerator<InferenceEvent, void, void> {
+    const refused = new Set<string>();
+    let wasStarted = false;
+    for (;;) {
+      const target = await this.#choose(request.model, signal, refused);
+      let answered = false;
+      try {
+        for await (const event of this.#through(target, request, signal)) {
+          if (event.type !== "started") answered = true;
+          else if (wasStarted) continue;
+          wasStarted = true;
+          yield event;
+        }
+        return;
+      } catch (thrown) {
+        const error = ExoError.from(thrown);
+        refused.add(target.ring.id);
+        if (answered || signal.aborted || !REFUSALS.has(error.code) || !this.#hasOther(request.model, refused))
+          throw error;
+      }
+    }
   }
 
   async tokenize(request: TokenizeRequest): Promise<readonly number[]> {
-    return this.#serviceOf(request.model).tokenize(request);
+    const { ring, service } = await this.#target(request.model);
+    return service.tokenize({ ...request, model: ring.spec });
   }
 
   async detokenize(model: string, tokens: readonly number[]): Promise<string> {
-    return this.#serviceOf(model).detokenize(model, tokens);
+    const { ring, service } = await this.#target(model);
+    return service.detokenize(ring.spec, tokens);
   }
 
   async applyTemplate(model: string, prompt: ChatPrompt): Promise<string> {
-    return this.#serviceOf(model).applyTemplate(model, prompt);
+    const { ring, service } = await this.#target(model);
+    return service.applyTemplate(ring.spec, prompt);
   }
 
-  #serviceOf(model: string): InferenceService {
-    if (this.#local.has(model)) return this.#local;
-    const remote = this.#membership
-      .alive()
-      .flatMap((member) => member.record.rings.map((ring) => ({ ring, client: member.client })))
-      .filter(({ ring }) => answersTo(ring, model));
-    const ready = remote.find(({ ring }) => ring.state === "ready") ?? remote[0];
-    if (ready !== undefined) return ready.client;
-    throw new ExoError("model_not_found", `No node here runs ${JSON.stringify(model.slice(0, 200))}.`, {
-      param: "model",
-    });
+  async *#through(
+    { ring, client }: FoundRing,
+    request: InferenceRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<InferenceEvent, void, void> {
+    this.#count(ring.id, 1);
+    try {
+      // Its head may have another model of the same name.
+      yield* (client ?? this.#local).generate({ ...request, model: ring.spec }, signal);
+    } finally {
+      this.#count(ring.id, -1);
+    }
+  }
+
+  async #target(model: string): Promise<{ readonly ring: FoundRing["ring"]; readonly service: InferenceService }> {
+    const { ring, client } = await this.#choose(model, never, new Set());
+    return { ring, service: client ?? this.#local };
+  }
+
+  /** The ready ring with least to do, this node's own among equals; waits for one that is loaded on demand. */
+  async #choose(model: string, signal: AbortSignal, refused: ReadonlySet<string>): Promise<FoundRing> {
+    for (;;) {
+      await this.#directory.ensure(model, signal);
+      const ready = this.#ready(model);
+      const open = ready.filter(({ ring }) => !refused.has(ring.id));
+      const [best] = (open.length > 0 ? open : ready).toSorted(
+        (a, b) => this.#loadOf(a) - this.#loadOf(b) || Number(a.client !== null) - Number(b.client !== null),
+      );
+      if (best !== undefined) return best;
+    }
+  }
+
+  #hasOther(model: string, refused: ReadonlySet<string>): boolean {
+    return this.#ready(model).some(({ ring }) => !refused.has(ring.id));
+  }
+
+  #ready(model: string): readonly FoundRing[] {
+    return this.#directory.serving(model).filter(({ ring }) => ring.state === "ready");
+  }
+
+  #loadOf({ ring }: FoundRing): number {
+    return Math.max(ring.busySlots + ring.waitingRequests, this.#underWay.get(ring.id) ?? 0);
+  }
+
+  #count(ringId: string, change: 1 | -1): void {
+    const count = (this.#underWay.get(ringId) ?? 0) + change;
+    if (count > 0) this.#underWay.set(ringId, count);
+    else this.#underWay.delete(ringId);
   }
 }

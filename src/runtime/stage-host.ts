@@ -3,7 +3,7 @@ import { formatByteSize } from "../config/byte-size.js";
 import { AsyncQueue } from "../core/async-queue.js";
 import { ExoError } from "../core/errors.js";
 import type { ModelPart } from "../model/memory-estimate.js";
-import type { ModelProgress } from "../model/progress.js";
+import { fractionOf } from "../model/progress.js";
 import type { ResolvedModel, ResolveOptions } from "../model/resolved-model.js";
 import { Stage } from "../native/stage.js";
 import type { LoadedStage, LoadStageEvent, LoadStageRequest, StagePlace } from "../transport/node-service.js";
@@ -204,10 +204,6 @@ function partOf({ layerBegin, layerEnd, hasOutput }: LoadStageRequest): ModelPar
 function bytesOf(stage: Stage): number {
   const { weights, kvCache, compute, output } = stage.memory();
   return weights + kvCache + compute + output;
-}
-
-function fractionOf({ received, total }: ModelProgress): number {
-  return total === null || total === 0 ? 0 : Math.min(1, received / total);
 }
 
 function describe(stage: Stage, loadSeconds: number): LoadedStage {

@@ -25,7 +25,9 @@ import type { HealthReport__Output } from "./generated/exo/v1/HealthReport.js";
 import type { ModelHashes__Output } from "./generated/exo/v1/ModelHashes.js";
 import type { ModelOffer__Output } from "./generated/exo/v1/ModelOffer.js";
 import type { NodeHello__Output } from "./generated/exo/v1/NodeHello.js";
+import type { PlaceModelResponse__Output } from "./generated/exo/v1/PlaceModelResponse.js";
 import type { ProbeModelResponse__Output } from "./generated/exo/v1/ProbeModelResponse.js";
+import type { StopModelResponse__Output } from "./generated/exo/v1/StopModelResponse.js";
 import type { UnloadStageResponse__Output } from "./generated/exo/v1/UnloadStageResponse.js";
 import { CALL_METHODS, type CallMethod, inferenceEventSchema } from "./inference-schema.js";
 import { bulkChannelOptions, controlChannelOptions } from "./limits.js";
@@ -36,8 +38,10 @@ import type {
   NodeHealth,
   NodeHello,
   NodeService,
+  PlaceModelOrder,
   ProbeModelRequest,
   StagePlace,
+  StopModelOrder,
 } from "./node-service.js";
 import { parse } from "./parse.js";
 import { packData, unpackData } from "./plain-data.js";
@@ -136,6 +140,21 @@ export class ControlClient implements NodeService {
     await this.#unary<UnloadStageResponse__Output>(this.#deadlines.unloadMs, (options, callback) =>
       this.#stub.UnloadStage({ place }, this.#metadata, options, callback),
     );
+  }
+
+  async placeModel({ ringId, request, askedBy }: PlaceModelOrder): Promise<unknown> {
+    const order = { ringId, request: packData(request), askedBy };
+    const { ring } = await this.#unary<PlaceModelResponse__Output>(this.#deadlines.callMs, (options, callback) =>
+      this.#stub.PlaceModel(order, this.#metadata, options, callback),
+    );
+    return unpackData(ring, `A ring of ${this.#peer}`, "peer_incompatible");
+  }
+
+  async stopModel(order: StopModelOrder): Promise<boolean> {
+    const { stopped } = await this.#unary<StopModelResponse__Output>(this.#deadlines.unloadMs, (options, callback) =>
+      this.#stub.StopModel(order, this.#metadata, options, callback),
+    );
+    return stopped;
   }
 
   generate(request: InferenceRequest, signal: AbortSignal): AsyncIterable<InferenceEvent> {

@@ -3,7 +3,7 @@ import { KV_TYPES } from "../config/config.js";
 import { ExoError } from "../core/errors.js";
 import { isId } from "./caller.js";
 import type { LoadStageEvent__Output, LoadStageEvent as WireLoadEvent } from "./generated/exo/v1/LoadStageEvent.js";
-import type { LoadStageEvent, LoadStageRequest, NodeHello, StagePlace } from "./node-service.js";
+import type { LoadStageEvent, LoadStageRequest, NodeHello, StagePlace, StopModelOrder } from "./node-service.js";
 
 /** The messages of `node.proto` as they arrive: protobuf knows no required fields, ranges or sets of words. */
 
@@ -52,6 +52,20 @@ export const loadStageRequestSchema: z.ZodType<LoadStageRequest> = z
     nextHop: z.object({ nodeId: id, host: z.string().min(1).max(256), port: positive.max(65_535) }),
   })
   .refine(({ layerBegin, layerEnd }) => layerBegin <= layerEnd, "layerBegin is beyond layerEnd");
+
+/** What of `PlaceModelRequest` is not packed. */
+export const placeModelSchema = z.object({ ringId: id, askedBy: id });
+
+const modelName = z.string().min(1).max(4096);
+
+export const stopModelSchema: z.ZodType<StopModelOrder> = z.object({
+  ringId: id,
+  model: modelName,
+  spec: modelName,
+  askedAs: modelName,
+  replica: u32,
+  onlyIfIdle: z.boolean(),
+});
 
 const progressSchema = z.object({ phase: z.enum(["fetch", "load"]), fraction });
 

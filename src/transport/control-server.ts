@@ -5,7 +5,14 @@ import type { InferenceEvent } from "../core/inference.js";
 import type { Logger } from "../core/ports.js";
 import { requireCaller } from "./caller.js";
 import { type NodeBuild, requireCompatible } from "./compatibility.js";
-import { loadStageRequestSchema, nodeHelloSchema, stagePlaceSchema, toWireLoadEvent } from "./control-messages.js";
+import {
+  loadStageRequestSchema,
+  nodeHelloSchema,
+  placeModelSchema,
+  stagePlaceSchema,
+  stopModelSchema,
+  toWireLoadEvent,
+} from "./control-messages.js";
 import { EchoServer } from "./echo-server.js";
 import type { GenerateRequest__Output } from "./generated/exo/v1/GenerateRequest.js";
 import type { LoadStageRequest__Output } from "./generated/exo/v1/LoadStageRequest.js";
@@ -61,6 +68,14 @@ export class ControlServer {
         await service.unloadStage(parse(stagePlaceSchema, place, "An unload request", "invalid_argument"));
         return {};
       }),
+      PlaceModel: this.#unary("PlaceModel", async (order) => {
+        const { ringId, askedBy } = parse(placeModelSchema, order, "A request for a ring", "invalid_argument");
+        const request = unpackData(order.request, "A request for a ring", "invalid_argument");
+        return { ring: packData(await service.placeModel({ ringId, askedBy, request })) };
+      }),
+      StopModel: this.#unary("StopModel", async (order) => ({
+        stopped: await service.stopModel(parse(stopModelSchema, order, "An order to stop a ring", "invalid_argument")),
+      })),
       Generate: this.#streaming(
         "Generate",
         (request, signal) => generate(service, request, signal),

@@ -96,6 +96,25 @@ export interface ProbeModelRequest
   readonly refresh?: boolean;
 }
 
+export interface PlaceModelOrder {
+  readonly ringId: string;
+  /** Plain data, parsed by whoever places models. */
+  readonly request: unknown;
+  /** Id of the node that planned the ring. */
+  readonly askedBy: string;
+}
+
+export interface StopModelOrder {
+  readonly ringId: string;
+  /** The model's name in the API, its spec, and how it was asked for. */
+  readonly model: string;
+  readonly spec: string;
+  readonly askedAs: string;
+  readonly replica: number;
+  /** Leave it alone while it is used or pinned, and go on wanting it. */
+  readonly onlyIfIdle: boolean;
+}
+
 /**
  * What a node does for its peers. `control-server.ts` offers it over gRPC, `ControlClient` is the same interface at
  * the other end; an `ExoError` thrown here comes out there with the same code, message and `retryable`.
@@ -116,4 +135,8 @@ export interface NodeService extends InferenceService {
   hashModel(fileId: string, run: BlockRun, signal: AbortSignal): Promise<readonly Buffer[]>;
   /** Half-open `[begin, end)` of an offered file, in pieces. */
   readModel(fileId: string, begin: number, end: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** Asks this node to be the head of a ring; resolves with the ring's record, plain data, while it is being loaded. */
+  placeModel(order: PlaceModelOrder): Promise<unknown>;
+  /** Whether a ring was taken down here; resolves when its memory is free. */
+  stopModel(order: StopModelOrder): Promise<boolean>;
 }

@@ -1,6 +1,6 @@
 import { byId, element } from "./element.js";
 import { ringView } from "./ring-view.js";
-import { type Server, ServerError } from "./server.js";
+import { type ListedModel, type Server, ServerError } from "./server.js";
 
 const REFRESH_MILLISECONDS = 3000;
 
@@ -50,14 +50,17 @@ export class ClusterPanel {
     this.#ring.replaceChildren(...ringView(snapshot));
   }
 
-  #showModels(models: readonly string[]): void {
+  #showModels(models: readonly ListedModel[]): void {
     const none = "No model is loaded yet. Start one with: exo-native serve <model>";
-    this.#hint.textContent = models.length === 0 ? none : this.#greeting;
-    const listed = [...this.#model.options].map((option) => option.value);
-    if (listed.length === models.length && listed.every((id, index) => id === models[index])) return;
+    const later = "No model is loaded yet: the one chosen below is loaded with the first message.";
+    const hint = models.length === 0 ? none : later;
+    this.#hint.textContent = models.some(({ loaded }) => loaded) ? this.#greeting : hint;
+    const labels = models.map(({ id, loaded }) => (loaded ? id : `${id} (not loaded)`));
+    const listed = [...this.#model.options].map((option) => option.text);
+    if (listed.length === labels.length && listed.every((label, index) => label === labels[index])) return;
     const chosen = this.#model.value;
-    this.#model.replaceChildren(...models.map((id) => new Option(id, id)));
-    if (models.includes(chosen)) this.#model.value = chosen;
+    this.#model.replaceChildren(...models.map(({ id }, index) => new Option(labels[index], id)));
+    if (models.some(({ id }) => id === chosen)) this.#model.value = chosen;
     this.#model.disabled = models.length === 0;
   }
 }

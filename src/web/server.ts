@@ -20,6 +20,12 @@ export type ChatEvent =
   | { readonly kind: "finished"; readonly reason: string; readonly tokensPerSecond: number; readonly tokens: number }
   | { readonly kind: "usage"; readonly promptTokens: number; readonly cachedTokens: number };
 
+export interface ListedModel {
+  readonly id: string;
+  /** Or being loaded; otherwise the first message to it has it loaded. */
+  readonly loaded: boolean;
+}
+
 /** A failure in a sentence for the reader. */
 export class ServerError extends Error {
   override readonly name = "ServerError";
@@ -30,11 +36,11 @@ export class Server {
   /** Sent with every request when it is not empty. */
   apiKey = "";
 
-  async models(): Promise<readonly string[]> {
+  async models(): Promise<readonly ListedModel[]> {
     const body = await this.#json("/v1/models");
     return listAt(body, "data")
-      .map((card) => textAt(card, "id"))
-      .filter((id) => id !== "");
+      .map((card) => ({ id: textAt(card, "id"), loaded: textAt(card, "status", "value") !== "unloaded" }))
+      .filter(({ id }) => id !== "");
   }
 
   cluster(): Promise<unknown> {

@@ -1,10 +1,22 @@
-import type { ClusterSnapshot } from "../../src/api/cluster-snapshot.js";
+import type { ClusterRing, ClusterSnapshot } from "../../src/api/cluster-snapshot.js";
 import { type Api, type ApiInit, createApi } from "../../src/api/server.js";
 import { ExoError } from "../../src/core/errors.js";
 import { silentLogger } from "../../src/core/ports.js";
 import { ScriptedInference } from "./scripted-inference.js";
 
 export const MODEL = "demo/tiny:Q8_0";
+
+export const RING: ClusterRing = {
+  id: "r1",
+  epoch: 2,
+  model: MODEL,
+  state: "ready",
+  reason: null,
+  progress: 1,
+  layer_count: 24,
+  context_size: 4096,
+  stages: [stage("n1", 0, 14, true, 310 * 2 ** 20), stage("n2", 14, 24, false, 180 * 2 ** 20)],
+};
 
 export const SNAPSHOT: ClusterSnapshot = {
   node: { id: "n1", name: "desk", version: "0.1.0" },
@@ -37,19 +49,7 @@ export const SNAPSHOT: ClusterSnapshot = {
       devices: [],
     },
   ],
-  rings: [
-    {
-      id: "r1",
-      epoch: 2,
-      model: MODEL,
-      state: "ready",
-      reason: null,
-      progress: 1,
-      layer_count: 24,
-      context_size: 4096,
-      stages: [stage("n1", 0, 14, true, 310 * 2 ** 20), stage("n2", 14, 24, false, 180 * 2 ** 20)],
-    },
-  ],
+  rings: [RING],
 };
 
 function stage(node: string, begin: number, end: number, hasOutput: boolean, weights: number) {
@@ -86,6 +86,7 @@ export async function withApi(use: (under: ApiUnderTest) => Promise<void>, init:
     },
     planner: NO_PLANNER,
     cluster: { snapshot: () => SNAPSHOT, readiness: () => ({ ready: true, reason: null }) },
+    rings: { load: async () => RING, whenReady: async () => RING, unload: async () => RING },
     logger: silentLogger,
     host: "127.0.0.1",
     port: 0,

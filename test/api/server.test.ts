@@ -8,7 +8,7 @@ import { completionSchema } from "../../src/api/schema/completion.js";
 import { createApi } from "../../src/api/server.js";
 import { ExoError } from "../../src/core/errors.js";
 import { type Logger, silentLogger } from "../../src/core/ports.js";
-import { errorOf, MODEL, NO_PLANNER, QUESTION, SNAPSHOT, withApi } from "./api-under-test.js";
+import { errorOf, MODEL, NO_PLANNER, QUESTION, RING, SNAPSHOT, withApi } from "./api-under-test.js";
 
 const CHAT = "/v1/chat/completions";
 
@@ -96,6 +96,7 @@ describe("the server", () => {
         models: { list: () => [] },
         planner: NO_PLANNER,
         cluster: { snapshot: () => SNAPSHOT, readiness: () => ({ ready: true, reason: null }) },
+        rings: { load: async () => RING, whenReady: async () => RING, unload: async () => RING },
         logger: silentLogger,
         host: "127.0.0.1",
         port,
@@ -331,12 +332,12 @@ describe("docs/api.md", () => {
 
   test("lists routes that are there", async () => {
     await withApi(async ({ url }) => {
-      const rows = page.split("\n").filter((line) => /^\| .*`(GET|POST) \//.test(line));
+      const rows = page.split("\n").filter((line) => /^\| .*`(GET|POST|DELETE) \//.test(line));
       let method = "GET";
       const routes = rows.flatMap((row) =>
-        [...(row.split("|")[1] ?? "").matchAll(/(GET |POST )?(\/[\w/{}-]*)/g)].map(([, named, path]) => {
+        [...(row.split("|")[1] ?? "").matchAll(/(GET |POST |DELETE )?(\/[\w/{}-]*)/g)].map(([, named, path]) => {
           method = named?.trim() ?? method;
-          return [method, (path ?? "").replace("{id}", MODEL)] as const;
+          return [method, (path ?? "").replace("/rings/{id}", `/rings/${RING.id}`).replace("{id}", MODEL)] as const;
         }),
       );
       assert.ok(routes.length >= 11);

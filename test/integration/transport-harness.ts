@@ -40,6 +40,8 @@ export function serviceWith(methods: Partial<NodeService>): NodeService {
     gossip: missing,
     loadStage: missing,
     unloadStage: missing,
+    placeModel: missing,
+    stopModel: missing,
     generate: missing,
     tokenize: missing,
     detokenize: missing,

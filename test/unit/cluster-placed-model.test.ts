@@ -1,16 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { LoadedHead } from "../../src/cluster/head-port.js";
-import { Membership } from "../../src/cluster/membership.js";
-import { NO_MEMORY, NO_WORK, type RingRecord } from "../../src/cluster/node-record.js";
+import { modelRequest } from "../../src/cluster/model-request.js";
+import type { RingRecord } from "../../src/cluster/node-record.js";
 import { PlacedModel } from "../../src/cluster/placed-model.js";
-import { NOTHING_MEASURED } from "../../src/cluster/prediction-record.js";
-import { NO_RATES } from "../../src/cluster/ring-rates.js";
-import type { RingSettings } from "../../src/cluster/ring-settings.js";
 import { ExoError } from "../../src/core/errors.js";
-import { silentLogger } from "../../src/core/ports.js";
-import type { StageInfo } from "../../src/native/stage.js";
+import { silentLogger, systemClock } from "../../src/core/ports.js";
 import { eventually } from "../support/eventually.js";
+import { FakeHead } from "../support/fake-head.js";
+import { SETTINGS } from "../support/manager-network.js";
 import { sampleRecord } from "../support/sample-record.js";
 import { modelOf } from "./planning-models.js";
 
@@ -18,114 +15,51 @@ const unused = (): never => {
   throw new ExoError("internal", "This test has one node.");
 };
 
-const membership = new Membership({
-  hello: unused,
-  record: unused,
-  connect: unused,
+const membership = {
+  alive: () => [],
+  members: () => [],
+  find: () => null,
   ownAddress: unused,
-  heartbeatMs: 1000,
-  missesUntilGone: 3,
-  logger: silentLogger,
-});
-
-const self = sampleRecord();
-
-const ring: RingSettings = {
-  contextSize: 64,
-  slots: 1,
-  batchSize: 32,
-  microBatchSize: 32,
-  kvTypeK: "f16",
-  kvTypeV: "f16",
-  flashAttention: "auto",
-  wireType: "f32",
+  onChange: () => () => {},
 };
 
-const info: StageInfo = {
-  architecture: "llama",
-  description: "",
-  layerCount: 1,
-  embeddingSize: 64,
-  inputSize: 0,
-  outputSize: 0,
-  vocabularySize: 100,
-  contextTrained: 64,
-  contextSize: 64,
-  parameterCount: 1,
-  chatTemplate: null,
-  bosToken: null,
-  eosToken: null,
-  addBos: false,
-  canShift: true,
-  canTrim: true,
-};
-
-const tiny = {
-  id: "tiny",
-  spec: "tiny",
-  path: "/tiny.gguf",
-  hash: "",
-  bytes: 1,
-  info: modelOf([1]),
-  defaults: {},
-  licence: null,
-};
-
-class FakeHead implements LoadedHead {
-  readonly info = info;
-  readonly #listeners: ((error: ExoError) => void)[] = [];
-
-  memory = () => NO_MEMORY;
-  load = () => ({
-    busySlots: 0,
-    waiting: 0,
-    work: NO_WORK,
-    hops: null,
-    rates: NO_RATES,
-    measured: NOTHING_MEASURED,
-  });
-  check = async () => {};
-  close = async () => {};
-
-  onBroken(listener: (error: ExoError) => void): void {
-    this.#listeners.push(listener);
-  }
-
-  break(): void {
-    for (const listener of this.#listeners) listener(new ExoError("stage_lost", "A node left."));
-  }
-}
+const self = sampleRecord({ id: "a" });
+const request = modelRequest("tiny", SETTINGS);
 
 /** @param tries what loading comes to: a head, or why it failed */
-function modelThatComesTo(tries: (FakeHead | ExoError)[]) {
+function modelThatComesTo(tries: (FakeHead | ExoError)[], plannedHead = "a") {
   const states: RingRecord["state"][] = [];
+  const handedTo: string[] = [];
   const memory = { weights: 1, kvCache: 1, compute: 1 };
   const stage = { nodeId: "a", layerBegin: 0, layerEnd: 1, hasEmbedding: true, hasOutput: true, memory };
   const placed = new PlacedModel<FakeHead>({
     ringId: "ring",
-    spec: "tiny",
-    minNodes: 1,
-    neededNodes: [],
+    request,
+    proposedBy: "a",
     self,
     ownRecord: () => self,
     membership,
     models: {
-      header: async () => tiny,
-      resolvePart: async () => tiny,
+      header: async () => ({ id: "tiny", spec: "tiny", bytes: 1, hash: "", info: modelOf([1]), defaults: {} }),
+      resolvePart: async () => ({ path: "/tiny.gguf" }),
     },
-    place: () => ({
+    mayPlace: async () => {},
+    place: async () => ({
       plan: {
         model: "tiny",
         layerCount: 1,
         stages: [stage],
-        head: "a",
+        head: plannedHead,
         unused: [],
         strategy: "latency",
         predicted: null,
-        reasons: [],
+        reasons: ["because"],
       },
-      ring,
+      ring: { ...request.ring, contextSize: 64 },
     }),
+    handOver: async ({ head }) => {
+      handedTo.push(head);
+    },
     openHead: async () => {
       const next = tries.shift();
       if (next instanceof FakeHead) return next;
@@ -135,9 +69,10 @@ function modelThatComesTo(tries: (FakeHead | ExoError)[]) {
       if (states.at(-1) !== record.state) states.push(record.state);
     },
     retryMs: 0,
+    clock: systemClock,
     logger: silentLogger,
   });
-  return { placed, states };
+  return { placed, states, handedTo };
 }
 
 const anySignal = new AbortController().signal;
@@ -163,5 +98,35 @@ describe("PlacedModel", () => {
     placed.start();
     await assert.rejects(placed.whenReady(anySignal), { code: "out_of_memory" });
     await placed.stop();
+  });
+
+  test("a ring is placed anew when what was begun is answered; what comes meanwhile waits for it", async (context) => {
+    const [first, second] = [new FakeHead(), new FakeHead()];
+    const { placed, states } = modelThatComesTo([first, second]);
+    context.after(() => placed.stop());
+    placed.start();
+    await placed.whenReady(anySignal);
+    const end = await placed.usage.begin(anySignal);
+    const again = placed.placeAgain("A node has come.");
+    const next = placed.usage.begin(anySignal).then(() => placed.head);
+    assert.equal(placed.head, first);
+    assert.deepEqual(first.closedBy, []);
+    end();
+    await again;
+    assert.equal(await next, second);
+    assert.deepEqual(
+      first.closedBy.map(({ code }) => code),
+      ["not_ready"],
+    );
+    assert.deepEqual(placed.record().planReasons, ["A node has come.", "because"]);
+    assert.ok(!states.includes("failed"), states.join(" "));
+  });
+
+  test("a ring whose planned head is another node is handed over, and nothing is loaded here", async () => {
+    const { placed, handedTo } = modelThatComesTo([], "b");
+    placed.start();
+    await eventually(async () => assert.deepEqual(handedTo, ["b"]));
+    await placed.stop();
+    assert.equal(placed.failure, null);
   });
 });

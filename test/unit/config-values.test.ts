@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { formatHostPort, parseHostPort, parseListenAddress } from "../../src/config/address.js";
 import { formatByteSize, parseByteSize } from "../../src/config/byte-size.js";
+import { parseDuration, parseKeepAlive } from "../../src/config/duration.js";
 import { formatInvite, isInvite, parseInvite } from "../../src/config/invite.js";
 import { formatLayerAssignments, parseLayerAssignments } from "../../src/config/layer-assignment.js";
 import { resolvePaths } from "../../src/config/paths.js";
@@ -25,6 +26,23 @@ describe("sizes", () => {
     assert.equal(formatByteSize(322_591_712), "307.6 MiB");
     assert.equal(formatByteSize(1023), "1023 B");
     assert.equal(formatByteSize(5 * 2 ** 30), "5.00 GiB");
+  });
+});
+
+describe("times", () => {
+  test("with a unit, or in seconds", () => {
+    const times = { "90s": 90, "30m": 1800, "1.5h": 5400, "2d": 172_800, "7": 7, "0": 0 };
+    for (const [text, seconds] of Object.entries(times)) assert.equal(parseDuration(text), seconds, text);
+    for (const text of ["", "m", "-5", "5 weeks", "1e3", "99999999999999d"])
+      assert.equal(parseDuration(text), null, text);
+  });
+
+  test("for which a model stays loaded, also for ever", () => {
+    for (const text of ["never", "Never", "-1", "-5m"]) {
+      assert.equal(parseKeepAlive(text), Number.POSITIVE_INFINITY, text);
+    }
+    assert.equal(parseKeepAlive("5m"), 300);
+    assert.equal(parseKeepAlive("nevermore"), null);
   });
 });
 

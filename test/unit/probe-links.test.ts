@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { RingRecord } from "../../src/cluster/node-record.js";
-import { emptyRingRecord, plannedStageRecord } from "../../src/cluster/ring-record.js";
+import { emptyRingRecord, unplannedStageRecord } from "../../src/cluster/ring-record.js";
 import { ExoError } from "../../src/core/errors.js";
 import { silentLogger } from "../../src/core/ports.js";
 import { HOP_SECONDS } from "../../src/planning/ring/ring-problem.js";
@@ -159,8 +159,8 @@ describe("what a hop takes beyond its link", () => {
 
   function ring(p50: number, samples = 100): RingRecord {
     return {
-      ...emptyRingRecord("r", "demo"),
-      stages: [plannedStageRecord("a", "a", 0, 1, true, 0), plannedStageRecord("b", "b", 1, 2, false, 0)],
+      ...emptyRingRecord({ id: "r", spec: "demo", replica: 0, proposedBy: "a", pinned: false }),
+      stages: ["a", "b"].map((id) => unplannedStageRecord({ id, name: id })),
       hops: { samples, p50, p99: 100 },
     };
   }

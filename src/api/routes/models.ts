@@ -16,8 +16,10 @@ function modelJson(card: ModelCard) {
     created: card.created,
     owned_by: card.ownedBy,
     aliases: card.aliases ?? [],
+    // As llama-server has it.
+    status: { value: card.state ?? "loaded" },
     meta: {
-      n_ctx: card.contextSize,
+      n_ctx: card.contextSize ?? null,
       n_ctx_train: card.contextTrained ?? null,
       n_vocab: card.vocabularySize ?? null,
       n_embd: card.embeddingSize ?? null,

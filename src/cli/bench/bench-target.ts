@@ -19,7 +19,8 @@ type Options = Readonly<Record<string, unknown>>;
 
 /** The named model on the running node, or in this process, as `run` finds it; without a name the first one loaded. */
 export async function findBenchTarget(name: string | undefined, options: Options, io: CliIo): Promise<BenchTarget> {
-  const service = name === undefined ? await firstLoaded(options, io) : await findChatService(name, options, io);
+  const service =
+    name === undefined ? await firstLoaded(options, io) : await findChatService(name, options, io, "loaded");
   try {
     return { ...(await ringOf(service.client, service.model)), client: service.client, stop: () => service.stop() };
   } catch (thrown) {
@@ -31,7 +32,7 @@ export async function findBenchTarget(name: string | undefined, options: Options
 async function firstLoaded(options: Options, io: CliIo) {
   const client = clientFor(await readConfig(options, io), options.url);
   if (typeof options.url !== "string" && !(await client.isThere())) throw nobody(client);
-  const [first] = await client.models();
+  const first = (await client.models()).find(({ loaded }) => loaded);
   if (first !== undefined) return { client, model: first.id, stop: async () => {} };
   throw new ExoError(
     "model_not_found",

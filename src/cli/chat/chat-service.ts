@@ -15,20 +15,28 @@ export interface ChatService {
 }
 
 /**
- * The running node when it has the model. Without one that has it, and unless `--url` named one, a node in this process.
+ * The running node when it has the model, or would load it. Without one, and unless `--url` named one, a node in this process.
+ *
+ * @param wanted whether it is enough that the node would load the model
  */
 export async function findChatService(
   model: string,
   options: Readonly<Record<string, unknown>>,
   io: CliIo,
+  wanted: "loaded" | "known" = "known",
 ): Promise<ChatService> {
   const named = typeof options.url === "string";
   const client = clientFor(await readConfig(options, io), options.url);
-  const loaded = named || (await client.isThere()) ? await client.models() : null;
-  const found = findModel(loaded ?? [], model);
-  if (found !== null) return { client, model: found.id, stop: async () => {} };
-  if (named) throw notLoaded(client, model, loaded ?? []);
-  if (loaded !== null && io.stderr.isTTY === true) {
+  const listed = named || (await client.isThere()) ? await client.models() : null;
+  const there = (listed ?? []).filter(({ loaded }) => loaded || wanted === "known");
+  const found = findModel(there, model);
+  if (found !== null) {
+    if (!found.loaded && io.stderr.isTTY === true)
+      io.stderr.write(`${client.url.origin} loads ${found.id} for this.\n`);
+    return { client, model: found.id, stop: async () => {} };
+  }
+  if (named) throw notLoaded(client, model, there);
+  if (listed !== null && io.stderr.isTTY === true) {
     io.stderr.write(`The node at ${client.url.origin} has not loaded ${model}: this process loads it for itself.\n`);
   }
   const config = await embeddedConfig(model, options, io);
@@ -37,13 +45,13 @@ export async function findChatService(
 }
 
 /** By id, by other name, or by the path of the same file. */
-function findModel(loaded: readonly ListedModel[], model: string): ListedModel | null {
+function findModel(listed: readonly ListedModel[], model: string): ListedModel | null {
   const wanted = new Set([model, resolve(model)]);
-  return loaded.find(({ id, aliases }) => [id, ...aliases].some((name) => wanted.has(name))) ?? null;
+  return listed.find(({ id, aliases }) => [id, ...aliases].some((name) => wanted.has(name))) ?? null;
 }
 
-function notLoaded(client: NodeClient, model: string, loaded: readonly ListedModel[]): ExoError {
-  const names = loaded.map(({ id }) => id).join(", ");
+function notLoaded(client: NodeClient, model: string, listed: readonly ListedModel[]): ExoError {
+  const names = listed.map(({ id }) => id).join(", ");
   const known = names === "" ? "It has no model loaded" : `It has ${names}`;
   return new ExoError("model_not_found", `The node at ${client.url.origin} has no model "${model}". ${known}.`);
 }
@@ -65,5 +73,6 @@ async function embeddedConfig(model: string, options: Readonly<Record<string, un
     minNodes: 1,
     layers: null,
     apiKey: [],
+    pin: [],
   };
 }

@@ -13,6 +13,7 @@ const modelList = z.object({
     z.looseObject({
       id: z.string(),
       aliases: z.array(z.string()).optional(),
+      status: z.looseObject({ value: z.string() }).optional(),
       meta: z
         .looseObject({ n_vocab: z.number().nullish(), n_params: z.number().nullish(), size: z.number().nullish() })
         .optional(),
@@ -25,6 +26,8 @@ const tokenList = z.object({ tokens: z.array(z.int()) });
 export interface ListedModel {
   readonly id: string;
   readonly aliases: readonly string[];
+  /** Otherwise the node loads it when it is asked for. */
+  readonly loaded: boolean;
   /** `null` where the node does not tell. */
   readonly vocabularySize: number | null;
   readonly parameterCount: number | null;
@@ -69,9 +72,10 @@ export class NodeClient {
 
   async models(): Promise<readonly ListedModel[]> {
     const { data } = await this.#get("/v1/models", modelList);
-    return data.map(({ id, aliases, meta }) => ({
+    return data.map(({ id, aliases, status, meta }) => ({
       id,
       aliases: aliases ?? [],
+      loaded: (status?.value ?? "loaded") === "loaded",
       vocabularySize: meta?.n_vocab ?? null,
       parameterCount: meta?.n_params ?? null,
       bytes: meta?.size ?? null,

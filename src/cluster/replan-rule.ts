@@ -1,0 +1,66 @@
+import { modelCost } from "../planning/cost.js";
+import { RE_PLAN_HORIZON, reloadSeconds, type SupplySpeed, worthRePlanning } from "../planning/re-plan.js";
+import type { ModelRequest } from "./model-request.js";
+import type { PlaceableModel } from "./model-source.js";
+import type { NodeRecord } from "./node-record.js";
+import { memoryNeeds, plannedSpeed } from "./place.js";
+import type { Placement } from "./placed-model.js";
+
+/** A ring that works, and how it would be placed now. */
+export interface ReplanQuestion {
+  readonly model: PlaceableModel;
+  readonly request: ModelRequest;
+  readonly now: Placement;
+  readonly then: Placement;
+  /** What the nodes say of themselves. */
+  readonly nodes: readonly NodeRecord[];
+}
+
+/** What is not known of a node is taken to be slow: a ring that works is not taken down in hope. Bytes per second. */
+const LEAST_FETCH_SPEED = 10e6;
+const LOAD_SPEED = 500e6;
+
+/** Why the other placement is worth loading, in a sentence; `null`: it is not. */
+export function worthReplacing(question: ReplanQuestion): string | null {
+  const { request, now, then } = question;
+  const [before, after] = [now.ring.contextSize, then.ring.contextSize];
+  if (after > before) return `The ring changes: its context can be ${after} tokens instead of ${before}.`;
+  if (after < before) return null;
+  const [slow, fast] = [plannedSpeed(now), plannedSpeed(then)];
+  if (slow !== null && fast !== null) return worthItsLoad(question, slow, fast);
+  const more = then.plan.stages.length - now.plan.stages.length;
+  // Who deals layers out by memory wants every node used.
+  if (request.strategy !== "memory-weighted" || more <= 0) return null;
+  return `The ring changes: ${more === 1 ? "a node has come" : `${more} nodes have come`} to take a share of the layers.`;
+}
+
+function worthItsLoad({ model, now, then, nodes }: ReplanQuestion, slow: number, fast: number): string | null {
+  const { contextSize, ...ring } = then.ring;
+  const seconds = reloadSeconds({
+    cost: modelCost(model.info, memoryNeeds(ring, contextSize)),
+    current: now.plan.stages,
+    wanted: then.plan.stages,
+    supply: new Map(nodes.map((node) => [node.id, supplyOf(node, model, now)])),
+    // Only a ring that nobody uses at the moment is placed anew.
+    liveTokens: 0,
+    prefillTokensPerSecond: 1,
+  });
+  const { worthIt, reason } = worthRePlanning({
+    now: slow,
+    next: fast,
+    reloadSeconds: seconds,
+    horizonSeconds: RE_PLAN_HORIZON,
+  });
+  return worthIt ? reason : null;
+}
+
+/** Weights come from the other nodes at the speed of this one's best link. */
+function supplyOf({ id, links, models }: NodeRecord, model: PlaceableModel, now: Placement): SupplySpeed {
+  const whole = models.some(({ spec, complete }) => complete && spec === model.spec);
+  const held = now.plan.stages.filter(({ nodeId }) => nodeId === id);
+  return {
+    fetchBytesPerSecond: Math.max(LEAST_FETCH_SPEED, ...links.map(({ bytesPerSecond }) => bytesPerSecond)),
+    loadBytesPerSecond: LOAD_SPEED,
+    onDisk: (layer) => whole || held.some(({ layerBegin, layerEnd }) => layerBegin <= layer && layer < layerEnd),
+  };
+}

@@ -1,0 +1,143 @@
+import { ExoError } from "../core/errors.js";
+import type { Logger } from "../core/ports.js";
+import type { Speeds } from "../planning/speeds.js";
+import type { MemberView } from "./member-view.js";
+import { evictableRings, withClaims, withoutRings } from "./memory-claims.js";
+import type { ModelRequest } from "./model-request.js";
+import type { PlaceableModel } from "./model-source.js";
+import { type NodeRecord, parseNodeRecord, type RingRecord } from "./node-record.js";
+import type { Placement } from "./placed-model.js";
+import { replicaHeads } from "./replica-heads.js";
+
+/** What is to be placed, on what. */
+export interface PlaceQuestion {
+  readonly model: PlaceableModel;
+  readonly request: ModelRequest;
+  readonly nodes: readonly NodeRecord[];
+  /** `null`: nothing is measured. */
+  readonly speeds: Speeds | null;
+}
+
+export interface RingPlannerOptions {
+  readonly ownRecord: () => NodeRecord;
+  readonly membership: Pick<MemberView, "alive">;
+  /** Pure. Throws as `placeModel` does. */
+  readonly place: (question: PlaceQuestion) => Placement;
+  /** What is measured of the model on these nodes; may take as long as measuring it. `null`: nothing is. */
+  readonly gatherSpeeds: (
+    nodes: readonly NodeRecord[],
+    model: PlaceableModel,
+    request: ModelRequest,
+    signal: AbortSignal,
+  ) => Promise<Speeds | null>;
+  /** Takes a ring down if it is still idle; says whether it did. */
+  readonly evict: (ring: RingRecord) => Promise<boolean>;
+  readonly logger: Logger;
+}
+
+const never = new AbortController().signal;
+
+/** Plans over what all nodes say of themselves now, and makes room where that is what a model lacks. */
+export class RingPlanner {
+  readonly #options: RingPlannerOptions;
+
+  constructor(options: RingPlannerOptions) {
+    this.#options = options;
+  }
+
+  /** What every node that is there says of itself at this moment; of one that does not answer, what it said last. */
+  async records(): Promise<readonly NodeRecord[]> {
+    const { membership, ownRecord } = this.#options;
+    const others = membership.alive().map((member) =>
+      member.client
+        .health()
+        .then(({ record }) => parseNodeRecord(record))
+        .catch(() => member.record),
+    );
+    return [ownRecord(), ...(await Promise.all(others))];
+  }
+
+  /** Places the ring of this id, if need be in the memory of rings that nobody uses. */
+  async place(ringId: string, model: PlaceableModel, request: ModelRequest, signal: AbortSignal): Promise<Placement> {
+    const ask = await this.#questioner(model, request, signal);
+    for (;;) {
+      const records = await this.records();
+      try {
+        return this.#options.place(ask(withClaims(records, ringId)));
+      } catch (thrown) {
+        const error = ExoError.from(thrown);
+        if (error.code !== "out_of_memory" || signal.aborted) throw error;
+        const leaving = this.#ringsInTheWay(ask, withClaims(records, ringId), model);
+        if (leaving.length === 0 || !(await this.#evict(leaving, model))) throw error;
+      }
+    }
+  }
+
+  /** How a ring that works would be placed now. */
+  async placeAgain(ringId: string, model: PlaceableModel, request: ModelRequest): Promise<Placement> {
+    const ask = await this.#questioner(model, request, never);
+    const records = withoutRings(await this.records(), new Set([ringId]));
+    return this.#options.place(ask(withClaims(records, ringId)));
+  }
+
+  /** Nodes that can each hold the whole model. */
+  async replicaHeads(model: PlaceableModel, request: ModelRequest, count: number): Promise<readonly string[]> {
+    const ask = await this.#questioner(model, { ...request, layers: null }, never);
+    const records = withClaims(await this.records(), "");
+    const { nodes } = ask(records);
+    return replicaHeads(nodes, count, (node) => this.#options.place({ ...ask([node]), nodes: [node] }));
+  }
+
+  /** What is measured is asked once; what the nodes say of themselves has to be of the moment. */
+  async #questioner(
+    model: PlaceableModel,
+    request: ModelRequest,
+    signal: AbortSignal,
+  ): Promise<(records: readonly NodeRecord[]) => PlaceQuestion> {
+    const allowed = ({ id, name }: NodeRecord): boolean =>
+      request.nodes === null || request.nodes.includes(id) || request.nodes.includes(name);
+    const measured = (await this.records()).filter(allowed);
+    const speeds = await this.#options.gatherSpeeds(measured, model, request, signal);
+    return (nodes) => ({ model, request, nodes: nodes.filter(allowed), speeds });
+  }
+
+  /** As few as make room, those that were used longest ago; none when that would not help. */
+  #ringsInTheWay(
+    ask: (records: readonly NodeRecord[]) => PlaceQuestion,
+    records: readonly NodeRecord[],
+    model: PlaceableModel,
+  ): readonly RingRecord[] {
+    const idle = evictableRings(
+      records.flatMap(({ rings }) => rings),
+      model.spec,
+    );
+    for (let count = 1; count <= idle.length; count++) {
+      const leaving = idle.slice(0, count);
+      if (this.#fits(ask(withoutRings(records, new Set(leaving.map(({ id }) => id)))))) return leaving;
+    }
+    return [];
+  }
+
+  #fits(question: PlaceQuestion): boolean {
+    try {
+      this.#options.place(question);
+      return true;
+    } catch (thrown) {
+      const error = ExoError.from(thrown);
+      if (error.code === "out_of_memory") return false;
+      throw error;
+    }
+  }
+
+  /** Whether any of them made way. */
+  async #evict(rings: readonly RingRecord[], { id }: PlaceableModel): Promise<boolean> {
+    let any = false;
+    for (const ring of rings) {
+      const { model, idleSeconds } = ring;
+      const idle = Math.round(idleSeconds ?? 0);
+      this.#options.logger.info({ model, idleSeconds: idle }, `${model} makes way for ${id}`);
+      any = (await this.#options.evict(ring)) || any;
+    }
+    return any;
+  }
+}

@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { givenRequests } from "../../src/cluster/given-requests.js";
+import { canonicalSpec, KnownModels } from "../../src/cluster/known-models.js";
+import { modelRequest, parseModelRequest } from "../../src/cluster/model-request.js";
+import { placeRequest } from "../../src/cluster/place-request.js";
+import type { PlaceQuestion } from "../../src/cluster/ring-planner.js";
+import { SETTINGS } from "../support/manager-network.js";
+import { sampleRecord } from "../support/sample-record.js";
+import { MIB, modelOf } from "./planning-models.js";
+
+describe("what a node was started with", () => {
+  test("is wanted once each, its model with the placement by hand", () => {
+    const layers = [{ node: "a", begin: 0, end: 4 }];
+    const settings = { ...SETTINGS, model: "tinyllama", pin: ["other", "tinyllama", "other"], layers };
+    const [first, second, ...more] = givenRequests(settings, "n");
+    assert.deepEqual([first?.spec, first?.layers, first?.pinned], ["tinyllama", layers, true]);
+    assert.deepEqual([second?.spec, second?.layers, second?.preferredHead], ["other", null, "n"]);
+    assert.deepEqual(more, []);
+    assert.deepEqual(givenRequests({ ...settings, model: null, pin: [] }, "n"), []);
+  });
+
+  test("survives a file, also when it is never unloaded", () => {
+    const request = modelRequest("tiny", SETTINGS, { pinned: true });
+    assert.equal(request.keepAliveSeconds, null);
+    assert.deepEqual(parseModelRequest(JSON.parse(JSON.stringify(request))), request);
+  });
+});
+
+describe("KnownModels", () => {
+  const own = () => [{ id: "mine", spec: "https://example.com/mine.gguf", bytes: 5 }];
+  const others = () => [
+    { id: "mine", spec: "https://example.com/mine.gguf", bytes: 3 },
+    { id: "theirs", spec: "https://example.com/theirs.gguf", bytes: 3 },
+    { id: "tinyllama", spec: "https://example.com/not-what-it-says.gguf", bytes: 3 },
+    { id: "odd", spec: "two words", bytes: 3 },
+  ];
+
+  test("finds what nodes hold and what is in the catalogue, by name and by spec", () => {
+    const known = new KnownModels({ own, others });
+    assert.equal(known.find("mine"), "https://example.com/mine.gguf");
+    assert.equal(known.find("https://example.com/mine.gguf#part"), "https://example.com/mine.gguf");
+    assert.equal(known.find("theirs"), "https://example.com/theirs.gguf");
+    assert.equal(known.find("tinyllama"), "tinyllama");
+    for (const name of ["nothing", "odd", "", "/etc/passwd", "https://", "two words"]) {
+      assert.equal(known.find(name), null, name);
+    }
+    assert.deepEqual(
+      known.list().filter(({ id }) => id === "mine"),
+      [{ id: "mine", spec: "https://example.com/mine.gguf", bytes: 5 }],
+    );
+  });
+
+  test("one spelling for every way to write a spec", () => {
+    assert.equal(canonicalSpec("https://example.com/a.gguf#x"), canonicalSpec(" https://example.com/a.gguf"));
+    assert.equal(canonicalSpec(canonicalSpec("./a.gguf")), canonicalSpec("./a.gguf"));
+    assert.throws(() => canonicalSpec("two words"), { code: "invalid_argument" });
+  });
+});
+
+describe("placeRequest", () => {
+  const info = modelOf([10 * MIB, 10 * MIB, 10 * MIB]);
+  const model = { id: "m", spec: "m", bytes: 30 * MIB, hash: "", info, defaults: {} };
+  const memory = 400 * MIB;
+  const device = { name: "CPU", description: "", kind: "cpu", memoryTotal: memory, memoryFree: memory } as const;
+  const node = (id: string, memoryCap: number) => sampleRecord({ id, memoryCap, devices: [device] });
+  const question = (head: string | null, preferredHead: string | null): PlaceQuestion => ({
+    model,
+    request: { ...modelRequest("m", SETTINGS), head, preferredHead },
+    nodes: [node("large", 300 * MIB), node("medium", 200 * MIB), node("small", 25 * MIB)],
+    speeds: null,
+  });
+  const nobody = { nodeId: "x", info: null };
+
+  test("has the head where it is asked for, else where it is preferred", () => {
+    assert.equal(placeRequest(question("medium", "large"), nobody).plan.head, "medium");
+    assert.equal(placeRequest(question(null, "medium"), nobody).plan.head, "medium");
+  });
+
+  test("has it elsewhere when the preferred node is too small for it, but never when it was asked for", () => {
+    const { plan } = placeRequest(question(null, "small"), nobody);
+    assert.notEqual(plan.head, "small");
+    assert.throws(() => placeRequest(question("small", null), nobody), { code: "out_of_memory" });
+  });
+
+  test("counts what the head holds beside its stage", () => {
+    const draft = { nodeId: "medium", info: modelOf([250 * MIB]) };
+    assert.throws(() => placeRequest(question("medium", null), draft), { code: "out_of_memory" });
+    assert.equal(placeRequest(question("large", null), draft).plan.head, "large");
+  });
+});
