@@ -100,7 +100,7 @@ describe("doctor: interfaces", () => {
       files: { "/sys/class/net/enp3s0/speed": "2500\n", "/sys/class/net/wlp2s0/wireless/x": "" },
       links: { "/sys/class/net/thunderbolt0/device/driver": "../../bus/thunderbolt/drivers/thunderbolt-net" },
     });
-    assert.equal(title, "Network: enp3s0 (ethernet), wlp2s0 (wifi), thunderbolt0 (thunderbolt), tailscale0 (tunnel)");
+    assert.equal(title, "Network: enp3s0 (wired), wlp2s0 (wifi), thunderbolt0 (thunderbolt), tailscale0 (tunnel)");
   });
 
   test("kinds on macOS, by the names that it has for its ports", async () => {
@@ -121,7 +121,7 @@ describe("doctor: interfaces", () => {
       },
       commands: { "networksetup -listallhardwareports": ports.join("") },
     });
-    assert.equal(title, "Network: en0 (ethernet), en1 (wifi), bridge0 (thunderbolt), en7 (ethernet), utun3 (tunnel)");
+    assert.equal(title, "Network: en0 (wired), en1 (wifi), bridge0 (thunderbolt), en7 (wired), utun3 (tunnel)");
   });
 
   test("Wi-Fi alone, a slow wire, and none at all are told", async () => {
@@ -274,6 +274,25 @@ describe("doctor: peers, servers and the clock", () => {
     assert.match(findings[1]?.detail ?? "", /name is not known/);
     assert.match(findings[2]?.mend ?? "", /serve --open/);
     assert.match(findings[3]?.detail ?? "", /EWEIRD/);
+  });
+
+  test("peers of a file and of an invite, each once", async () => {
+    const flags = {
+      open: true,
+      peer: ["10.0.0.7"],
+      peersFile: "/etc/peers",
+      join: "exo-native://10.0.0.7:52416,10.0.0.8:52416",
+    };
+    const files = { "/etc/peers": "# desk\n10.0.0.9\n" };
+    const titles = (await look(peersCheck, { files }, { flags })).map(({ title }) => title);
+    assert.deepEqual(
+      titles,
+      ["10.0.0.7", "10.0.0.8", "10.0.0.9"].map((host) => `${host}:52416 can be reached`),
+    );
+    const [wrong] = await look(peersCheck, { files: { "/etc/peers": "desk at home" } }, { flags });
+    assert.match(wrong?.detail ?? "", /^Line 1 of \/etc\/peers is no address/);
+    const [absent] = await look(peersCheck, {}, { flags });
+    assert.equal(absent?.title, "/etc/peers cannot be used");
   });
 
   test("servers that answer, and one that does not", async () => {

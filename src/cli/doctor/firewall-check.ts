@@ -1,10 +1,10 @@
 import type { Config } from "../../config/config.js";
+import { discoveryKinds } from "../../discovery/create-discovery.js";
 import type { Check } from "./check.js";
 import type { DoctorContext } from "./context.js";
 import { type Finding, note, ok, warning } from "./finding.js";
 import { type Firewall, findFirewalls, type OpenPort } from "./firewalls.js";
 import type { DoctorSystem } from "./system.js";
-import { wantsMulticast } from "./wants-multicast.js";
 
 const MDNS_PORT = 5353;
 
@@ -45,7 +45,7 @@ function judge(firewall: Firewall, { config, system }: DoctorContext): Finding {
 
 function portsOf(config: Config): readonly OpenPort[] {
   const nodes: OpenPort = { protocol: "tcp", port: config.grpc.port };
-  return wantsMulticast(config) ? [nodes, { protocol: "udp", port: MDNS_PORT }] : [nodes];
+  return discoveryKinds(config).includes("mdns") ? [nodes, { protocol: "udp", port: MDNS_PORT }] : [nodes];
 }
 
 function isForOthers({ open, grpc }: Config): boolean {

@@ -1,6 +1,6 @@
 import type { Check } from "./check.js";
 import { type Finding, note, ok, warning } from "./finding.js";
-import { type FoundInterface, findInterfaces } from "./interface-kinds.js";
+import { type FoundInterface, findInterfaces } from "./found-interfaces.js";
 
 /** A token's activations are a few kilobytes, a prompt's are megabytes: below this a prompt waits for the wire. */
 const SLOW_MEGABITS = 100;
@@ -30,7 +30,7 @@ function judge(interfaces: readonly FoundInterface[]): Finding {
       "Join the machines of a ring by cable: Ethernet, or Thunderbolt between Macs.",
     );
   }
-  const slow = usable.filter(({ kind, megabits }) => kind === "ethernet" && (megabits ?? 1000) <= SLOW_MEGABITS);
+  const slow = usable.filter(({ kind, megabits }) => kind === "wired" && (megabits ?? 1000) <= SLOW_MEGABITS);
   if (slow.length > 0) {
     return warning(
       "interfaces",

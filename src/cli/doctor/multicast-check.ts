@@ -1,9 +1,9 @@
+import { discoveryKinds } from "../../discovery/create-discovery.js";
 import type { Check } from "./check.js";
 import type { DoctorContext } from "./context.js";
 import { type Finding, note, ok, warning } from "./finding.js";
-import { type FoundInterface, findInterfaces } from "./interface-kinds.js";
+import { type FoundInterface, findInterfaces } from "./found-interfaces.js";
 import type { DoctorSystem, MulticastResult } from "./system.js";
-import { wantsMulticast } from "./wants-multicast.js";
 
 interface Tried extends MulticastResult {
   readonly name: string;
@@ -37,7 +37,7 @@ function judge(tried: readonly Tried[], container: string | null, { config }: Do
   if (works.length === 0) {
     const title = "Multicast does not work on this machine";
     const detail = `${facts} Nodes cannot find each other by mDNS.`;
-    return wantsMulticast(config)
+    return discoveryKinds(config).includes("mdns")
       ? warning("multicast", title, detail, mend(tried))
       : note("multicast", title, detail, mend(tried));
   }

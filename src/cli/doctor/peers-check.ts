@@ -1,13 +1,36 @@
 import { formatHostPort, type HostPort } from "../../config/address.js";
+import { ExoError } from "../../core/errors.js";
+import { parsePeersFile } from "../../discovery/peers-file.js";
 import type { Check } from "./check.js";
 import { type Finding, ok, warning } from "./finding.js";
 import type { DoctorSystem } from "./system.js";
 
 /** Whether the nodes that the settings name can be reached from here. */
 export const peersCheck: Check = {
-  subject: "the nodes that --peer names",
-  run: ({ config, system }) => Promise.all(config.peer.map((peer) => lookAt(peer, system))),
+  subject: "the nodes that the settings name",
+  run: async ({ config, system }) => {
+    const { peers, findings } = await fromFile(config.peersFile, system);
+    const named = [...config.peer, ...(config.join?.peers ?? []), ...peers];
+    const once = [...new Map(named.map((peer) => [formatHostPort(peer), peer])).values()];
+    return [...findings, ...(await Promise.all(once.map((peer) => lookAt(peer, system))))];
+  },
 };
+
+async function fromFile(path: string | null, system: DoctorSystem) {
+  const nothing: { peers: readonly HostPort[]; findings: readonly Finding[] } = { peers: [], findings: [] };
+  if (path === null) return nothing;
+  const text = await system.readText(path);
+  const unusable = (why: string): typeof nothing => ({
+    peers: [],
+    findings: [warning("peers", `${path} cannot be used`, why, "Correct the file, or name another with --peers-file.")],
+  });
+  if (text === null) return unusable("It cannot be read.");
+  try {
+    return { peers: parsePeersFile(text, path), findings: [] };
+  } catch (thrown) {
+    return unusable(ExoError.from(thrown).message);
+  }
+}
 
 const REASONS: Readonly<Record<string, readonly [reason: string, mend: string]>> = {
   ENOTFOUND: ["Its name is not known (DNS).", "Give an address instead of the name, or correct it."],
