@@ -89,7 +89,7 @@ describe("time to load another ring", () => {
 
 describe("changing a ring", () => {
   const decide = (now: number, next: number, reload: number) =>
-    worthRePlanning({ now, then, reloadSeconds: reload, horizonSeconds: 600 });
+    worthRePlanning({ now, next, reloadSeconds: reload, horizonSeconds: 600 });
 
   test("pays when the gain over the horizon is more than what is lost while loading", () => {
     assert.equal(decide(10, 20, 60).worthIt, true);
