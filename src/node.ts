@@ -3,7 +3,7 @@ import { ManagedRings } from "./api/ring-control.js";
 import { type Api, createApi } from "./api/server.js";
 import { givenRequests } from "./cluster/given-requests.js";
 import { loadNodeId } from "./cluster/identity.js";
-import { canonicalSpec, KnownModels } from "./cluster/known-models.js";
+import { canonicalSpec } from "./cluster/known-models.js";
 import { machineOf } from "./cluster/machine.js";
 import { Membership } from "./cluster/membership.js";
 import type { ModelManager } from "./cluster/model-manager.js";
@@ -95,7 +95,6 @@ class RunningNode implements ExoNode {
   readonly #hops: HopServer;
   readonly #stages: StageHost;
   readonly #measurement: Measurement;
-  readonly #known: KnownModels;
   readonly #manager: ModelManager<RingHead>;
   readonly #rings: LocalRings;
   readonly #interfaces = new LocalInterfaces();
@@ -150,21 +149,15 @@ class RunningNode implements ExoNode {
       models: this.#models,
       addressOf: (nodeId) => this.#membership.find(nodeId)?.address ?? null,
     });
-    this.#known = new KnownModels({
-      own: () => this.#models.records().models,
-      others: () => this.#membership.alive().flatMap((member) => member.record.models),
-    });
     this.#manager = createManager({
       config,
       self: { id, name: config.name },
       ownRecord: () => this.#record(),
       membership: this.#membership,
       store: this.#models,
-      known: this.#known,
       compute: this.#compute,
       ports: this.#hopPorts(),
-      gatherSpeeds: async (nodes, { spec }, { strategy, ring }, signal) =>
-        strategy === "memory-weighted" ? null : this.#measurement.gather(nodes, { model: spec, ...ring }, signal),
+      measure: (nodes, request, signal) => this.#measurement.gather(nodes, request, signal),
     });
     this.#rings = new LocalRings(() => this.#manager.local());
     this.#measurement = this.#createMeasurement();
@@ -335,7 +328,7 @@ class RunningNode implements ExoNode {
       strangers: () => this.#membership.strangers(),
       seen: () => this.#discovery.peers(),
       sources: () => this.#discovery.sources(),
-      known: () => (this.#config.onDemand === "off" ? [] : this.#known.list()),
+      known: () => this.#manager.loadable(),
     });
     return createApi({
       inference: this.inference,

@@ -5,7 +5,7 @@ import type { StopModelOrder } from "../transport/node-service.js";
 import { Changes } from "./changes.js";
 import { type FoundRing, FoundRings } from "./found-rings.js";
 import type { LoadedHead } from "./head-port.js";
-import { canonicalSpec, type KnownModels, specShaped } from "./known-models.js";
+import { canonicalSpec, type KnownModel, type KnownModels, specShaped } from "./known-models.js";
 import type { MemberView } from "./member-view.js";
 import { type LoadOptions, type ModelRequest, modelRequest, type RequestSettings } from "./model-request.js";
 import type { ModelSource } from "./model-source.js";
@@ -18,7 +18,7 @@ import { RingReplanning, type RingReplanningOptions } from "./ring-replanning.js
 import { RingUpkeep, type RingUpkeepOptions } from "./ring-upkeep.js";
 
 export interface ModelManagerOptions<Head extends LoadedHead>
-  extends Pick<RingPlannerOptions, "ownRecord" | "place" | "gatherSpeeds">,
+  extends Pick<RingPlannerOptions, "ownRecord" | "place" | "copies" | "gatherSpeeds">,
     Pick<OwnRingsOptions<Head>, "createRing" | "settleMs">,
     Pick<RingReplanningOptions, "worthReplacing" | "replanAfterMs" | "idleMomentMs">,
     Pick<RingUpkeepOptions<Head>, "pins" | "failedMs" | "clock" | "logger"> {
@@ -82,6 +82,11 @@ export class ModelManager<Head extends LoadedHead> implements Service {
   /** Rings that answer to this name now, or may soon. */
   serving(name: string): readonly FoundRing[] {
     return this.#found.named(name).filter(({ ring, reachable }) => reachable && !ring.draining);
+  }
+
+  /** Models that are loaded when they are asked for. */
+  loadable(): readonly KnownModel[] {
+    return this.#options.onDemand === "off" ? [] : this.#options.known.list();
   }
 
   /** Calls back when rings may have changed. Returns the way to unsubscribe. */

@@ -82,13 +82,30 @@ export class OwnRings<Head extends LoadedHead> {
       request,
       proposedBy,
       mayPlace: (signal) => this.#mayPlace(placed, signal),
-      place: (model, wanted, signal) => planner.place(ringId, model, wanted, signal),
+      place: async (model, wanted, signal) => {
+        const copies = await planner.copies(model, wanted, signal);
+        if (copies.length > 1) this.#copy(placed, copies);
+        return planner.place(ringId, model, placed.request, signal);
+      },
       handOver: (plan, wanted) => this.#handOver(placed, plan, wanted),
       onChange,
     });
     this.#placed.set(ringId, placed);
     if (this.#begun) placed.start();
     return placed;
+  }
+
+  /** Instead of one ring a copy of the model on each of these nodes, this ring being the first. */
+  #copy(placed: PlacedModel<Head>, heads: readonly string[]): void {
+    const { self, found } = this.#options;
+    const own = heads.includes(self.id) ? [self.id] : [];
+    const order = [...own, ...heads.filter((head) => head !== self.id)];
+    for (const [replica, head] of order.entries()) {
+      const request = { ...placed.request, replica, head, nodes: [head], minNodes: 1 };
+      const record = { ...placed.record(), replica };
+      if (replica === 0) placed.confine(request);
+      else if (!found.all().some(({ ring }) => sameRing(ring, record) && !ring.gaveUp)) this.propose(request);
+    }
   }
 
   /** A peer planned this ring with this node as its head. One that there is for the same request is taken instead. */

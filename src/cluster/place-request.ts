@@ -1,6 +1,8 @@
 import { ExoError } from "../core/errors.js";
 import type { GgufInfo } from "../model/gguf-info.js";
-import { place, plannedSpeed } from "./place.js";
+import type { Plan } from "../planning/plan.js";
+import { placeReplicas } from "../planning/replicas.js";
+import { memoryNeeds, place, topologyOf } from "./place.js";
 import type { Placement } from "./placed-model.js";
 import type { PlaceQuestion } from "./ring-planner.js";
 
@@ -11,23 +13,66 @@ export interface BesideHead {
   readonly info: GgufInfo | null;
 }
 
-/** A node that was not asked for the model becomes its head where that is faster by more than this part. */
-const CLEARLY_BETTER = 0.1;
+/** A preferred head is left for one that gives more tokens by this part: predictions are no better. */
+const CLEARLY_BETTER = 1.1;
 
 /** Places a model as it was asked for. Throws as `placeModel` does. */
 export function placeRequest(question: PlaceQuestion, beside: BesideHead): Placement {
   const { head, preferredHead, layers } = question.request;
   if (head !== null || layers !== null || preferredHead === null) return placeWith(question, head, beside);
+  const preferred = placeIfItFits(question, preferredHead, beside);
+  if (question.nodes.length === 1 && preferred !== null) return preferred;
+  const free = placeIfItFits(question, null, beside);
+  // It may be too small to be the head, and large enough for a stage; if neither fits, it says why.
+  if (preferred === null) return free ?? placeWith(question, preferredHead, beside);
+  return free !== null && isClearlyBetter(free.plan, preferred.plan) ? free : preferred;
+}
+
+/** Ids of the nodes that each get a copy of the whole model, where that gives more than one ring; else none. */
+export function copiesOf({ model, nodes, request, speeds }: PlaceQuestion): readonly string[] {
+  const { ring, contextSize, strategy, minNodes } = request;
+  const asked = {
+    model,
+    nodes,
+    ring,
+    contextSize,
+    strategy,
+    speeds,
+    minNodes,
+    layers: null,
+    besideHead: null,
+    head: null,
+  };
+  const { plans } = placeReplicas({
+    model: model.id,
+    info: model.info,
+    topology: topologyOf(nodes),
+    needs: memoryNeeds(ring, place(asked).ring.contextSize),
+    strategy,
+    speeds,
+    minNodes,
+    wireType: ring.wireType,
+  });
+  return plans.length < 2 ? [] : plans.map(({ head }) => head);
+}
+
+/** Tokens per second of what the strategy is about; `null`: not predicted. */
+export function planRate({ strategy, predicted }: Plan): number | null {
+  if (predicted === null) return null;
+  return strategy === "throughput" ? predicted.aggregateTokensPerSecond : predicted.decodeTokensPerSecond;
+}
+
+function isClearlyBetter(plan: Plan, than: Plan): boolean {
+  const [rate, other] = [planRate(plan), planRate(than)];
+  return plan.strategy === than.strategy && rate !== null && other !== null && rate > other * CLEARLY_BETTER;
+}
+
+function placeIfItFits(question: PlaceQuestion, head: string | null, beside: BesideHead): Placement | null {
   try {
-    const preferred = placeWith(question, preferredHead, beside);
-    const speed = plannedSpeed(preferred);
-    if (speed === null || question.nodes.length === 1) return preferred;
-    const free = placeWith(question, null, beside);
-    return (plannedSpeed(free) ?? 0) > speed * (1 + CLEARLY_BETTER) ? free : preferred;
+    return placeWith(question, head, beside);
   } catch (thrown) {
-    // It may be too small to be the head, and large enough for a stage.
-    if (ExoError.from(thrown).code !== "out_of_memory" || question.nodes.length === 1) throw thrown;
-    return placeWith(question, null, beside);
+    if (ExoError.from(thrown).code === "out_of_memory") return null;
+    throw thrown;
   }
 }
 
@@ -37,16 +82,6 @@ function placeWith(
   beside: BesideHead,
 ): Placement {
   const { ring, contextSize, layers, strategy, minNodes } = request;
-  return place({
-    model,
-    nodes,
-    head,
-    ring,
-    contextSize,
-    layers,
-    strategy,
-    speeds,
-    minNodes,
-    besideHead: head === beside.nodeId ? beside.info : null,
-  });
+  const besideHead = head === beside.nodeId ? beside.info : null;
+  return place({ model, nodes, head, ring, contextSize, layers, besideHead, strategy, speeds, minNodes });
 }

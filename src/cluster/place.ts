@@ -135,11 +135,3 @@ export function withoutStages<Node extends PlaceableNode>(
 function taken({ memory }: HeldStage): number {
   return memory.weights + memory.kvCache + memory.compute + memory.output;
 }
-
-/** Tokens per second of what the plan's strategy is about; `null`: nothing is measured. */
-export function plannedSpeed({ plan }: Placement): number | null {
-  if (plan.predicted === null) return null;
-  return plan.strategy === "throughput"
-    ? plan.predicted.aggregateTokensPerSecond
-    : plan.predicted.decodeTokensPerSecond;
-}

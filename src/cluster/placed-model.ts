@@ -116,6 +116,11 @@ export class PlacedModel<Head extends LoadedHead> {
     this.#request = { ...this.#request, head: this.#options.self.id };
   }
 
+  /** It is to be placed as this says, which leaves less open than what it was asked for with. */
+  confine(request: ModelRequest): void {
+    this.#request = request;
+  }
+
   /** From now on it stays loaded. */
   pin(): void {
     this.#update({ pinned: true });

@@ -3,7 +3,8 @@ import { RE_PLAN_HORIZON, reloadSeconds, type SupplySpeed, worthRePlanning } fro
 import type { ModelRequest } from "./model-request.js";
 import type { PlaceableModel } from "./model-source.js";
 import type { NodeRecord } from "./node-record.js";
-import { memoryNeeds, plannedSpeed } from "./place.js";
+import { memoryNeeds } from "./place.js";
+import { planRate } from "./place-request.js";
 import type { Placement } from "./placed-model.js";
 
 /** A ring that works, and how it would be placed now. */
@@ -26,8 +27,9 @@ export function worthReplacing(question: ReplanQuestion): string | null {
   const [before, after] = [now.ring.contextSize, then.ring.contextSize];
   if (after > before) return `The ring changes: its context can be ${after} tokens instead of ${before}.`;
   if (after < before) return null;
-  const [slow, fast] = [plannedSpeed(now), plannedSpeed(then)];
-  if (slow !== null && fast !== null) return worthItsLoad(question, slow, fast);
+  const [slow, fast] = [planRate(now.plan), planRate(then.plan)];
+  if (slow !== null && fast !== null && now.plan.strategy === then.plan.strategy)
+    return worthItsLoad(question, slow, fast);
   const more = then.plan.stages.length - now.plan.stages.length;
   // Who deals layers out by memory wants every node used.
   if (request.strategy !== "memory-weighted" || more <= 0) return null;

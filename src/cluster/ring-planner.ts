@@ -30,6 +30,8 @@ export interface RingPlannerOptions {
     request: ModelRequest,
     signal: AbortSignal,
   ) => Promise<Speeds | null>;
+  /** Ids of the nodes that each get a copy of the whole model, where that is better than one ring; else none. Pure. */
+  readonly copies: (question: PlaceQuestion) => readonly string[];
   /** Takes a ring down if it is still idle; says whether it did. */
   readonly evict: (ring: RingRecord) => Promise<boolean>;
   readonly logger: Logger;
@@ -71,6 +73,15 @@ export class RingPlanner {
         if (leaving.length === 0 || !(await this.#evict(leaving, model))) throw error;
       }
     }
+  }
+
+  /** Nodes that get a copy each, where the strategy wants that; else none. */
+  async copies(model: PlaceableModel, request: ModelRequest, signal: AbortSignal): Promise<readonly string[]> {
+    const { strategy, replica, layers, nodes, head } = request;
+    if (strategy !== "throughput" || replica > 0 || layers !== null || nodes !== null || head !== null) return [];
+    const ask = await this.#questioner(model, request, signal);
+    const question = ask(withClaims(await this.records(), ""));
+    return this.#fits(question) ? this.#options.copies(question) : [];
   }
 
   /** How a ring that works would be placed now. */

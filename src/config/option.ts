@@ -48,6 +48,12 @@ export const toggle: z.ZodType<boolean> = z.union([
   z.stringbool({ truthy: ["true", "1", "yes", "on"], falsy: ["false", "0", "no", "off", ""] }),
 ]);
 
+export const nonEmpty = z.string().trim().min(1);
+
+export function oneOf(words: readonly string[]): string {
+  return `one of ${words.join(", ")}`;
+}
+
 /** A list given as JSON array, repeated flag or comma-separated text. */
 export function listOf<Value>(item: z.ZodType<Value>): z.ZodType<readonly Value[]> {
   return z.union([z.string(), z.array(z.string())]).transform((input, context) => {

@@ -10,16 +10,15 @@ import {
   KV_TYPES,
   LOG_FORMATS,
   LOG_LEVELS,
-  ON_DEMAND,
   type Settings,
   SPECULATION_MODES,
   STRATEGIES,
   WIRE_TYPES,
 } from "./config.js";
-import { parseKeepAlive } from "./duration.js";
 import { parseInvite } from "./invite.js";
 import { parseLayerAssignments } from "./layer-assignment.js";
-import { listOf, type Option, parsed, toggle, wholeNumber } from "./option.js";
+import { MODEL_OPTIONS } from "./model-options.js";
+import { listOf, nonEmpty, type Option, oneOf, parsed, toggle, wholeNumber } from "./option.js";
 
 export const DEFAULT_HTTP_PORT = 52_415;
 export const DEFAULT_GRPC_PORT = 52_416;
@@ -34,11 +33,6 @@ function nameOfThisMachine(): string {
   return NODE_NAME.test(name) ? name : "node";
 }
 
-function oneOf(words: readonly string[]): string {
-  return `one of ${words.join(", ")}`;
-}
-
-const nonEmpty = z.string().trim().min(1);
 /** "10MB/s" says the same as "10MB". */
 const bytesPerSecond = parsed((text) => parseByteSize(text.replace(/\/s$/i, ""))).pipe(z.number().positive());
 
@@ -68,32 +62,7 @@ export const OPTIONS: { readonly [Key in keyof Settings]: Option<Settings[Key]> 
     schema: nonEmpty,
     default: null,
   },
-  pin: {
-    flag: "pin",
-    argument: "model",
-    repeatable: true,
-    description: "another model to place at the start and to keep loaded",
-    expects: "names of models",
-    schema: listOf(nonEmpty),
-    default: [],
-  },
-  onDemand: {
-    flag: "on-demand",
-    argument: "models",
-    description:
-      "which models a request may have loaded: known (on disk or in the catalogue), any path or address too, or off",
-    expects: oneOf(ON_DEMAND),
-    schema: z.enum(ON_DEMAND),
-    default: "known",
-  },
-  keepAlive: {
-    flag: "keep-alive",
-    argument: "time",
-    description: "unload a model that was loaded on demand when nobody used it for so long (default: 30m)",
-    expects: 'a time such as "90s", "30m", "2h" or "never"',
-    schema: parsed(parseKeepAlive),
-    default: 1800,
-  },
+  ...MODEL_OPTIONS,
   http: {
     flag: "http",
     argument: "host:port",

@@ -100,6 +100,7 @@ describe("a link over gRPC", () => {
     context.after(() => channel.close());
     const metadata = new Metadata();
     for (const [key, value] of [
+      ["exo-cluster", BUILD.cluster],
       ["exo-protocol", String(BUILD.protocolVersion)],
       ["exo-llama-tag", BUILD.llamaTag],
       ["exo-llama-commit", BUILD.llamaCommit],

@@ -42,6 +42,8 @@ export interface ManagedNodeOptions {
   readonly pinFile?: string;
   /** Default: `placeOnOne`. */
   readonly place?: (question: PlaceQuestion) => Placement;
+  /** Default: no copies. */
+  readonly copies?: (question: PlaceQuestion) => readonly string[];
   /** The requests that it was started with. */
   readonly given?: (settings: RequestSettings, id: string) => readonly ModelRequest[];
 }
@@ -159,6 +161,7 @@ export class ManagedNode {
           logger: silentLogger,
         }),
       place: options.place ?? placeOnOne,
+      copies: options.copies ?? (() => []),
       gatherSpeeds: async () => null,
       worthReplacing,
       settleMs: 0,

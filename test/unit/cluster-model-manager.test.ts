@@ -278,6 +278,26 @@ describe("loading and unloading by request", () => {
     assert.deepEqual(second.ready(), ["tiny@a"]);
   });
 
+  test("a strategy for throughput may want a copy on each node instead of one ring", async (context) => {
+    const made = network(context);
+    const copies = () => ["b", "c"];
+    const a = await made.add("a", { copies, settings: { strategy: "throughput" } });
+    for (const id of ["b", "c"]) await made.add(id);
+    made.connect();
+    await startAll(made);
+    const answer = a.manager.ensure("tiny", anySignal);
+    await made.rest();
+    await made.beat();
+    assert.equal(await answer, "tiny");
+    await made.beat();
+    assert.deepEqual(made.ready(), ["tiny@b", "tiny@c"]);
+    assert.deepEqual(
+      a.manager.serving("tiny").map(({ ring }) => ring.replica),
+      [0, 1],
+    );
+    assert.deepEqual(a.manager.local(), []);
+  });
+
   test("replicas are on nodes of their own, and there can be no more than nodes that hold the model", async (context) => {
     const made = network(context, { tiny: 10 });
     const a = await made.add("a", { capacity: 10 });

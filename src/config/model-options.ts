@@ -1,0 +1,36 @@
+import { z } from "zod";
+import { ON_DEMAND, type Settings } from "./config.js";
+import { parseKeepAlive } from "./duration.js";
+import { listOf, nonEmpty, type Option, oneOf, parsed } from "./option.js";
+
+type ModelSettings = Pick<Settings, "pin" | "onDemand" | "keepAlive">;
+
+/** Which models are loaded beside the first, and for how long; a part of `OPTIONS`. */
+export const MODEL_OPTIONS: { readonly [Key in keyof ModelSettings]: Option<ModelSettings[Key]> } = {
+  pin: {
+    flag: "pin",
+    argument: "model",
+    repeatable: true,
+    description: "another model to place at the start and to keep loaded",
+    expects: "names of models",
+    schema: listOf(nonEmpty),
+    default: [],
+  },
+  onDemand: {
+    flag: "on-demand",
+    argument: "models",
+    description:
+      "which models a request may have loaded: known (on disk or in the catalogue), any path or address too, or off",
+    expects: oneOf(ON_DEMAND),
+    schema: z.enum(ON_DEMAND),
+    default: "known",
+  },
+  keepAlive: {
+    flag: "keep-alive",
+    argument: "time",
+    description: "unload a model that was loaded on demand when nobody used it for so long (default: 30m)",
+    expects: 'a time such as "90s", "30m", "2h" or "never"',
+    schema: parsed(parseKeepAlive),
+    default: 1800,
+  },
+};
