@@ -248,6 +248,7 @@ class RunningNode implements ExoNode {
       devices: this.#compute.devices(),
       machine: this.#compute.machine,
       cores: [...this.#compute.cores],
+      threads: this.#compute.threads,
       memoryCap: this.#config.memory,
       knows: this.#membership.alive().map((member) => member.id),
       rings: this.#manager.local().map((placed) => placed.record()),

@@ -145,6 +145,8 @@ export const nodeRecordSchema = z.object({
   machine: text,
   /** One logical CPU of each core that the node may use. */
   cores: z.array(count).max(4096),
+  /** As its owner set them: for one row, and for several; `null`: one per core. */
+  threads: z.object({ decode: count.nullable(), batch: count.nullable() }),
   /** Most bytes that the owner offers, or `null` for no cap. */
   memoryCap: bytes.nullable(),
   stages: z.array(heldStage).max(1024),

@@ -28,6 +28,12 @@ export class OwnCompute implements CoreUser {
     this.#devices = chooseDevices(options.settings.device, listDevices());
   }
 
+  /** As the owner set them; `null`: one per core. */
+  get threads(): { decode: number | null; batch: number | null } {
+    const { threads, threadsBatch } = this.#options.settings;
+    return { decode: threads, batch: threadsBatch };
+  }
+
   /** The devices whose memory stages take, as they are now. */
   devices(): readonly Device[] {
     return usedDevices(this.#devices, listDevices());

@@ -17,6 +17,7 @@ export function sampleRecord(overrides: Partial<NodeRecord> = {}): NodeRecord {
     devices: [],
     machine: "",
     cores: [0],
+    threads: { decode: null, batch: null },
     memoryCap: null,
     stages: [],
     knows: [],

@@ -51,6 +51,7 @@ describe("the speeds of a set of nodes", () => {
     sampleRecord({
       id: "b",
       machine: "m",
+      threads: { decode: 1, batch: null },
       cores: [0, 1, 2, 3],
       links: [
         { to: "a", ...link },
@@ -94,6 +95,22 @@ describe("the speeds of a set of nodes", () => {
     await gatherSpeeds(sources(answer("a"), { b: answer("b"), c: answer("c") }), nodes, REQUEST, 1000, NEVER);
     assert.ok(together.includes("a c"));
     assert.ok(!together.includes("a b"));
+  });
+
+  test("are measured once for nodes of one machine that compute alike", async () => {
+    const asked: string[] = [];
+    const answer =
+      (id: string): Answer =>
+      async () => {
+        asked.push(id);
+        return speed(1);
+      };
+    const alike = ["a", "b", "c"].map((id) => sampleRecord({ id, machine: id === "c" ? "n" : "m", cores: [0, 1] }));
+    const all = sources(answer("a"), { b: answer("b"), c: answer("c") });
+    const found = await gatherSpeeds(all, alike, REQUEST, 1000, NEVER);
+    assert.deepEqual([...found.nodes.keys()].sort(), ["a", "b", "c"]);
+    // Nodes that share two cores have one each; the one of the other machine has both of its own.
+    assert.deepEqual(asked.sort(), ["a", "c"]);
   });
 
   test("lack a node that fails, is not there, or does not answer in time", async () => {

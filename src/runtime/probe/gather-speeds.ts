@@ -46,7 +46,12 @@ export async function gatherSpeeds(
   };
   await Promise.all(
     byMachine(nodes).map(async (neighbours) => {
-      for (const node of neighbours) await askOne(node);
+      for (const node of neighbours) {
+        const twin = neighbours.find((other) => speeds.has(other.id) && areTwins(other, node, shares));
+        const known = twin === undefined ? undefined : speeds.get(twin.id);
+        if (known === undefined) await askOne(node);
+        else speeds.set(node.id, known);
+      }
     }),
   );
   clearTimeout(timer);
@@ -62,6 +67,13 @@ function byMachine(nodes: readonly NodeRecord[]): readonly (readonly NodeRecord[
     machines.set(key, [...(machines.get(key) ?? []), node]);
   }
   return [...machines.values()];
+}
+
+/** Nodes of one machine with the same devices and as many threads are as fast as each other: one of them is measured. */
+function areTwins(a: NodeRecord, b: NodeRecord, shares: ReadonlyMap<string, number>): boolean {
+  const traits = ({ id, threads, devices }: NodeRecord): string =>
+    JSON.stringify([shares.get(id), threads, devices.map(({ name }) => name).sort()]);
+  return traits(a) === traits(b);
 }
 
 async function ask(
