@@ -33,6 +33,9 @@ export class FoundRings {
   /** Rings that other nodes have just taken on, by id. */
   readonly #promised = new Map<string, { readonly ring: RingRecord; readonly head: string; readonly until: number }>();
 
+  /** Rings that were taken down from here, of which their heads may still tell. Id → until when. */
+  readonly #takenDown = new Map<string, number>();
+
   constructor(options: FoundRingsOptions) {
     this.#options = options;
   }
@@ -40,6 +43,12 @@ export class FoundRings {
   /** Another node said that it is the head of this ring now. */
   promise(ring: RingRecord, head: string): void {
     this.#promised.set(ring.id, { ring, head, until: this.#options.clock.monotonic() + TRUSTED_MS });
+  }
+
+  /** The head took it down; what it said of it before counts no more. */
+  tookDown(ringId: string): void {
+    this.#promised.delete(ringId);
+    this.#takenDown.set(ringId, this.#options.clock.monotonic() + TRUSTED_MS);
   }
 
   all(): readonly FoundRing[] {
@@ -68,9 +77,13 @@ export class FoundRings {
   }
 
   #elsewhere(): FoundRing[] {
+    const now = this.#options.clock.monotonic();
+    for (const [id, until] of this.#takenDown) if (until < now) this.#takenDown.delete(id);
     const there = this.#options.membership.members().filter(({ state }) => state !== "gone");
     return there.flatMap(({ id, state, record, client }) =>
-      record.rings.map((ring) => ({ ring, head: id, client, reachable: state === "alive" })),
+      record.rings
+        .filter((ring) => !this.#takenDown.has(ring.id))
+        .map((ring) => ({ ring, head: id, client, reachable: state === "alive" })),
     );
   }
 

@@ -162,7 +162,10 @@ export class ModelManager<Head extends LoadedHead> implements Service {
     const others = this.#options.membership.alive().filter(({ id }) => id !== found.head);
     await Promise.allSettled(others.map(({ client }) => client.stopModel(order)));
     await this.stopHere(order);
-    if (found.client !== null) await found.client.stopModel(order);
+    if (found.client !== null) {
+      await found.client.stopModel(order);
+      this.#found.tookDown(ringId);
+    }
     return found.ring;
   }
 

@@ -234,6 +234,21 @@ describe("loading and unloading by request", () => {
     await assert.rejects(a.manager.unload(one.id), { code: "model_not_found", param: "id" });
   });
 
+  test("what was unloaded elsewhere is not asked any more, though its head has told of it last", async (context) => {
+    const made = network(context);
+    await made.add("a");
+    const b = await made.add("b");
+    made.connect();
+    await startAll(made);
+    const ring = await b.manager.load("tiny");
+    await made.beat();
+    assert.deepEqual(made.ready(), ["tiny@a"]);
+    await b.manager.unload(ring.id);
+    assert.deepEqual(b.manager.serving("tiny"), []);
+    const again = await b.manager.load("tiny");
+    assert.notEqual(again.id, ring.id);
+  });
+
   test("a name that two models have is refused, their specs are not", async (context) => {
     const made = network(context, { "/x/tiny.gguf": 10, "/y/tiny.gguf": 10 });
     const node = await made.add("a");
