@@ -7,7 +7,7 @@ import { writeProbeFile } from "./probe-file.js";
 import { type ProbeModel, tensorsOf } from "./probe-model.js";
 import { type LayerRange, type ProbePlan, planProbe } from "./probe-plan.js";
 import { type ProbeSettings, ProbeStages } from "./probe-stages.js";
-import { MOST_REPEATS, rowCounts, timePass, timeRows } from "./time-passes.js";
+import { MOST_REPEATS, rowCounts, type TimedPass, timePass, timeRows } from "./time-passes.js";
 import type { TimedStage } from "./timed-stage.js";
 
 export interface DeviceProbeOptions {
@@ -25,8 +25,17 @@ export interface DeviceProbeOptions {
   readonly signal: AbortSignal;
 }
 
+/** What was measured. */
+export interface ProbedSpeed {
+  readonly speed: ModelSpeed;
+  /** Some of it only while other programs had the cores: too slow by as much as they took. */
+  readonly disturbed: boolean;
+}
+
 /** A probe that takes longer, on a slow machine or one with much other work, measures only what it must from then on. */
 const BUDGET_MS = 8_000;
+/** In all, for passes that are repeated because others had the cores. */
+const PATIENCE_SECONDS = 2;
 /** Tokens in the cache where it is told how much they cost, if they can be computed in so many seconds. */
 const DEPTH = 1024;
 const FILL_SECONDS = 1;
@@ -44,7 +53,7 @@ const WINDOW_MEMORY = 0.5;
  * Measures what the parts of a model take on this node, with the threads, devices and kernels that a stage would have, on
  * a file with the model's header and holes for weights. Leaves nothing behind, whatever happens.
  */
-export async function probeDevice(options: DeviceProbeOptions): Promise<ModelSpeed> {
+export async function probeDevice(options: DeviceProbeOptions): Promise<ProbedSpeed> {
   const { model, directory, settings, memory, cacheBytes, signal } = options;
   const kinds = layerKinds(tensorsOf(model), model.info.layerCount);
   const plan = planProbe(kinds, cacheBytes, (bytes) => bytes <= memory * WINDOW_MEMORY);
@@ -78,6 +87,9 @@ class DeviceProbe {
   readonly #stages: ProbeStages;
   readonly #counts: readonly number[];
   readonly #begun: number;
+  /** Seconds. */
+  #patience = PATIENCE_SECONDS;
+  #disturbed = false;
 
   constructor(options: DeviceProbeOptions, kinds: LayerKinds, plan: ProbePlan, stages: ProbeStages) {
     this.#options = options;
@@ -88,14 +100,14 @@ class DeviceProbe {
     this.#begun = options.clock.monotonic();
   }
 
-  async run(): Promise<ModelSpeed> {
+  async run(): Promise<ProbedSpeed> {
     try {
-      return await this.#inParts();
+      return this.#told(await this.#inParts());
     } catch (thrown) {
       // A model that cannot be cut at all.
       if (ExoError.from(thrown).code !== "unsupported") throw thrown;
       await this.#stages.close();
-      return await this.#whole();
+      return this.#told(await this.#whole());
     }
   }
 
@@ -134,12 +146,12 @@ class DeviceProbe {
       throw thrown;
     });
     if (stage === null) return null;
-    const pass = async (count: number): Promise<number> => {
+    const pass = async (count: number): Promise<TimedPass> => {
       await window?.stage.pass(1, 0);
       return this.#pass(stage, count, 0);
     };
     const times = await timeRows(
-      pass,
+      (count) => this.#time(() => pass(count)),
       this.#counts.filter((count) => count <= rows),
       () => this.#longestPass(),
     );
@@ -187,7 +199,7 @@ class DeviceProbe {
       await this.#pass(stage, Math.min(largest.rows, depth - position), position);
     }
     let position = depth;
-    const deep = await timePass(() => this.#pass(stage, 1, position++));
+    const deep = await this.#time(() => this.#pass(stage, 1, position++));
     return Math.max(0, deep - single.seconds) / depth;
   }
 
@@ -211,10 +223,22 @@ class DeviceProbe {
   }
 
   #timeRows(stage: TimedStage, counts: readonly number[], mostSeconds: () => number): Promise<readonly PassTime[]> {
-    return timeRows((rows) => this.#pass(stage, rows, 0), counts, mostSeconds);
+    return timeRows((rows) => this.#time(() => this.#pass(stage, rows, 0)), counts, mostSeconds);
   }
 
-  #pass(stage: TimedStage, rows: number, position: number): Promise<number> {
+  /** Seconds of a pass. */
+  async #time(pass: () => Promise<TimedPass>): Promise<number> {
+    const { seconds, disturbed, waited } = await timePass(pass, this.#patience);
+    this.#patience -= waited;
+    this.#disturbed ||= disturbed;
+    return seconds;
+  }
+
+  #told(speed: ModelSpeed): ProbedSpeed {
+    return { speed, disturbed: this.#disturbed };
+  }
+
+  #pass(stage: TimedStage, rows: number, position: number): Promise<TimedPass> {
     const { signal, checkpoint } = this.#options;
     if (signal.aborted) throw new ExoError("cancelled", "Measuring was cancelled.");
     checkpoint();
