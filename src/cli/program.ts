@@ -53,6 +53,7 @@ const PLAN_SETTINGS: readonly SettingKey[] = [
   "slots",
   "minNodes",
   "layers",
+  "draftModel",
   "apiKey",
   ...COMMON_SETTINGS,
 ];

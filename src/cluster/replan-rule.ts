@@ -13,6 +13,8 @@ export interface ReplanQuestion {
   readonly request: ModelRequest;
   readonly now: Placement;
   readonly then: Placement;
+  /** Part of the speed that is to be gained at least. */
+  readonly leastGain: number;
   /** What the nodes say of themselves. */
   readonly nodes: readonly NodeRecord[];
 }
@@ -36,7 +38,8 @@ export function worthReplacing(question: ReplanQuestion): string | null {
   return `The ring changes: ${more === 1 ? "a node has come" : `${more} nodes have come`} to take a share of the layers.`;
 }
 
-function worthItsLoad({ model, now, then, nodes }: ReplanQuestion, slow: number, fast: number): string | null {
+function worthItsLoad(question: ReplanQuestion, slow: number, fast: number): string | null {
+  const { model, now, then, nodes, leastGain } = question;
   const { contextSize, ...ring } = then.ring;
   const seconds = reloadSeconds({
     cost: modelCost(model.info, memoryNeeds(ring, contextSize)),
@@ -52,6 +55,7 @@ function worthItsLoad({ model, now, then, nodes }: ReplanQuestion, slow: number,
     next: fast,
     reloadSeconds: seconds,
     horizonSeconds: RE_PLAN_HORIZON,
+    leastGain,
   });
   return worthIt ? reason : null;
 }

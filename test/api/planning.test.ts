@@ -36,6 +36,7 @@ function planner(measured: boolean): Planner {
     contextSize: 256,
     strategy: "latency",
     minNodes: 1,
+    draftModelFor: () => null,
     layers: null,
   });
 }
