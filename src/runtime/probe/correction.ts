@@ -27,8 +27,8 @@ const MOST_PER_PASS = 0.002;
 const WEIGHT = 0.3;
 const MOST_OFF = 2;
 /** How far off the parts of a prediction usually are: a factor as a part of one, and seconds for each pass. */
-const USUAL_FACTOR = 0.3;
-const USUAL_PER_PASS = 0.001;
+const USUAL_FACTOR = 0.25;
+const USUAL_PER_PASS = 0.0015;
 
 /**
  * The next correction. The difference between what a stage took and what was predicted is shared out among the parts of
