@@ -386,16 +386,16 @@ describe("a ring that works", () => {
     made.connect();
     await startAll(made);
     await made.beat();
-    foreseen.now = 8;
+    foreseen.now = 9;
     await made.beat(61);
-    assert.equal(a.heads.length, 1, "10 instead of 8 is worth it with new nodes only");
+    assert.equal(a.heads.length, 1, "10 instead of 9 is worth it with new nodes only");
     foreseen.best = 13;
     await made.beat(61);
     assert.equal(a.heads.length, 1, "it is not judged all the time");
     await made.beat(61);
     await made.beat();
     assert.equal(a.heads.length, 2);
-    assert.match(a.manager.local()[0]?.record().planReasons[0] ?? "", /13\.0 tokens\/s instead of 8\.00 tokens\/s/);
+    assert.match(a.manager.local()[0]?.record().planReasons[0] ?? "", /13\.0 tokens\/s instead of 9\.00 tokens\/s/);
   });
 
   test("that was planned before anything was measured is placed anew when something is", async (context) => {

@@ -23,7 +23,7 @@ export interface ModelProbeOptions {
   readonly probe: (options: DeviceProbeOptions) => Promise<ProbedSpeed>;
   readonly cache: SpeedCache;
   readonly quiet: Quiet;
-  /** Resolves when links are not measured, which would be disturbed. */
+  /** Resolves when the links to nodes that have come are measured, which would be disturbed, and of which a plan asks too. */
   readonly linksSettled: (signal: AbortSignal) => Promise<void>;
   readonly directory: string;
   /** See `uncachedBytes`. */
@@ -78,6 +78,7 @@ export class ModelProbe {
     const { refresh = false } = request;
     const model = await this.#options.header(request.model, signal);
     this.#hashes.set(request.model, model.hash);
+    await this.#options.linksSettled(signal);
     const settings = settingsOf(request, this.#options.compute(request.cores));
     const id = this.#idOf(model.hash, settings);
     const known = await this.#known(id);
@@ -172,8 +173,7 @@ export class ModelProbe {
   }
 
   async #probe(model: ProbeModel, settings: ProbeSettings, signal: AbortSignal): Promise<ProbedSpeed> {
-    const { quiet, linksSettled } = this.#options;
-    await linksSettled(signal);
+    const { quiet } = this.#options;
     for (let tries = 1; ; tries += 1) {
       await quiet.wait(signal);
       try {
