@@ -48,9 +48,7 @@ async function check(nodes: FreshNodes, { title }: Arrangement, { rounds }: Run)
   const plan = await nodes.use((now) => now.plan()).catch((thrown: unknown) => messageOf(thrown));
   if (typeof plan === "string") return { title, plan: null, seen: null, failure: plan };
   const seen = await nodes.use((now) => now.measure(plan.layers, rounds)).catch((thrown: unknown) => messageOf(thrown));
-  return typeof seen === "string"
-    ? { title, plan, seen: null, failure: seen }
-    : { title, plan, seen, failure: null };
+  return typeof seen === "string" ? { title, plan, seen: null, failure: seen } : { title, plan, seen, failure: null };
 }
 
 /** `null` where the comparison could not go on; what was measured until then is printed. */

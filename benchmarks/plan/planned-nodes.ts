@@ -155,9 +155,7 @@ export class PlannedNodes {
     for (const [index, count] of threads.entries()) {
       const cores = count === 1 ? coreOf(index, pinning) : pinning.cores.slice(0, count);
       const proxy =
-        link === undefined
-          ? null
-          : await DelayProxy.open({ host: BEFORE, port: 0 }, { host: BEHIND, port: 0 }, link);
+        link === undefined ? null : await DelayProxy.open({ host: BEFORE, port: 0 }, { host: BEHIND, port: 0 }, link);
       if (proxy !== null) this.#proxies.push(proxy);
       const listens = proxy === null ? [] : ["--grpc", `${BEHIND}:${proxy.address.port}`];
       const node = await NodeProcess.start({

@@ -90,11 +90,11 @@ export class RingPlanner {
     model: PlaceableModel,
     request: ModelRequest,
     placement: Placement,
-  ): Promise<{ readonly now: Placement; readonly then: Placement }> {
+  ): Promise<{ readonly now: Placement; readonly next: Placement }> {
     const ask = await this.#questioner(model, request, never);
     const records = withoutRings(await this.records(), new Set([ringId]));
     const question = ask(withClaims(records, ringId));
-    return { now: this.#foreseen(question, placement), then: this.#options.place(question) };
+    return { now: this.#foreseen(question, placement), next: this.#options.place(question) };
   }
 
   /** Nodes that can each hold the whole model. */

@@ -117,9 +117,9 @@ export class RingReplanning {
     const { planner, worthReplacing, logger } = this.#options;
     try {
       const { request } = placed;
-      const { now, then } = await planner.placeAgain(placed.id, model, request, placement);
+      const { now, next } = await planner.placeAgain(placed.id, model, request, placement);
       const nodes = await planner.records();
-      const reason = worthReplacing({ model, request, now, then, nodes, leastGain });
+      const reason = worthReplacing({ model, request, now, next, nodes, leastGain });
       if (reason === null || placed.placement !== placement) return;
       logger.info({ model: model.id, ring: placed.id }, reason);
       await placed.placeAgain(reason);

@@ -36,7 +36,8 @@ export class PassLog {
 
   snapshot(): ComputedPasses {
     const oldest = this.#count % MOST;
-    const inOrder = this.#count < MOST ? this.#passes : [...this.#passes.slice(oldest), ...this.#passes.slice(0, oldest)];
+    const inOrder =
+      this.#count < MOST ? this.#passes : [...this.#passes.slice(oldest), ...this.#passes.slice(0, oldest)];
     return { count: this.#count, lately: [...inOrder] };
   }
 }

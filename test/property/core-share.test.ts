@@ -61,7 +61,12 @@ describe("cores of a machine", () => {
 });
 
 describe("nodes of a machine are in each other's way", () => {
-  const node = (id: string, cores: readonly number[], decode: number | null, batch: number | null = null): ComputingNode => ({
+  const node = (
+    id: string,
+    cores: readonly number[],
+    decode: number | null,
+    batch: number | null = null,
+  ): ComputingNode => ({
     ...user(id, cores),
     threads: { decode, batch },
   });

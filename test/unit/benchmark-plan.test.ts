@@ -25,7 +25,14 @@ describe("the placements that are compared", () => {
 });
 
 describe("the results of planning", () => {
-  const planned = { layers: "0-4@a,4-6@b", isPlanned: true, predicted: 10, predictedLater: 9, measured: 9.5, failure: null };
+  const planned = {
+    layers: "0-4@a,4-6@b",
+    isPlanned: true,
+    predicted: 10,
+    predictedLater: 9,
+    measured: 9.5,
+    failure: null,
+  };
   const better = { ...planned, layers: "0-5@a,5-6@b", isPlanned: false, measured: 10 };
   const failed = { ...better, measured: null, failure: "it broke" };
   const compared: Compared = { title: "two nodes", step: 3, tried: [planned, better, failed] };
@@ -36,7 +43,10 @@ describe("the results of planning", () => {
       "two nodes: 2 placements were measured, cut after every 3 layers. 1 more could not be measured. " +
         "The planner's choice decodes at 95.0 % of the best of them (9.5 of 10.0 tok/s).",
     );
-    assert.match(verdict({ ...compared, tried: [{ ...planned, measured: null }, better] }), /The planner's choice was not\./);
+    assert.match(
+      verdict({ ...compared, tried: [{ ...planned, measured: null }, better] }),
+      /The planner's choice was not\./,
+    );
   });
 
   test("show what was predicted and measured, and a failure in its row", () => {

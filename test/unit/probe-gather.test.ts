@@ -150,7 +150,8 @@ describe("the speeds of a set of nodes", () => {
 
   test("hold the links as they are known when the nodes have been measured", async () => {
     const fresh = sources(async () => speed(1), {});
-    const links = async ({ id }: { readonly id: string }) => (id === "a" ? [{ to: "b", seconds: 9, bytesPerSecond: 1 }] : []);
+    const links = async ({ id }: { readonly id: string }) =>
+      id === "a" ? [{ to: "b", seconds: 9, bytesPerSecond: 1 }] : [];
     const found = await gatherSpeeds({ ...fresh, links }, nodes, REQUEST, 1000, NEVER);
     assert.deepEqual(found.links, [{ from: "a", to: "b", seconds: 9, bytesPerSecond: 1 }]);
   });

@@ -176,7 +176,7 @@ describe("the link probe", () => {
   test("measures a link again that was disturbed, and takes the best where it is never steady", async () => {
     const peers = new Peers();
     peers.present = ["b"];
-    peers.disturbance = (message) => (message > 40 ? 0.2 : 0);
+    peers.disturbance = (message) => (message > 31 ? 0.2 : 0);
     await peers.round();
     near(peers.probe.links()[0]?.seconds ?? 0, 0.01);
     peers.now += 10 * SECOND;
@@ -186,7 +186,7 @@ describe("the link probe", () => {
     assert.deepEqual(await peers.round(), ["b"]);
     peers.now += MINUTE;
     assert.deepEqual(await peers.round(), [], "it was steady at last");
-    peers.disturbance = (message) => (message > 40 ? 0.2 : 0);
+    peers.disturbance = (message) => (message > 31 ? 0.2 : 0);
     for (const [seconds, expected] of [
       [0.03, 0.01],
       [0.02, 0.01],

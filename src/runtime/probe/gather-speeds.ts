@@ -94,7 +94,7 @@ async function ask(
 
 /** From what each node says of its ways to the others, each with what a hop takes beyond it. */
 export function linksOf(
-  records: readonly Pick<NodeRecord, "id" | "links">[],
+  records: readonly { readonly id: string; readonly links: readonly LinkRecord[] }[],
   hopOverhead: number,
 ): readonly LinkSpeed[] {
   const ids = new Set(records.map(({ id }) => id));

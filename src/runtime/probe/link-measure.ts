@@ -20,8 +20,8 @@ const LARGE_ROWS = 32;
 const LARGE_SECONDS = 0.25;
 /** No further round, and no further small message, is begun after so many seconds of measuring. */
 const LONGEST_SECONDS = 2;
-/** What no link between machines passes, and what loopback seems to. */
-const MOST_BYTES_PER_SECOND = 1e11;
+/** No message of this size takes less time. */
+const LEAST_SECONDS = 1e-6;
 /** A round that takes so much longer than another one, in all and as a multiple, was disturbed. */
 const UNSTEADY = 1.5;
 const UNSTEADY_SECONDS = 0.002;
@@ -58,12 +58,21 @@ export async function measureLink(stream: Stream, rowBytes: number): Promise<Mea
     total += SMALL_MESSAGES * round.small + round.large + round.burst;
   }
   const least = (key: keyof Round): number => Math.min(...rounds.map((round) => round[key]));
-  const others = (least("burst") - least("large")) / (BURST - 1);
+  const small = least("small");
   return {
-    seconds: least("small") / 2,
-    bytesPerSecond: others <= 0 ? MOST_BYTES_PER_SECOND : Math.min(MOST_BYTES_PER_SECOND, large / others),
+    seconds: small / 2,
+    bytesPerSecond: large / secondsOfOne({ small, large: least("large"), burst: least("burst") }),
     disturbed: isUnsteady(rounds.map(({ small }) => small)) || isUnsteady(rounds.map(({ burst }) => burst)),
   };
+}
+
+/**
+ * That a large message keeps the link for. On a link that hardly takes any time the difference of two times may be chance;
+ * but ends and link cannot do more than half of their work at the same time for messages that follow each other.
+ */
+function secondsOfOne({ small, large, burst }: Round): number {
+  const most = (burst - small) / BURST;
+  return Math.max((burst - large) / (BURST - 1), most / 2, LEAST_SECONDS);
 }
 
 /** As large as a chunk's rows, or smaller where the link is slow. @param seconds that the first message took for its bytes */
