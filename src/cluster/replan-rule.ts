@@ -39,7 +39,7 @@ export function worthReplacing(question: ReplanQuestion): string | null {
 }
 
 function worthItsLoad(question: ReplanQuestion, slow: number, fast: number): string | null {
-  const { model, now next, nodes, leastGain } = question;
+  const { model, now, next, nodes, leastGain } = question;
   const { contextSize, ...ring } = next.ring;
   const seconds = reloadSeconds({
     cost: modelCost(model.info, memoryNeeds(ring, contextSize)),

@@ -176,6 +176,7 @@ describe("asking a peer what a model takes there", () => {
           { rows: 512, seconds: 0.25 },
         ],
         perCachedToken: 1e-7,
+        perCachedTokenOfMany: 1e-7,
       },
     ],
     kindOfLayer: [0, 0, 0],

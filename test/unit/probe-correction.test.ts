@@ -13,7 +13,7 @@ function passes(...list: readonly (readonly [rows: number, seconds: number])[]):
 describe("the correction of a measured speed", () => {
   /** 20 layers of 2 ms, an output head of 4 ms, a pass 0.1 ms. */
   const speed: ModelSpeed = {
-    kinds: [{ passes: passes([1, 0.002], [8, 0.006], [128, 0.08]), perCachedToken: 1e-7 }],
+    kinds: [{ passes: passes([1, 0.002], [8, 0.006], [128, 0.08]), perCachedToken: 1e-7, perCachedTokenOfMany: 1e-7 }],
     kindOfLayer: new Array<number>(20).fill(0),
     output: passes([1, 0.004]),
     perPass: 0.0001,
@@ -105,7 +105,7 @@ describe("the correction of a measured speed", () => {
 
   test("holds for few rows and for many, for the output head and for a pass apart", () => {
     const measured = {
-      kinds: [{ passes: passes([1, 1], [8, 2], [128, 10]), perCachedToken: 0.1 }],
+      kinds: [{ passes: passes([1, 1], [8, 2], [128, 10]), perCachedToken: 0.1, perCachedTokenOfMany: 0.1 }],
       kindOfLayer: [0],
       output: passes([1, 1]),
       perPass: 0.5,
@@ -122,7 +122,7 @@ describe("the correction of a measured speed", () => {
 
 describe("of two disturbed measurements", () => {
   const measured = (one: number, many: number, perPass: number): ModelSpeed => ({
-    kinds: [{ passes: passes([1, one], [8, many]), perCachedToken: one / 1000 }],
+    kinds: [{ passes: passes([1, one], [8, many]), perCachedToken: one / 1000, perCachedTokenOfMany: one / 1000 }],
     kindOfLayer: [0],
     output: passes([1, many]),
     perPass,
@@ -130,7 +130,7 @@ describe("of two disturbed measurements", () => {
 
   test("the shorter times count", () => {
     assert.deepEqual(bestOf(measured(1, 5, 0.2), measured(2, 4, 0.1)), {
-      kinds: [{ passes: passes([1, 1], [8, 4]), perCachedToken: 0.001 }],
+      kinds: [{ passes: passes([1, 1], [8, 4]), perCachedToken: 0.001, perCachedTokenOfMany: 0.001 }],
       kindOfLayer: [0],
       output: passes([1, 4]),
       perPass: 0.1,
@@ -138,7 +138,10 @@ describe("of two disturbed measurements", () => {
   });
 
   test("sizes that only one has are kept, and times rise with rows", () => {
-    const short = { ...measured(2, 3, 0), kinds: [{ passes: passes([1, 4], [128, 3]), perCachedToken: 1 }] };
+    const short = {
+      ...measured(2, 3, 0),
+      kinds: [{ passes: passes([1, 4], [128, 3]), perCachedToken: 1, perCachedTokenOfMany: 1 }],
+    };
     const best = bestOf(measured(5, 9, 0), short);
     assert.deepEqual(best.kinds[0]?.passes, passes([1, 3], [8, 3], [128, 3]));
   });

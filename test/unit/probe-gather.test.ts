@@ -21,7 +21,7 @@ const REQUEST = {
 
 function speed(seconds: number): ModelSpeed {
   return {
-    kinds: [{ passes: [{ rows: 1, seconds }], perCachedToken: 0 }],
+    kinds: [{ passes: [{ rows: 1, seconds }], perCachedToken: 0, perCachedTokenOfMany: 0 }],
     kindOfLayer: [0],
     output: [{ rows: 1, seconds }],
     perPass: 0,

@@ -17,7 +17,7 @@ import { modelOf } from "./planning-models.js";
 const NEVER = new AbortController().signal;
 
 const SPEED: ModelSpeed = {
-  kinds: [{ passes: [{ rows: 1, seconds: 0.1 }], perCachedToken: 0 }],
+  kinds: [{ passes: [{ rows: 1, seconds: 0.1 }], perCachedToken: 0, perCachedTokenOfMany: 0 }],
   kindOfLayer: [0, 0],
   output: [{ rows: 1, seconds: 0.2 }],
   perPass: 0,
@@ -236,7 +236,7 @@ describe("what parts of models take", () => {
 
   test("that was disturbed is measured again when it is asked for some time later, and the best of it counts", async () => {
     const results = [0.3, 0.4, 0.2].map((seconds, index) => {
-      const kinds = [{ passes: [{ rows: 1, seconds }], perCachedToken: 0 }];
+      const kinds = [{ passes: [{ rows: 1, seconds }], perCachedToken: 0, perCachedTokenOfMany: 0 }];
       return { speed: { ...SPEED, kinds }, disturbed: index < 2 };
     });
     let times = 0;

@@ -75,6 +75,7 @@ const SPEED: ModelSpeed = {
         { rows: 101, seconds: 0.11 },
       ],
       perCachedToken: 1e-6,
+      perCachedTokenOfMany: 1e-6,
     },
   ],
   kindOfLayer: [0, 0, 0, 0],

@@ -16,6 +16,7 @@ function bestLayer(older: LayerSpeed, newer: LayerSpeed): LayerSpeed {
   return {
     passes: bestPasses(older.passes, newer.passes),
     perCachedToken: Math.min(older.perCachedToken, newer.perCachedToken),
+    perCachedTokenOfMany: Math.min(older.perCachedTokenOfMany, newer.perCachedTokenOfMany),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { LayerSpeed, ModelSpeed, PassTime } from "../../planning/speeds.js";
+import { FEW_ROWS, type LayerSpeed, type ModelSpeed, type PassTime } from "../../planning/speeds.js";
 import { rising } from "./assemble-speed.js";
 import type { Observation } from "./predicted-work.js";
 
@@ -15,9 +15,6 @@ export interface Correction {
 }
 
 export const NO_CORRECTION: Correction = { few: 1, many: 1, output: 1, perPass: 0 };
-
-/** Most rows that count as few. */
-export const FEW_ROWS = 16;
 
 /** Whatever is seen, the probe is not believed to be further off; beyond this, something else is wrong. */
 const LEAST_FACTOR = 0.5;
@@ -62,9 +59,10 @@ function within(least: number, value: number, most: number): number {
 }
 
 export function corrected(speed: ModelSpeed, { few, many, output, perPass }: Correction): ModelSpeed {
-  const layer = ({ passes, perCachedToken }: LayerSpeed): LayerSpeed => ({
+  const layer = ({ passes, perCachedToken, perCachedTokenOfMany }: LayerSpeed): LayerSpeed => ({
     passes: rising(passes.map(({ rows, seconds }) => ({ rows, seconds: seconds * (rows <= FEW_ROWS ? few : many) }))),
     perCachedToken: perCachedToken * few,
+    perCachedTokenOfMany: perCachedTokenOfMany * many,
   });
   const head = ({ rows, seconds }: PassTime): PassTime => ({ rows, seconds: seconds * output });
   return {

@@ -7,7 +7,7 @@ import { writeProbeFile } from "./probe-file.js";
 import { type ProbeModel, tensorsOf } from "./probe-model.js";
 import { type LayerRange, type ProbePlan, planProbe } from "./probe-plan.js";
 import { type ProbeSettings, ProbeStages } from "./probe-stages.js";
-import { MOST_REPEATS, rowCounts, type TimedPass, timePass, timeRows } from "./time-passes.js";
+import { MOST_REPEATS, ownSeconds, rowCounts, type TimedPass, timePass, timeRows } from "./time-passes.js";
 import type { TimedStage } from "./timed-stage.js";
 
 export interface DeviceProbeOptions {
@@ -72,6 +72,12 @@ function layersOf({ kinds, window }: ProbePlan): ReadonlySet<number> {
   const together =
     window === null ? [] : Array.from({ length: window.end - window.begin }, (_, at) => window.begin + at);
   return new Set([...alone, ...together]);
+}
+
+/** Seconds that a cached token adds to a row, in passes of few rows and of many. */
+interface PerCachedToken {
+  readonly few: number;
+  readonly many: number;
 }
 
 interface TimedWindow {
@@ -163,11 +169,12 @@ class DeviceProbe {
     const rows = this.#mostRows();
     const { stage, share } = await this.#loadLayer(layer, rows);
     const passes = await this.#timeRows(stage, this.#counts, () => this.#longestPass());
-    const perCachedToken = await this.#timeDepth(stage, layer, passes);
+    const perToken = await this.#timeDepth(stage, layer, passes);
     await this.#stages.release(stage);
     return {
       passes: passes.map((pass) => ({ ...pass, seconds: pass.seconds * share })),
-      perCachedToken: perCachedToken * share,
+      perCachedToken: perToken.few * share,
+      perCachedTokenOfMany: perToken.many * share,
     };
   }
 
@@ -185,22 +192,37 @@ class DeviceProbe {
   }
 
   /** Seconds that each cached token adds to a row. */
-  async #timeDepth(stage: TimedStage, layer: number, passes: readonly PassTime[]): Promise<number> {
-    const { layerState } = this.#options.model.info;
+  async #timeDepth(stage: TimedStage, layer: number, passes: readonly PassTime[]): Promise<PerCachedToken> {
     const [single] = passes;
     const largest = passes.at(-1);
-    if (single === undefined || largest === undefined || layerState[layer]?.keyElements === 0) return 0;
-    if (this.#isLate()) return 0;
-    const affordable = Math.floor((FILL_SECONDS * largest.rows) / largest.seconds);
-    const depth = Math.max(largest.rows, Math.min(DEPTH, affordable));
-    if (depth < LEAST_DEPTH) return 0;
-    // The last pass that was timed left its tokens there.
-    for (let position = largest.rows; position < depth; position += largest.rows) {
-      await this.#pass(stage, Math.min(largest.rows, depth - position), position);
-    }
+    const depth = largest === undefined ? 0 : this.#depth(layer, largest);
+    if (single === undefined || largest === undefined || depth < LEAST_DEPTH) return { few: 0, many: 0 };
+    const many = await this.#fill(stage, largest, depth);
     let position = depth;
     const deep = await this.#time(() => this.#pass(stage, 1, position++));
-    return Math.max(0, deep - single.seconds) / depth;
+    const few = Math.max(0, deep - single.seconds) / depth;
+    return { few, many: Math.min(few, many) };
+  }
+
+  /** Tokens behind which a pass is timed; 0: that tells nothing, or takes too long. */
+  #depth(layer: number, { rows, seconds }: PassTime): number {
+    const { layerState } = this.#options.model.info;
+    if (layerState[layer]?.keyElements === 0 || this.#isLate()) return 0;
+    return Math.max(rows, Math.min(DEPTH, Math.floor((FILL_SECONDS * rows) / seconds)));
+  }
+
+  /**
+   * Computes so many tokens, of which the last pass that was timed left the first; how much a cached token added to each
+   * row of these passes. Noise only adds, so the least counts; infinite where there was none.
+   */
+  async #fill(stage: TimedStage, { rows, seconds }: PassTime, depth: number): Promise<number> {
+    let least = Number.POSITIVE_INFINITY;
+    for (let position = rows; position < depth; position += rows) {
+      const count = Math.min(rows, depth - position);
+      const took = ownSeconds(await this.#pass(stage, count, position));
+      if (count === rows) least = Math.min(least, Math.max(0, took - seconds) / (rows * position));
+    }
+    return least;
   }
 
   /** All in one pass, and then each part by its weights. */
@@ -214,7 +236,7 @@ class DeviceProbe {
     const part = (bytes: number): readonly PassTime[] =>
       rising(passes.map((pass) => ({ ...pass, seconds: (pass.seconds * bytes) / all })));
     return {
-      kinds: this.#kinds.bytes.map((bytes) => ({ passes: part(bytes), perCachedToken: 0 })),
+      kinds: this.#kinds.bytes.map((bytes) => ({ passes: part(bytes), perCachedToken: 0, perCachedTokenOfMany: 0 })),
       kindOfLayer: this.#kinds.kindOfLayer,
       // Of one row: the other rows' output was not computed.
       output: part(outputBytes).slice(0, 1),

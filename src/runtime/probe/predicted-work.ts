@@ -1,7 +1,7 @@
 import { passCosts } from "../../planning/pass-time.js";
-import type { ModelSpeed } from "../../planning/speeds.js";
+import { FEW_ROWS, type ModelSpeed } from "../../planning/speeds.js";
 import type { ComputedPass } from "../pass-log.js";
-import { type Correction, corrected, FEW_ROWS } from "./correction.js";
+import { type Correction, corrected } from "./correction.js";
 
 /** The part of a model that a stage computes; without layers it is the output head alone. */
 export interface StagePart {

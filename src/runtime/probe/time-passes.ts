@@ -65,11 +65,9 @@ export async function timePass(pass: () => Promise<TimedPass>, patience: number)
   const usual = total(samples);
   const end = usual + Math.min(patience, WITHOUT_CORES_SECONDS);
   while (samples.length < MOST_REPEATS && fewHadTheirCores(samples) && total(samples) < end) samples.push(await pass());
-  const quiet = samples.filter(hadItsCores);
-  const counted = quiet.length === 0 ? samples : quiet;
   return {
-    seconds: typicalSeconds(counted.map(({ seconds }) => seconds)),
-    disturbed: quiet.length === 0,
+    seconds: typicalSeconds(samples.map(ownSeconds)),
+    disturbed: !samples.some(hadItsCores),
     waited: total(samples) - usual,
   };
 }
@@ -90,6 +88,14 @@ function fewHadTheirCores(samples: readonly TimedPass[]): boolean {
 
 function hadItsCores({ seconds, share }: TimedPass): boolean {
   return seconds < SHORT_SECONDS || share >= LEAST_SHARE;
+}
+
+/**
+ * Where others had the cores, the time that its threads did have: with a single one that is what it takes alone, but for
+ * caches that others fill; of several some wait for the one that has to stand back, so it is too long, but not by as much.
+ */
+export function ownSeconds(pass: TimedPass): number {
+  return hadItsCores(pass) ? pass.seconds : pass.seconds * pass.share;
 }
 
 function total(samples: readonly TimedPass[]): number {
