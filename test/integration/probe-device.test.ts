@@ -63,8 +63,9 @@ function assertPlausible(passes: readonly PassTime[]): void {
 function assertSpeed(speed: ModelSpeed, layers: number): void {
   assert.deepEqual(modelSpeedSchema.parse(speed), speed);
   assert.equal(speed.kindOfLayer.length, layers);
-  for (const { passes, perCachedToken } of speed.kinds) {
+  for (const { passes, perCachedToken, perCachedTokenOfMany } of speed.kinds) {
     assertPlausible(passes);
+    assert.ok(perCachedTokenOfMany >= 0 && perCachedTokenOfMany <= perCachedToken);
     assert.ok(perCachedToken >= 0 && perCachedToken < 1e-3);
   }
   assertPlausible(speed.output);
