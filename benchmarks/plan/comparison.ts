@@ -29,21 +29,31 @@ export interface ComparisonOptions {
 /** So many that did best are loaded once more at the end, with the planner's choice: the machine is not the same all the time. */
 const AGAIN = 2;
 
-/** Measures the planner's choice and others. One that fails is told as failed, and the others go on. */
-export async function compare(nodes: FreshNodes, options: ComparisonOptions): Promise<readonly Tried[]> {
-  const { planned, layers, step, rounds, onTried } = options;
+/** The planner's choice and others to compare it with, with what is predicted of each as long as none has been loaded. */
+export async function foresee(
+  nodes: FreshNodes,
+  { planned, layers, step }: Pick<ComparisonOptions, "planned" | "layers" | "step">,
+): Promise<ReadonlyMap<string, number | null>> {
   const others = await nodes.use(async (now) => placements(now.nodes, layers, step));
-  const all = [planned, ...others.filter((placement) => placement !== planned)];
-  const early: (number | null)[] = [];
-  for (const placement of all) early.push(await predicted(nodes, placement));
+  const foreseen = new Map<string, number | null>();
+  for (const placement of [planned, ...others]) foreseen.set(placement, await predicted(nodes, placement));
+  return foreseen;
+}
+
+/** Measures the planner's choice and others. One that fails is told as failed, and the others go on. */
+export async function compare(
+  nodes: FreshNodes,
+  foreseen: ReadonlyMap<string, number | null>,
+  { planned, rounds, onTried }: Pick<ComparisonOptions, "planned" | "rounds" | "onTried">,
+): Promise<readonly Tried[]> {
   const tried: Tried[] = [];
-  for (const [index, placement] of all.entries()) {
+  for (const [layers, early] of foreseen) {
     const one: Tried = {
-      layers: placement,
-      isPlanned: index === 0,
-      predicted: early[index] ?? null,
-      predictedLater: await predicted(nodes, placement),
-      ...(await measured(nodes, placement, rounds)),
+      layers,
+      isPlanned: layers === planned,
+      predicted: early,
+      predictedLater: await predicted(nodes, layers),
+      ...(await measured(nodes, layers, rounds)),
     };
     tried.push(one);
     onTried(one);

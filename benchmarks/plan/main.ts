@@ -7,8 +7,9 @@ import { ModelStore } from "../../src/model/model-store.js";
 import { findPinning } from "../host/pinning.js";
 import { countOf, runScript, UsageFault } from "../script.js";
 import { ARRANGEMENTS, type Arrangement } from "./arrangements.js";
-import { compare, messageOf } from "./comparison.js";
+import { compare, foresee, messageOf, type Tried } from "./comparison.js";
 import { FreshNodes } from "./fresh-nodes.js";
+import type { Plan } from "./planned-nodes.js";
 import {
   CHECKED_HEADING,
   type Checked,
@@ -44,31 +45,51 @@ interface Run {
 
 const print = (text: string): void => void process.stdout.write(text);
 
-async function check(nodes: FreshNodes, { title }: Arrangement, { rounds }: Run): Promise<Checked> {
-  const plan = await nodes.use((now) => now.plan()).catch((thrown: unknown) => messageOf(thrown));
-  if (typeof plan === "string") return { title, plan: null, seen: null, failure: plan };
-  const seen = await nodes.use((now) => now.measure(plan.layers, rounds)).catch((thrown: unknown) => messageOf(thrown));
-  return typeof seen === "string" ? { title, plan, seen: null, failure: seen } : { title, plan, seen, failure: null };
+async function check(nodes: FreshNodes, { title }: Arrangement, plan: Plan, { rounds }: Run): Promise<Checked> {
+  try {
+    return { title, plan, seen: await nodes.use((now) => now.measure(plan.layers, rounds)), failure: null };
+  } catch (thrown) {
+    return { title, plan, seen: null, failure: messageOf(thrown) };
+  }
 }
 
-/** `null` where the comparison could not go on; what was measured until then is printed. */
+/** What is foreseen of the planner's choice and of others; `null` where nothing is to be compared. */
+async function foreseenOf(nodes: FreshNodes, { threads, compared }: Arrangement, planned: string, run: Run) {
+  if (run.step === null || !compared) return null;
+  const step = threads.length > 2 ? run.step + 2 : run.step;
+  return { step, foreseen: await foresee(nodes, { planned, layers: run.layers, step }) };
+}
+
+/** Prints as it goes, for a run that is stopped. */
 async function compareOthers(
   nodes: FreshNodes,
-  { title, threads }: Arrangement,
+  title: string,
   planned: string,
-  run: Run & { readonly step: number },
-): Promise<Compared | null> {
-  const step = threads.length > 2 ? run.step + 2 : run.step;
+  { step, foreseen }: NonNullable<Awaited<ReturnType<typeof foreseenOf>>>,
+): Promise<Compared> {
   print(`\n${TRIED_HEADING}`);
-  const onTried = (tried: Parameters<typeof triedRow>[0]): void => print(triedRow(tried));
-  const options = { planned, layers: run.layers, step, rounds: COMPARED_ROUNDS, onTried };
+  const onTried = (tried: Tried): void => print(triedRow(tried));
+  const tried = await compare(nodes, foreseen, { planned, rounds: COMPARED_ROUNDS, onTried });
+  print(`\n${verdict({ title, step, tried })}\n\n`);
+  return { title, step, tried };
+}
+
+/** A failure is one row's: the next arrangement has nodes of its own. */
+async function checkOne(arrangement: Arrangement, run: Run): Promise<readonly [Checked, Compared | null]> {
+  const { title } = arrangement;
+  const nodes = new FreshNodes(run.path, arrangement, findPinning());
+  let checked: Checked = { title, plan: null, seen: null, failure: "it could not be planned" };
   try {
-    const compared = { title, step, tried: await compare(nodes, options) };
-    print(`\n${verdict(compared)}\n\n`);
-    return compared;
+    const plan = await nodes.use((now) => now.plan());
+    const foreseen = await foreseenOf(nodes, arrangement, plan.layers, run);
+    checked = await check(nodes, arrangement, plan, run);
+    print(checkedRow(checked));
+    return [checked, foreseen && (await compareOthers(nodes, title, plan.layers, foreseen))];
   } catch (thrown) {
-    print(`\n${title}: the comparison ended early: ${messageOf(thrown)}\n\n`);
-    return null;
+    print(`\n${title}: ${messageOf(thrown)}\n\n`);
+    return [{ ...checked, failure: messageOf(thrown) }, null];
+  } finally {
+    await nodes.close().catch(() => {});
   }
 }
 
@@ -77,18 +98,9 @@ async function checkAll(arrangements: readonly Arrangement[], run: Run) {
   const compared: Compared[] = [];
   print(CHECKED_HEADING);
   for (const arrangement of arrangements) {
-    const nodes = new FreshNodes(run.path, arrangement, findPinning());
-    try {
-      const one = await check(nodes, arrangement, run);
-      checked.push(one);
-      print(checkedRow(one));
-      const { step } = run;
-      if (step === null || !arrangement.compared || one.plan === null) continue;
-      const others = await compareOthers(nodes, arrangement, one.plan.layers, { ...run, step });
-      if (others !== null) compared.push(others);
-    } finally {
-      await nodes.close();
-    }
+    const [one, others] = await checkOne(arrangement, run);
+    checked.push(one);
+    if (others !== null) compared.push(others);
   }
   return { checked, compared };
 }
