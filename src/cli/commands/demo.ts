@@ -65,7 +65,7 @@ class Demo {
   async #fetch(): Promise<void> {
     const { model } = this.#options;
     const store = openModelStore(await readConfig(this.#options, this.#io), this.#io);
-    const display = new DownloadDisplay(this.#screen, this.#paint, model);
+    const display = new DownloadDisplay(this.#screen, this.#paint, model, this.#io.now);
     await store.resolve(model, { signal: this.#stop.signal, onProgress: (progress) => display.update(progress) });
     display.finish();
   }

@@ -43,6 +43,7 @@ function progressOf(cluster: ClusterDocument, ring: RingDocument): PlacementProg
       nodeName: cluster.nodes.find((node) => node.id === stage.node_id)?.name ?? stage.node_id,
       layerBegin: stage.layer_begin,
       layerEnd: stage.layer_end,
+      plannedWeights: stage.planned_weights ?? 0,
       phase: stage.phase ?? "waiting",
       progress: stage.progress ?? 0,
     })),

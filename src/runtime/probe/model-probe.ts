@@ -41,6 +41,16 @@ export interface StageUse {
   readonly work: readonly RowClassWork[];
 }
 
+/** One model to be measured. */
+interface ProbeTask {
+  /** `idOf` */
+  readonly id: string;
+  readonly request: ProbeModelRequest;
+  readonly model: ProbeModel;
+  readonly settings: ProbeSettings;
+  readonly signal: AbortSignal;
+}
+
 /** A probe that had to make way begins again so often. */
 const TRIES = 3;
 
@@ -63,13 +73,12 @@ export class ModelProbe {
    * not even one layer fits, and as the model's header does.
    */
   async speed(request: ProbeModelRequest, signal: AbortSignal): Promise<ModelSpeed> {
-    const { refresh = false } = request;
     const model = await this.#options.header(request.model, signal);
     this.#hashes.set(request.model, model.hash);
     const settings = settingsOf(request, this.#options.compute(request.cores));
     const id = this.#idOf(model.hash, settings);
-    const known = refresh ? null : await this.#known(id);
-    const entry = known ?? (await this.#inTurn(() => this.#measured(id, model, settings, signal, refresh)));
+    const known = request.refresh === true ? null : await this.#known(id);
+    const entry = known ?? (await this.#inTurn(() => this.#measured({ id, request, model, settings, signal })));
     return corrected(entry.speed, entry.correction);
   }
 
@@ -114,21 +123,15 @@ export class ModelProbe {
     return mine;
   }
 
-  async #measured(
-    id: string,
-    model: ProbeModel,
-    settings: ProbeSettings,
-    signal: AbortSignal,
-    refresh: boolean,
-  ): Promise<SpeedEntry> {
+  async #measured({ id, request, model, settings, signal }: ProbeTask): Promise<SpeedEntry> {
     // Whoever was before may have asked for the same.
-    const known = refresh ? null : await this.#known(id);
+    const known = request.refresh === true ? null : await this.#known(id);
     if (known !== null) return known;
     const { clock, logger } = this.#options;
     const begun = clock.monotonic();
     const speed = await this.#probe(model, settings, signal);
     const seconds = (clock.monotonic() - begun) / 1000;
-    logger.info({ model: model.info.name, threads: settings.threads, kinds: speed.kinds.length, seconds }, "measured");
+    logger.info({ model: request.model, threads: settings.threads, kinds: speed.kinds.length, seconds }, "measured");
     const entry = { measuredAt: new Date(clock.wall()).toISOString(), speed, correction: NO_CORRECTION };
     await this.#keep(id, entry);
     return entry;
