@@ -31,9 +31,9 @@ const FUNCTION = `_exo_native() {
     current=\${current#*=}
   elif [[ -z $kind && $current == -* ]]; then
     kind=$(_exo_native_options "$at")
-  elif [[ -z $kind ]]; then
+  elif [[ -z $kind && $given -eq 0 ]]; then
     kind=$(_exo_native_commands "$at")
-    [[ -z $kind && $given -eq 0 ]] && kind=$(_exo_native_argument "$at")
+    [[ -n $kind ]] || kind=$(_exo_native_argument "$at")
   fi
   COMPREPLY=()
   case $kind in

@@ -28,13 +28,13 @@ const FUNCTION = `_exo_native() {
     _exo_native_options "$at"
     _describe -o option reply
     return
-  elif [[ -z $kind ]]; then
+  elif [[ -z $kind && $given -eq 0 ]]; then
     _exo_native_commands "$at"
     if (( $#reply )); then
       _describe command reply
       return
     fi
-    (( given )) || kind=$(_exo_native_argument "$at")
+    kind=$(_exo_native_argument "$at")
   fi
   case $kind in
     '' | @any) ;;

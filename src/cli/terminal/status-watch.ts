@@ -107,7 +107,9 @@ export class StatusWatch {
 
   #headLines(width: number): readonly string[] {
     const { where, paint, now } = this.#options;
-    if (this.#loss === null) return [paint("dim", `${where}, each second anew; q or Ctrl-C ends`)];
+    if (this.#loss === null) {
+      return wrapped(`${where}, each second anew; q or Ctrl-C ends`, width - 1).map((line) => paint("dim", line));
+    }
     const { since, reason } = this.#loss;
     const age = Math.round((now() - since) / 1000);
     const what = this.#cluster === null ? "" : ` What follows is ${age} s old.`;
