@@ -1,5 +1,5 @@
 import { formatByteSize } from "../../config/byte-size.js";
-import { clipped } from "./columns.js";
+import { clipped, shortened } from "./columns.js";
 import type { Paint } from "./paint.js";
 
 /** What one bar shows. */
@@ -36,10 +36,15 @@ export function drawBar(state: BarState, width: number, paint: Paint): string {
   const room = width - 1 - label.length - numbers.length - GAPS;
   const length = Math.max(SHORTEST_BAR, Math.min(LONGEST_BAR, room));
   const left = width - 1 - numbers.length - length - GAPS;
-  if (left < Math.min(label.length, LEAST_LABEL)) return clipped(`  ${state.label.trimEnd()}  ${numbers.trim()}`, width - 1);
+  if (left < Math.min(label.length, LEAST_LABEL)) return withoutBar(state.label, numbers.trim(), width);
   const full = Math.round(length * clamp(state.fraction ?? 0));
   const bar = paint("cyan", "█".repeat(full)) + paint("dim", "░".repeat(length - full));
   return `  ${label.slice(0, left).join("")}  ${bar}  ${numbers}`;
+}
+
+function withoutBar(label: string, numbers: string, width: number): string {
+  const room = Math.max(0, width - 1 - 4 - numbers.length);
+  return clipped(`  ${shortened(label.trimEnd(), room)}  ${numbers}`, width - 1);
 }
 
 /** What can be told, from most to least. */
