@@ -37,7 +37,7 @@ function flag(
 export function addSamplingFlags(command: Command): Command {
   for (const spec of SAMPLING_FLAGS) {
     const option = new Flag(`--${spec.flag} <${spec.argument}>`, spec.description);
-    command.addOption(option.argParser((text) => parseNumber(spec, text)));
+    command.addOption(option.argParser((text) => parseNumber(spec, text)).helpGroup("Choosing tokens:"));
   }
   return command;
 }
