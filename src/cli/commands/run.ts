@@ -8,6 +8,7 @@ import { ChatHistory } from "../chat/chat-history.js";
 import { type ChatService, findChatService } from "../chat/chat-service.js";
 import { type Ask, Conversation } from "../chat/conversation.js";
 import { chatInTerminal } from "../chat/interactive-chat.js";
+import { showingLoading } from "../chat/loading-watch.js";
 import { samplingFields } from "../chat/sampling-flags.js";
 import { EXIT, UsageError } from "../failure.js";
 import type { NodeClient } from "../node-client/node-client.js";
@@ -72,8 +73,10 @@ function isOn(variable: string | undefined): boolean {
 }
 
 function conversationOver(service: ChatService, options: Options, io: CliIo): Conversation {
+  const { client } = service;
+  const ask: Ask = options.raw === true ? rawAsk(client) : (request, signal) => client.chat(request, signal);
   return new Conversation({
-    ask: options.raw === true ? rawAsk(service.client) : (request, signal) => service.client.chat(request, signal),
+    ask: showingLoading(ask, client, io),
     model: service.model,
     fields: samplingFields(options),
     system: typeof options.system === "string" ? options.system : null,
