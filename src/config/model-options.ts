@@ -1,4 +1,3 @@
-import { z } from "zod";
 import { ON_DEMAND, type Settings } from "./config.js";
 import { parseKeepAlive } from "./duration.js";
 import { anyOf, listOf, nonEmpty, type Option, parsed } from "./option.js";

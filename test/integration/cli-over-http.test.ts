@@ -85,7 +85,9 @@ describe("commands over a running node", () => {
     const content = "Summarize this:\n\nIt rains.";
     const messages = [{ role: "user", content }];
     assert.deepEqual(
-      stub.asked.map((asked) => (typeof asked === "object" && asked !== null && "messages" in asked ? asked.messages : null)),
+      stub.asked.map((asked) =>
+        typeof asked === "object" && asked !== null && "messages" in asked ? asked.messages : null,
+      ),
       [messages, messages],
     );
   });
@@ -102,7 +104,10 @@ describe("commands over a running node", () => {
     stub.answer = null;
     const before = stub.hungUp;
     const env = { PATH: process.env.PATH, EXO_NATIVE_HOME: home, EXO_NATIVE_URL: stub.url };
-    const child = spawn(process.execPath, [MAIN, "run", "tinyllama", "Tell"], { env, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, [MAIN, "run", "tinyllama", "Tell"], {
+      env,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     const err = text(child.stderr);
     const closed = once(child, "close");
     await once(child.stdout, "data");

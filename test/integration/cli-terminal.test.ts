@@ -31,7 +31,13 @@ describe("on a terminal", { skip: noPty }, () => {
 
   function exo(args: readonly string[], options: Partial<PtyOptions> = {}): Pty {
     const { env: more = {}, ...size } = options;
-    const env = { PATH: process.env.PATH, TERM: "xterm-256color", EXO_NATIVE_HOME: home, EXO_NATIVE_URL: stub.url, ...more };
+    const env = {
+      PATH: process.env.PATH,
+      TERM: "xterm-256color",
+      EXO_NATIVE_HOME: home,
+      EXO_NATIVE_URL: stub.url,
+      ...more,
+    };
     return Pty.start([process.execPath, MAIN, ...args], { env, ...size });
   }
 

@@ -102,7 +102,7 @@ describe("reading examples", () => {
       "<!-- not run: it fetches a model -->",
       "",
       "```sh",
-      "curl http://localhost:52415/api/pull -d '{\"model\": \"x\"}'",
+      'curl http://localhost:52415/api/pull -d \'{"model": "x"}\'',
       "```",
       "```sh",
       "curl https://example.com",
@@ -123,7 +123,7 @@ describe("reading examples", () => {
     assert.ok(second !== undefined);
     assert.equal(
       rewritten(second, { url: "http://127.0.0.1:1", model: "/a b.gguf", ringId: "r" }),
-      "curl http://127.0.0.1:1/api/pull -d '{\"model\": \"/a b.gguf\"}'",
+      'curl http://127.0.0.1:1/api/pull -d \'{"model": "/a b.gguf"}\'',
     );
     assert.ok(EXAMPLES.length > 8, "the pages have examples");
   });

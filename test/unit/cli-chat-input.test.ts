@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -20,11 +20,7 @@ describe("several lines as one entry", () => {
   }
 
   test("a backslash at the end of a line joins it with the next", () => {
-    assert.deepEqual(joined("a\\", "b", "c"), [
-      null,
-      { text: "a\nb", quoted: false },
-      { text: "c", quoted: false },
-    ]);
+    assert.deepEqual(joined("a\\", "b", "c"), [null, { text: "a\nb", quoted: false }, { text: "c", quoted: false }]);
   });
 
   test("quotes hold lines as they are, and what they hold is no command", () => {
@@ -134,9 +130,9 @@ describe("history", () => {
   });
 
   test("what cannot be written is said once, at the end", async () => {
-    const file = join(home, "file");
-    await writeFile(file, "");
-    const history = await ChatHistory.open(join(file, "below"));
+    const path = join(home, "link");
+    await symlink(join(home, "no", "such"), path);
+    const history = await ChatHistory.open(path);
     history.add("one");
     history.add("two");
     await assert.rejects(history.saved(), /cannot be used/);

@@ -119,7 +119,10 @@ describe("scripts of other shells", () => {
     const fish = fishScript(TREE, "1.0.0");
     assert.match(zsh, /^#compdef exo-native\n/);
     assert.match(zsh, /'--name:this node'\\''s name/);
-    assert.match(fish, /^complete -c exo-native -n '__fish_seen_subcommand_from serve' -l wire -x -a 'f32 f16 q8_0' -d /m);
+    assert.match(
+      fish,
+      /^complete -c exo-native -n '__fish_seen_subcommand_from serve' -l wire -x -a 'f32 f16 q8_0' -d /m,
+    );
     assert.match(fish, /-l name -x -d 'this node\\'s name/);
     for (const { options, subcommands } of TREE) {
       for (const { names } of options) {

@@ -49,7 +49,10 @@ describe("progress", () => {
       perSecond: 5 * MIB,
     };
     const at = (width: number): string => drawBar(state, width, plainPaint).trim();
-    assert.match(at(90), /^fetching tinyllama {2}█+░+ {3}45 % {2}45\.0 MiB of 100\.0 MiB {2}5\.00 MiB\/s {2}0:11 left$/);
+    assert.match(
+      at(90),
+      /^fetching tinyllama {2}█+░+ {3}45 % {2}45\.0 MiB of 100\.0 MiB {2}5\.00 MiB\/s {2}0:11 left$/,
+    );
     assert.match(at(50), /^fetching tinyllama {2}█+░+ {3}45 % {2}0:11 left$/);
     assert.match(at(40), /^fetching tiny.* {2}█+░+ {3}45 % {2}0:11 left$|^fetching tiny.* {2}█+░+ {3}45 %$/);
     assert.equal(at(24), "fetching tinyl…  45 %");
@@ -68,7 +71,10 @@ describe("progress", () => {
       const stages = [{ ...stage, plannedWeights: 100 * MIB }];
       display.update({ model: "m", state: "loading", reason: null, stages });
     }
-    assert.match(output.text, /a {2}\[0, 11\) {2}loading .* 40 % {2}40\.0 MiB of 100\.0 MiB {2}10\.0 MiB\/s {2}0:06 left\n$/);
+    assert.match(
+      output.text,
+      /a {2}\[0, 11\) {2}loading .* 40 % {2}40\.0 MiB of 100\.0 MiB {2}10\.0 MiB\/s {2}0:06 left\n$/,
+    );
   });
 
   test("clock times", () => {
@@ -202,7 +208,8 @@ describe("text", () => {
   });
 
   test("FORCE_COLOR asks for them anywhere, or for none; NO_COLOR wins", () => {
-    const red = (tty: boolean, env: Record<string, string>): string => paintFor(new CapturedOutput(tty), env)("red", "x");
+    const red = (tty: boolean, env: Record<string, string>): string =>
+      paintFor(new CapturedOutput(tty), env)("red", "x");
     assert.notEqual(red(false, { FORCE_COLOR: "1" }), "x");
     assert.notEqual(red(false, { FORCE_COLOR: "1", NO_COLOR: "" }), "x");
     assert.equal(red(false, { FORCE_COLOR: "1", NO_COLOR: "1" }), "x");

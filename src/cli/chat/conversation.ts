@@ -79,7 +79,8 @@ export class Conversation {
   async sayAgain(onPiece: (piece: ChatPiece) => void, signal: AbortSignal): Promise<AnswerOutcome> {
     const before = this.#turns;
     const question = this.undo();
-    if (question === null) throw new ExoError("invalid_argument", "There is no question yet that could be asked again.");
+    if (question === null)
+      throw new ExoError("invalid_argument", "There is no question yet that could be asked again.");
     try {
       return await this.say(question, onPiece, signal);
     } finally {

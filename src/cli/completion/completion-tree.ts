@@ -49,10 +49,10 @@ function treeOf(command: Command, path: readonly string[], beside: readonly stri
 
 function optionOf(option: Flag): CompletedOption {
   const names = [option.long, option.short].filter((name) => typeof name === "string");
-  return { names, description: option.description, value: valueOf(option) };
+  return { names, description: option.description, value: completedValue(option) };
 }
 
-function valueOf({ flags, required, optional, argChoices, long }: Flag): Completable | null {
+function completedValue({ flags, required, optional, argChoices, long }: Flag): Completable | null {
   if (!required && !optional) return null;
   const words = argChoices ?? CHOICES.get(long ?? "") ?? null;
   return words === null ? named(/[<[]([^>\]]+)[>\]]/.exec(flags)?.[1] ?? "") : { kind: "words", words };

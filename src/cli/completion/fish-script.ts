@@ -37,7 +37,9 @@ function valueWords(value: Completable): string {
 function argumentLines({ path, argument }: CompletedCommand): readonly string[] {
   if (argument === null || argument.kind === "any") return [];
   const words = { model: `-F -a ${quoted(MODELS)}`, file: "-F" };
-  return [line(seen(path), argument.kind === "words" ? `-a ${quoted(argument.words.join(" "))}` : words[argument.kind], "")];
+  return [
+    line(seen(path), argument.kind === "words" ? `-a ${quoted(argument.words.join(" "))}` : words[argument.kind], ""),
+  ];
 }
 
 function seen(path: string): string {

@@ -18,15 +18,17 @@ export function addBench(program: Command, io: CliIo): void {
     .option("--against <model>", "with --verify: the model to compare with (default: the same)")
     .addOption(numberFlag("--tolerance <d>", "with --verify: how far log-probabilities may differ", 0, 100));
   addConfigFlags(command, BENCH_SETTINGS);
-  addNotes(command, [
-    "exo-native bench",
-    "exo-native bench --url http://192.168.1.20:52415 --json > bench.json",
-    "exo-native bench --verify",
-  ],
+  addNotes(
+    command,
+    [
+      "exo-native bench",
+      "exo-native bench --url http://192.168.1.20:52415 --json > bench.json",
+      "exo-native bench --verify",
+    ],
     "A running node is measured over its HTTP API. Without one, this process loads\nthe model that is named for as long as it runs.",
   );
   command.action(async (model: string | undefined, options: Record<string, unknown>) => {
-      const { bench } = await import("../commands/bench.js");
-      await bench(model, options, io);
-    });
+    const { bench } = await import("../commands/bench.js");
+    await bench(model, options, io);
+  });
 }

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { addConfigFlags, COMMON_SETTINGS } from "../config-flags.js";
 import type { CliIo } from "../terminal/cli-io.js";
-import { examples } from "./flags.js";
+import { addNotes } from "./help-notes.js";
 
 export function addDemo(program: Command, io: CliIo): void {
   const command = program.command("demo").description("two nodes on this machine as a ring, with a sample answer");

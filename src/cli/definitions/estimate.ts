@@ -17,15 +17,17 @@ export function addEstimate(program: Command, io: CliIo): void {
     .option("--exact", "also ask llama.cpp's loader on this machine, which allocates nothing")
     .option("--link <link>", "between machines: delay one way and speed, e.g. 0.5ms,100MB");
   addConfigFlags(command, ESTIMATE_SETTINGS);
-  addNotes(command, [
-    "exo-native estimate tinyllama",
-    "exo-native estimate ./model.gguf --memory 16GiB,16GiB --ctx 32768",
-    "exo-native estimate llama-70b/config.json --quant Q4_K_M --memory 24GiB,24GiB",
-  ],
+  addNotes(
+    command,
+    [
+      "exo-native estimate tinyllama",
+      "exo-native estimate ./model.gguf --memory 16GiB,16GiB --ctx 32768",
+      "exo-native estimate llama-70b/config.json --quant Q4_K_M --memory 24GiB,24GiB",
+    ],
     "A running node answers for its cluster. Without one the estimate is for this\nmachine alone.",
   );
   command.action(async (model: string, options: Record<string, unknown>) => {
-      const { estimate } = await import("../commands/estimate.js");
-      await estimate(model, options, io);
-    });
+    const { estimate } = await import("../commands/estimate.js");
+    await estimate(model, options, io);
+  });
 }

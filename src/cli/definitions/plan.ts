@@ -22,15 +22,17 @@ export function addPlan(program: Command, io: CliIo): void {
     .option("--json", "print what POST /cluster/plan answers")
     .option("--head <node>", "the node that is to be the head (default: the best)");
   addConfigFlags(command, PLAN_SETTINGS);
-  addNotes(command, [
-    "exo-native plan tinyllama",
-    "exo-native plan ./model.gguf --strategy throughput --slots 8",
-    "exo-native plan tinyllama --layers 0-11@desk,11-22@attic --json",
-  ],
+  addNotes(
+    command,
+    [
+      "exo-native plan tinyllama",
+      "exo-native plan ./model.gguf --strategy throughput --slots 8",
+      "exo-native plan tinyllama --layers 0-11@desk,11-22@attic --json",
+    ],
     "A running node plans for its cluster. Without one the plan is for this machine\nalone.",
   );
   command.action(async (model: string, options: Record<string, unknown>) => {
-      const { plan } = await import("../commands/plan.js");
-      await plan(model, options, io);
-    });
+    const { plan } = await import("../commands/plan.js");
+    await plan(model, options, io);
+  });
 }

@@ -35,16 +35,18 @@ export function addRun(program: Command, io: CliIo): void {
     .option("--no-history", "neither read nor keep what was typed in chats (also EXO_NATIVE_NO_HISTORY=1)");
   addSamplingFlags(command);
   addConfigFlags(command, RUN_SETTINGS);
-  addNotes(command, [
-    "exo-native run tinyllama",
-    'exo-native run tinyllama "Why is the sky blue?" --max-tokens 100',
-    'exo-native run tinyllama "Summarize this:" < report.txt > summary.txt',
-    "git diff | exo-native run tinyllama --system 'Write a commit message.'",
-  ],
+  addNotes(
+    command,
+    [
+      "exo-native run tinyllama",
+      'exo-native run tinyllama "Why is the sky blue?" --max-tokens 100',
+      'exo-native run tinyllama "Summarize this:" < report.txt > summary.txt',
+      "git diff | exo-native run tinyllama --system 'Write a commit message.'",
+    ],
     "A running node that has the model, or loads it on demand, answers. Without\none, this process loads the model for as long as it runs.",
   );
   command.action(async (model: string, words: readonly string[], options: Record<string, unknown>) => {
-      const { run } = await import("../commands/run.js");
-      await run(model, words, options, io);
-    });
+    const { run } = await import("../commands/run.js");
+    await run(model, words, options, io);
+  });
 }

@@ -12,15 +12,19 @@ export function addServe(program: Command, io: CliIo): void {
   const command = program.command("serve").description("start a node; with a model, place it as soon as it can be");
   command.argument("[model]", "a path to a .gguf file, an hf:, https: or npm: spec, or a known name such as tinyllama");
   addConfigFlags(command, ALL_SETTINGS);
-  addNotes(command, [
-    "exo-native serve tinyllama",
-    "exo-native serve ./model.gguf --slots 8",
-    "exo-native serve tinyllama --open --min-nodes 2    # on the first machine",
-    "exo-native serve --open                            # on the second",
-    "exo-native serve --open --peer 192.168.1.20        # or from elsewhere",
-  ], SETTINGS_NOTE);
+  addNotes(
+    command,
+    [
+      "exo-native serve tinyllama",
+      "exo-native serve ./model.gguf --slots 8",
+      "exo-native serve tinyllama --open --min-nodes 2    # on the first machine",
+      "exo-native serve --open                            # on the second",
+      "exo-native serve --open --peer 192.168.1.20        # or from elsewhere",
+    ],
+    SETTINGS_NOTE,
+  );
   command.action(async (model: string | undefined, options: Record<string, unknown>) => {
-      const { serve } = await import("../commands/serve.js");
-      await serve(model, options, io);
-    });
+    const { serve } = await import("../commands/serve.js");
+    await serve(model, options, io);
+  });
 }

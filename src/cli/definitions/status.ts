@@ -11,13 +11,9 @@ export function addStatus(program: Command, io: CliIo): void {
     .option("--json", "print what GET /cluster answers")
     .option("--watch", "look again every second, until q or Ctrl-C");
   addConfigFlags(command, ["apiKey", ...COMMON_SETTINGS]);
-  addNotes(command, [
-    "exo-native status",
-    "exo-native status --watch",
-    "exo-native status --json",
-  ]);
+  addNotes(command, ["exo-native status", "exo-native status --watch", "exo-native status --json"]);
   command.action(async (options: Record<string, unknown>) => {
-      const { status } = await import("../commands/status.js");
-      await status(options, io);
-    });
+    const { status } = await import("../commands/status.js");
+    await status(options, io);
+  });
 }

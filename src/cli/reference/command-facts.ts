@@ -58,8 +58,13 @@ function nameOf(command: Command): string {
   return command.parent === null ? command.name() : `${nameOf(command.parent)} ${command.name()}`;
 }
 
+const OWN = "Options";
+
 function groupsOf(options: readonly Flag[]): readonly OptionGroup[] {
-  const headings = [...new Set(options.map(headingOf))];
+  // Those of the command itself first.
+  const headings = [...new Set([OWN, ...options.map(headingOf)])].filter((heading) =>
+    options.some((option) => headingOf(option) === heading),
+  );
   return headings.map((heading) => ({
     heading,
     options: options.filter((option) => headingOf(option) === heading).map(optionFacts),
@@ -67,7 +72,7 @@ function groupsOf(options: readonly Flag[]): readonly OptionGroup[] {
 }
 
 function headingOf({ helpGroupHeading }: Flag): string {
-  return (helpGroupHeading ?? "Options:").replace(/:$/, "");
+  return (helpGroupHeading ?? OWN).replace(/:$/, "");
 }
 
 const DEFAULT = / \(default: (.*)\)$/s;

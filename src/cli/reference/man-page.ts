@@ -12,7 +12,7 @@ const ENVIRONMENT: readonly (readonly [name: string, meaning: string])[] = [
 
 const FILES: readonly (readonly [path: string, meaning: string])[] = [
   ["~/.cache/exo-native/models", "Models."],
-  ["~/.config/exo-native/config.json", "Settings, e.g. {\"min-nodes\": 2}."],
+  ["~/.config/exo-native/config.json", 'Settings, e.g. {"min-nodes": 2}.'],
   ["~/.config/exo-native/chat-history", "What was typed in chats."],
 ];
 
@@ -27,6 +27,9 @@ export function manPage(version: string, description: string, commands: readonly
   return [
     '.\\" Made by npm run docs:cli of the definition of the commands.',
     `.TH EXO\\-NATIVE 1 "" "exo\\-native ${text(version)}" "User Commands"`,
+    // Names of variables and options are not to be broken.
+    ".nh",
+    ".ad l",
     ".SH NAME",
     "exo\\-native \\- one language model across the machines you own",
     ".SH SYNOPSIS",
@@ -52,7 +55,9 @@ function commandLines({ usage, description, parameters, groups, notes }: Command
     ...(notes.text === null ? [] : [".PP", ...notes.text.split("\n").map(text)]),
     ...parameters.flatMap(({ name, description: meaning }) => tagged([name, meaning])),
     ...groups.flatMap(({ options }) => options.flatMap((option) => tagged([option.flags, optionText(option)]))),
-    ...(notes.examples.length === 0 ? [] : [".PP", "Examples:", ".PP", ".nf", ".RS 4", ...notes.examples.map(text), ".RE", ".fi"]),
+    ...(notes.examples.length === 0
+      ? []
+      : [".PP", "Examples:", ".PP", ".nf", ".RS 4", ...notes.examples.map(text), ".RE", ".fi"]),
   ];
 }
 

@@ -66,7 +66,10 @@ export class PlacementDisplay {
   }
 
   /** In bytes where it is known how many they are. */
-  #pace({ progress, plannedWeights = 0 }: StageProgress, perSecond: number | null): Pick<BarState, "bytes" | "perSecond"> {
+  #pace(
+    { progress, plannedWeights = 0 }: StageProgress,
+    perSecond: number | null,
+  ): Pick<BarState, "bytes" | "perSecond"> {
     if (plannedWeights === 0) return { perSecond };
     const bytes = { done: progress * plannedWeights, total: plannedWeights };
     return { bytes, perSecond: perSecond === null ? null : perSecond * plannedWeights };

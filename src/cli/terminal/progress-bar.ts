@@ -52,7 +52,11 @@ function barTexts(state: BarState): readonly string[] {
   const { bytes: _, ...short } = state;
   const left = secondsLeft(state);
   const time = left === null ? "" : `  ${clockText(left)} left`;
-  return [barNumbers(state), `${barNumbers({ ...short, perSecond: null })}${time}`, barNumbers({ ...short, perSecond: null })];
+  return [
+    barNumbers(state),
+    `${barNumbers({ ...short, perSecond: null })}${time}`,
+    barNumbers({ ...short, perSecond: null }),
+  ];
 }
 
 /** `45 %  286.7 of 637.0 MiB  12.3 MiB/s  0:31 left`, as far as known. */

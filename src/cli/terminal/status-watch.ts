@@ -113,8 +113,8 @@ export class StatusWatch {
     const { since, reason } = this.#loss;
     const age = Math.round((now() - since) / 1000);
     const what = this.#cluster === null ? "" : ` What follows is ${age} s old.`;
-    return wrapped(`Lost contact with ${where}: ${reason}${what} Trying again; q or Ctrl-C ends.`, width - 1).map((line) =>
-      paint("red", line),
+    return wrapped(`Lost contact with ${where}: ${reason}${what} Trying again; q or Ctrl-C ends.`, width - 1).map(
+      (line) => paint("red", line),
     );
   }
 }

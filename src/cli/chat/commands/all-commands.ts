@@ -1,12 +1,6 @@
 import { inColumns } from "../../terminal/columns.js";
 import type { ChatActions, ChatCommand } from "./chat-command.js";
-import {
-  clearCommand,
-  loadCommand,
-  regenerateCommand,
-  saveCommand,
-  undoCommand,
-} from "./conversation-commands.js";
+import { clearCommand, loadCommand, regenerateCommand, saveCommand, undoCommand } from "./conversation-commands.js";
 import { modelCommand } from "./model-command.js";
 import { setCommand, statsCommand, systemCommand } from "./settings-commands.js";
 
