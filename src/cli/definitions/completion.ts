@@ -16,8 +16,8 @@ export function addCompletion(program: Command, io: CliIo): void {
   addNotes(
     command,
     [
-      "source <(exo-native completion bash)              # in ~/.bashrc",
-      "source <(exo-native completion zsh)               # in ~/.zshrc, below compinit",
+      "source <(exo-native completion bash)     # in ~/.bashrc",
+      "source <(exo-native completion zsh)      # in ~/.zshrc, below compinit",
       "exo-native completion fish > ~/.config/fish/completions/exo-native.fish",
     ],
     "The script knows this release; print it again after an update. It completes\nexo-native itself, so that has to be on the path.",
