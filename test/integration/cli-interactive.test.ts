@@ -191,6 +191,22 @@ describe("chat in a terminal", () => {
     assert.deepEqual(stub.asked.map(temperatureOf), [undefined, undefined, 0]);
   });
 
+  test("what is typed while an answer is written is asked next, and shown then", async () => {
+    stub.answer = null;
+    const { io, left } = begin();
+    await shown(io, ">>> ");
+    io.stdin.write("Tell a story\r");
+    await shown(io, "Once ");
+    io.stdin.write("And then?\r");
+    stub.answer = ["Nothing."];
+    io.stdin.write(CTRL_C);
+    await shown(io, "(stopped)\n");
+    await shown(io, ">>> And then?\nNothing.\n");
+    await shown(io, ">>> ");
+    io.stdin.write(CTRL_D);
+    await left;
+  });
+
   test("a failure is a sentence, and the chat goes on", async () => {
     const { io, left } = begin();
     await shown(io, ">>> ");

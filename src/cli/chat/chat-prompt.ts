@@ -77,9 +77,11 @@ export class ChatPrompt {
   async next(): Promise<Entry | null> {
     this.#output.muted = false;
     for (;;) {
-      this.#show();
+      const wasTypedAhead = this.#lines.length > 0;
+      if (!wasTypedAhead) this.#show();
       const { value: line, done } = await this.#entered.next();
       if (done === true) return null;
+      if (wasTypedAhead) this.terminal.write(`${this.#promptText}${line}\n`);
       this.#mayLeave = false;
       const entry = this.#joiner.add(line);
       if (entry !== null) return this.#taken(entry);
@@ -105,8 +107,12 @@ export class ChatPrompt {
   #show(): void {
     if (this.#closed) return;
     this.terminal.write(ASK_FOR_BRACKETS);
-    this.#readline.setPrompt(this.#joiner.pending ? CONTINUED : PROMPT);
+    this.#readline.setPrompt(this.#promptText);
     this.#readline.prompt(true);
+  }
+
+  get #promptText(): string {
+    return this.#joiner.pending ? CONTINUED : PROMPT;
   }
 
   #interrupt(): void {
