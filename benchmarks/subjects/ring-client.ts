@@ -72,7 +72,8 @@ export class RingClient {
   async complete(body: object): Promise<Timings & Drafted> {
     const response = await this.#post("/v1/completions", body);
     const { timings, usage } = answerSchema.parse(await response.json());
-    const { accepted_prediction_tokens: accepted, rejected_prediction_tokens: rejected } = usage.completion_tokens_details;
+    const { accepted_prediction_tokens: accepted, rejected_prediction_tokens: rejected } =
+      usage.completion_tokens_details;
     return { ...timings, accepted, rejected };
   }
 

@@ -44,6 +44,16 @@ export interface StageUse {
   readonly passes: readonly ComputedPass[];
 }
 
+/** One model to be measured. */
+interface ProbeTask {
+  /** `idOf` */
+  readonly id: string;
+  readonly request: ProbeModelRequest;
+  readonly model: ProbeModel;
+  readonly settings: ProbeSettings;
+  readonly signal: AbortSignal;
+}
+
 /** A probe that had to make way begins again so often. */
 const TRIES = 3;
 /** A disturbed measurement is made again when it is asked for after so long; twice as long after each that was disturbed too. */
@@ -85,7 +95,7 @@ export class ModelProbe {
     if (known !== null && !refresh && (!this.#isDue(known) || this.#options.quiet.busy)) {
       return corrected(known.speed, known.correction);
     }
-    const measured = this.#inTurn(() => this.#measured(id, model, settings, signal, refresh));
+    const measured = this.#inTurn(() => this.#measured({ id, request, model, settings, signal }));
     // What was disturbed is better than nothing.
     const entry = await (known === null || refresh ? measured : measured.catch(() => known));
     return corrected(entry.speed, entry.correction);
@@ -145,13 +155,8 @@ export class ModelProbe {
     return mine;
   }
 
-  async #measured(
-    id: string,
-    model: ProbeModel,
-    settings: ProbeSettings,
-    signal: AbortSignal,
-    refresh: boolean,
-  ): Promise<SpeedEntry> {
+  async #measured({ id, request, model, settings, signal }: ProbeTask): Promise<SpeedEntry> {
+    const { refresh = false } = request;
     // Whoever was before may have asked for the same.
     const known = await this.#known(id);
     if (known !== null && !refresh && !this.#isDue(known)) return known;
@@ -159,7 +164,7 @@ export class ModelProbe {
     const begun = clock.monotonic();
     const { speed, disturbed } = await this.#probe(model, settings, signal);
     const seconds = (clock.monotonic() - begun) / 1000;
-    const told = { model: model.info.name, threads: settings.threads, kinds: speed.kinds.length, seconds, disturbed };
+    const told = { model: request.model, threads: settings.threads, kinds: speed.kinds.length, seconds, disturbed };
     logger.info(told, "measured");
     const before = disturbed && !refresh ? known : null;
     const entry = {
