@@ -21,49 +21,9 @@ const DESCRIPTION =
 
 const EXAMPLES = ["npm start", "exo-native serve tinyllama", "exo-native run tinyllama", "exo-native status --watch"];
 
-<<<<<<< HEAD
-const BENCH_SETTINGS: readonly SettingKey[] = [...RUN_SETTINGS, "slots"];
-
-/** What a node would be started with and the doctor looks at. */
-const DOCTOR_SETTINGS: readonly SettingKey[] = [
-  "http",
-  "grpc",
-  "open",
-  "cluster",
-  "peer",
-  "peersFile",
-  "join",
-  "discovery",
-  "memory",
-  "device",
-  "mlock",
-  "apiKey",
-  ...COMMON_SETTINGS,
-];
-
-const ESTIMATE_SETTINGS: readonly SettingKey[] = ["ctx", "slots", "kv", "kvV", "apiKey", ...COMMON_SETTINGS];
-
-const PLAN_SETTINGS: readonly SettingKey[] = [
-  "strategy",
-  "ctx",
-  "slots",
-  "minNodes",
-  "layers",
-  "draftModel",
-  "apiKey",
-  ...COMMON_SETTINGS,
-];
-
-const EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 bad usage.";
-const SETTINGS_NOTE =
-  "Every option is also an environment variable (--min-nodes: EXO_NATIVE_MIN_NODES)\n" +
-  "and a key of the configuration file (~/.config/exo-native/config.json), e.g.\n" +
-  '{"min-nodes": 2}. An option wins over the environment, which wins over the file.';
-=======
 const MORE =
   "exo-native <command> --help lists a command's options, with examples.\n" +
   "Exit codes: 0 done, 1 failed, 2 bad usage.";
->>>>>>> main
 
 /** The command line. Commands load their code when they run, so that help and version come at once. */
 export function createProgram(io: CliIo): Command {

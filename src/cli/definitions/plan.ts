@@ -10,6 +10,7 @@ const PLAN_SETTINGS: readonly SettingKey[] = [
   "slots",
   "minNodes",
   "layers",
+  "draftModel",
   "apiKey",
   ...COMMON_SETTINGS,
 ];
