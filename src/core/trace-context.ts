@@ -9,7 +9,7 @@ export interface TraceParent {
 
 const TRACE_PARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 const SAMPLED = 1;
-const REQUEST_ID = /^[A-Za-z0-9][A-Za-z0-9._:=@+/-]{0,127}$/;
+const REQUEST_ID = /^[A-Za-z0-9][A-Za-z0-9._:=@+-]{0,127}$/;
 
 /** `null` for what is no `traceparent` header: the request then begins a trace of its own, as the standard wants it. */
 export function parseTraceParent(header: string | undefined): TraceParent | null {

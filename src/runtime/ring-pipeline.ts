@@ -39,6 +39,8 @@ export interface RingPipelineOptions {
   readonly disconnect: () => Promise<void>;
   /** A micro-batch that is not back within this time breaks the ring. */
   readonly roundTripDeadlineMs: number;
+  /** Seconds of each hop of a micro-batch that had rows. */
+  readonly onHops?: (seconds: readonly number[]) => void;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -114,6 +116,7 @@ export class RingPipeline implements Pipeline {
     this.hops.record(timings);
     const output = { compute: computeSeconds, queue: queueSeconds, sampling: samplingSeconds };
     const way = wayRound({ stages: frame.stages, back: at, ended, output }, stageCount, this.delays);
+    if (way !== null && batch.rowCount > 0) this.#options.onHops?.(way.hops);
     return { samples, timings, way };
   }
 
