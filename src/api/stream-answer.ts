@@ -28,7 +28,8 @@ export async function streamAnswer<Chunk>(
   }
 }
 
-function takeOver(reply: FastifyReply): void {
+/** From here on the response is written piece by piece, with the headers that it has so far. */
+export function takeOver(reply: FastifyReply): void {
   reply.hijack();
   for (const [name, value] of Object.entries(reply.getHeaders())) {
     if (value !== undefined) reply.raw.setHeader(name, value);

@@ -36,6 +36,12 @@ function nameOfThisMachine(): string {
 /** "10MB/s" says the same as "10MB". */
 const bytesPerSecond = parsed((text) => parseByteSize(text.replace(/\/s$/i, ""))).pipe(z.number().positive());
 
+const partOfRequests = parsed((text) => {
+  if (text === "on") return 1;
+  if (text === "off") return 0;
+  return /^(0|1|0?\.\d{1,9}|1\.0+)$/.test(text) ? Number(text) : null;
+});
+
 const addresses = listOf(parsed((text) => parseHostPort(text, DEFAULT_GRPC_PORT)));
 
 /** Addresses in lists, and invites, which hold commas of their own and so stand at the end of a text. */
@@ -332,6 +338,14 @@ export const OPTIONS: { readonly [Key in keyof Settings]: Option<Settings[Key]> 
     expects: "keys of at least 8 visible ASCII characters",
     schema: listOf(z.string().regex(/^[\x21-\x7e]{8,512}$/)),
     default: [],
+  },
+  traces: {
+    flag: "traces",
+    argument: "part",
+    description: "part of the requests to record the timing of: on, off, or 0 to 1 (default: on)",
+    expects: "on, off, or a number from 0 to 1",
+    schema: partOfRequests,
+    default: 1,
   },
   logLevel: {
     flag: "log-level",

@@ -45,4 +45,5 @@ export interface NodeTrace {
   readonly dropped: number;
 }
 
-export type TraceSummary = Omit<NodeTrace, "spans" | "dropped" | "parentId">;
+/** Spans that tell what a request was: the whole of it at the entry node, and each answer at its head. */
+export const ROOT_SPANS: ReadonlySet<string> = new Set(["http", "head"]);

@@ -3,7 +3,7 @@ import type { StageMemoryRecord } from "../cluster/node-record.js";
 import type { RingSettings } from "../cluster/ring-settings.js";
 import { ExoError } from "../core/errors.js";
 import type { Clock, Logger } from "../core/ports.js";
-import { type LoadHooks, Stage, type StageInfo } from "../native/stage.js";
+import { type LoadHooks, Stage, type StageInfo, type StageMemory } from "../native/stage.js";
 import { AnswerObserver } from "./answer-observer.js";
 import type { ContextFull } from "./context-shift.js";
 import { Engine } from "./engine.js";
@@ -131,6 +131,11 @@ export class RingHead implements LoadedHead {
       compute: sum("compute"),
       output: sum("output"),
     };
+  }
+
+  /** Of both of the head's stages; a device may come twice. */
+  deviceMemory(): StageMemory["devices"] {
+    return this.#stages.flatMap((stage) => stage.memory().devices);
   }
 
   load(): HeadLoad {

@@ -42,6 +42,7 @@ export function serviceWith(methods: Partial<NodeService>): NodeService {
     unloadStage: missing,
     placeModel: missing,
     stopModel: missing,
+    readTraces: missing,
     generate: missing,
     tokenize: missing,
     detokenize: missing,

@@ -1,7 +1,8 @@
-import type { FastifyReply } from "fastify";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import { newId } from "../../core/ids.js";
 import type { InferenceService } from "../../core/inference.js";
 import type { Clock } from "../../core/ports.js";
+import type { RequestOrigin } from "../../core/trace.js";
 import { type ChoiceEvent, generateChoices } from "../generate-choices.js";
 import type { LiveRequests } from "../live-requests.js";
 import { type Answer, type AnswerContext, collectAnswers } from "../openai/answer.js";
@@ -20,6 +21,8 @@ export interface AnswerPorts {
   readonly live: LiveRequests;
   readonly sse: SseOptions;
   readonly systemFingerprint: string;
+  /** Notes which model a request asks; what its head is to know of where it comes from. */
+  readonly asks: (request: FastifyRequest, model: string) => RequestOrigin;
 }
 
 /** How a route puts the same events into its own words. */
@@ -40,7 +43,8 @@ export async function answer<Chunk>(
 ): Promise<unknown> {
   const id = newId(shape.idPrefix);
   const model = resolveModel(ports.models, parsed.model);
-  const requests = toInferenceRequests(parsed, id, model);
+  const origin = ports.asks(reply.request, model);
+  const requests = toInferenceRequests(parsed, id, model).map((request) => ({ ...request, origin }));
   const context: AnswerContext = {
     id,
     model,

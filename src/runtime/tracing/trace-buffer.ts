@@ -1,5 +1,5 @@
 import type { Clock } from "../../core/ports.js";
-import type { NodeTrace, RequestOrigin, TraceSummary } from "../../core/trace.js";
+import { type NodeTrace, type RequestOrigin, ROOT_SPANS } from "../../core/trace.js";
 import { TraceRecord } from "./trace-record.js";
 
 export interface TraceBufferOptions {
@@ -69,12 +69,9 @@ export class TraceBuffer {
     return this.#records.get(requestId)?.toTrace() ?? null;
   }
 
-  /** The newest first. */
-  list(): readonly TraceSummary[] {
-    return [...this.#records.values()].reverse().map((record) => {
-      const { spans: _, dropped: __, parentId: ___, ...summary } = record.toTrace();
-      return summary;
-    });
+  /** The newest first, with their root spans only. */
+  list(): readonly NodeTrace[] {
+    return [...this.#records.values()].reverse().map((record) => record.toTrace((name) => ROOT_SPANS.has(name)));
   }
 
   #isWanted({ traced }: RequestOrigin): boolean {

@@ -51,6 +51,11 @@ export class TraceRecord {
     return this.#sources.reduce((sum, source) => sum + source.bytes, SPAN_BYTES * (1 + this.#spans.length));
   }
 
+  /** Milliseconds of the monotonic clock. */
+  now(): number {
+    return this.#clock.monotonic();
+  }
+
   /** Somebody works on the request here. */
   enter(): void {
     this.#users += 1;
@@ -83,9 +88,10 @@ export class TraceRecord {
     else this.#dropped += 1;
   }
 
-  toTrace(): NodeTrace {
-    const toSeconds = (milliseconds: number): number => this.#toSeconds(milliseconds);
-    const all = [...this.#spans, ...this.#sources.flatMap((source) => source.spans(toSeconds))];
+  /** @param wanted names of the spans to tell; absent: all, those of sources too */
+  toTrace(wanted?: (name: string) => boolean): NodeTrace {
+    const all =
+      wanted === undefined ? [...this.#spans, ...this.#madeSpans()] : this.#spans.filter(({ name }) => wanted(name));
     const { requestId, traceId, parentId } = this.origin;
     const begins = all.map(({ begin }) => begin);
     return {
@@ -99,6 +105,10 @@ export class TraceRecord {
       spans: all.toSorted((a, b) => a.begin - b.begin || b.end - a.end).slice(0, MOST_TOLD),
       dropped: this.#dropped + Math.max(0, all.length - MOST_TOLD),
     };
+  }
+
+  #madeSpans(): readonly Span[] {
+    return this.#sources.flatMap((source) => source.spans((milliseconds) => this.#toSeconds(milliseconds)));
   }
 
   #toSeconds(milliseconds: number): number {
