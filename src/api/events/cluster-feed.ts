@@ -59,6 +59,7 @@ export class ClusterFeed {
   /** Resolves when the signal aborts, rejects when the reader is gone. */
   async serve(stream: Pick<SseStream, "send">, signal: AbortSignal): Promise<void> {
     const client = new FeedClient();
+    if (this.#clients.size === 0) this.look();
     client.offer("cluster", this.#options.snapshot());
     client.offer("activity", this.#options.activity());
     this.#clients.add(client);

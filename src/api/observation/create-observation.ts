@@ -26,7 +26,14 @@ export function createObservation(node: ObservedNode): Observation {
     http: counts,
   });
   const outer = new OpenTelemetrySpans();
-  traces.onComplete((trace) => outer.export(trace));
+  traces.onComplete((record) => {
+    try {
+      outer.export(record);
+    } catch (thrown) {
+      // Whoever embeds the node chose who listens; that must not fail an answer.
+      logger.warn({ error: String(thrown) }, "OpenTelemetry did not take the spans of a request");
+    }
+  });
   return {
     counts,
     traces,

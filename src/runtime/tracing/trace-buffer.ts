@@ -20,14 +20,14 @@ const MOST_BYTES = 8 * 1024 * 1024;
 export class TraceBuffer {
   readonly #options: TraceBufferOptions;
   readonly #records = new Map<string, TraceRecord>();
-  readonly #listeners: ((trace: NodeTrace) => void)[] = [];
+  readonly #listeners: ((record: TraceRecord) => void)[] = [];
 
   constructor(options: TraceBufferOptions) {
     this.#options = options;
   }
 
   /** Calls back when this node's part of a request is over. */
-  onComplete(listener: (trace: NodeTrace) => void): void {
+  onComplete(listener: (record: TraceRecord) => void): void {
     this.#listeners.push(listener);
   }
 
@@ -58,10 +58,7 @@ export class TraceBuffer {
 
   close(record: TraceRecord): void {
     if (!record.leave()) return;
-    if (this.#listeners.length > 0) {
-      const trace = record.toTrace();
-      for (const listener of this.#listeners) listener(trace);
-    }
+    for (const listener of this.#listeners) listener(record);
     this.#makeRoom();
   }
 
