@@ -19,6 +19,7 @@ import { parseInvite } from "./invite.js";
 import { parseLayerAssignments } from "./layer-assignment.js";
 import { MODEL_OPTIONS } from "./model-options.js";
 import { anyOf, listOf, nonEmpty, type Option, parsed, toggle, wholeNumber } from "./option.js";
+import { TRACES_OPTION } from "./traces-option.js";
 
 export const DEFAULT_HTTP_PORT = 52_415;
 export const DEFAULT_GRPC_PORT = 52_416;
@@ -35,12 +36,6 @@ function nameOfThisMachine(): string {
 
 /** "10MB/s" says the same as "10MB". */
 const bytesPerSecond = parsed((text) => parseByteSize(text.replace(/\/s$/i, ""))).pipe(z.number().positive());
-
-const partOfRequests = parsed((text) => {
-  if (text === "on") return 1;
-  if (text === "off") return 0;
-  return /^(0|1|0?\.\d{1,9}|1\.0+)$/.test(text) ? Number(text) : null;
-});
 
 const addresses = listOf(parsed((text) => parseHostPort(text, DEFAULT_GRPC_PORT)));
 
@@ -339,14 +334,7 @@ export const OPTIONS: { readonly [Key in keyof Settings]: Option<Settings[Key]> 
     schema: listOf(z.string().regex(/^[\x21-\x7e]{8,512}$/)),
     default: [],
   },
-  traces: {
-    flag: "traces",
-    argument: "part",
-    description: "part of the requests to record the timing of: on, off, or 0 to 1 (default: on)",
-    expects: "on, off, or a number from 0 to 1",
-    schema: partOfRequests,
-    default: 1,
-  },
+  traces: TRACES_OPTION,
   logLevel: {
     flag: "log-level",
     argument: "level",

@@ -110,7 +110,9 @@ function receivedBytes(sources: NodeMetricSources): Reading[] {
   });
   const own = rings().flatMap((ring) => {
     const { model, stages: all } = ring.record();
-    return ring.head === null || all.length < 2 ? [] : [reading(model, all.length - 1, all.length, ring.head.received())];
+    return ring.head === null || all.length < 2
+      ? []
+      : [reading(model, all.length - 1, all.length, ring.head.received())];
   });
   const held = stages().map((stage) => {
     const { ringId, stageIndex, stageCount } = stage.request.place;
@@ -130,9 +132,11 @@ function ownMemory({ rings }: NodeMetricSources): Reading[] {
 
 function heldMemory(sources: NodeMetricSources): Reading[] {
   const nameOf = modelNames(sources);
-  return sources.stages().flatMap(({ stage, request: { place } }) =>
-    memoryReadings(nameOf(place.ringId), place.stageIndex, () => stage.memory().devices),
-  );
+  return sources
+    .stages()
+    .flatMap(({ stage, request: { place } }) =>
+      memoryReadings(nameOf(place.ringId), place.stageIndex, () => stage.memory().devices),
+    );
 }
 
 function memoryReadings(model: string, stage: number, devices: () => readonly DeviceMemory[]): Reading[] {

@@ -1,29 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Observation } from "../../src/api/observation/observation.js";
-import { RequestCounts } from "../../src/api/observation/request-counts.js";
-import { type Logger, silentLogger, systemClock } from "../../src/core/ports.js";
-import type { NodeTrace } from "../../src/core/trace.js";
-import { TraceBuffer } from "../../src/runtime/tracing/trace-buffer.js";
+import { type Logger, silentLogger } from "../../src/core/ports.js";
 import { type ApiUnderTest, errorOf, MODEL, QUESTION, SNAPSHOT, withApi } from "./api-under-test.js";
+import { observation } from "./observation-under-test.js";
 import { endless } from "./scripted-inference.js";
 
 const CHAT = "/v1/chat/completions";
 const TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT = "00f067aa0ba902b7";
-
-/** An observation over a buffer of its own; metrics are what the API itself counts. */
-function observation(more: Partial<Observation> = {}) {
-  const counts = new RequestCounts();
-  const traces = new TraceBuffer({ nodeId: "n1", rate: 1, clock: systemClock });
-  const metrics = { contentType: "text/plain; version=0.0.4; charset=utf-8", text: async () => "a_metric 1\n" };
-  const recorded = {
-    list: async () => traces.list(),
-    find: async (id: string) => [traces.find(id)].filter((trace): trace is NodeTrace => trace !== null),
-  };
-  const made: Observation = { counts, traces, metrics, recorded, activity: () => ({ rings: [] }), ...more };
-  return { observation: made, counts, traces };
-}
 
 /** Requests are counted when their response is closed, a moment after the client has read it. */
 async function ended({ api }: ApiUnderTest): Promise<void> {
@@ -57,6 +41,7 @@ describe("requests", () => {
       async (under) => {
         await (await under.post(CHAT, QUESTION)).text();
         await (await under.post(CHAT, { ...QUESTION, model: "nobody's" })).text();
+        await (await under.post(CHAT, { messages: 1 })).text();
         await (await fetch(`${under.url}/no/such/path`)).text();
         await ended(under);
       },
@@ -64,15 +49,16 @@ describe("requests", () => {
     );
     assert.deepEqual([...counts.requests].map(({ labels, value }) => [...labels, value]).sort(), [
       ["GET", "unmatched", "404", "", 1],
+      ["POST", CHAT, "200", "", 1],
       ["POST", CHAT, "200", MODEL, 1],
-      ["POST", CHAT, "404", "", 1],
+      ["POST", CHAT, "400", "", 1],
     ]);
     assert.deepEqual([...counts.errors].map(({ labels }) => labels).sort(), [
-      [CHAT, "model_not_found"],
+      [CHAT, "invalid_argument"],
       ["unmatched", "route_not_found"],
     ]);
     assert.equal(counts.inFlight, 0);
-    assert.equal([...counts.seconds()].find(({ labels }) => labels[0] === CHAT)?.distribution.count, 2);
+    assert.equal([...counts.seconds()].find(({ labels }) => labels[0] === CHAT)?.distribution.count, 3);
   });
 
   test("whose client hangs up are counted as 499", async () => {
@@ -208,7 +194,10 @@ describe("a trace", () => {
     const { observation: open } = observation({
       outer: (name, parent) => {
         begun.push([name, parent]);
-        return { traceId: "c".repeat(32), spanId: "d".repeat(16), end: () => void (over += 1) };
+        const end = (): void => {
+          over += 1;
+        };
+        return { traceId: "c".repeat(32), spanId: "d".repeat(16), end };
       },
     });
     await withApi(
@@ -236,8 +225,8 @@ describe("GET /cluster/events", () => {
         assert.ok(reader !== undefined);
         let text = "";
         while (!text.includes("event: activity")) text += (await reader.read()).value ?? assert.fail("it ended");
-        const [first] = text.split("\n\n");
-        assert.ok(first?.startsWith("event: cluster\ndata: "));
+        const [first = ""] = text.split("\n\n");
+        assert.ok(first.startsWith("event: cluster\ndata: "), first);
         assert.deepEqual(JSON.parse(first.slice(first.indexOf("{"))), SNAPSHOT);
         const rest = (async () => {
           while (!(await reader.read()).done);

@@ -140,7 +140,9 @@ describe("what a ring of two nodes lets be seen", () => {
     const trace = await traceAt(worker, "traced-1");
     const idOf = (name: string) => trace.nodes.find((node) => node.name === name)?.id ?? assert.fail(name);
     const has = (name: string, node: string, stage: number | null): void => {
-      const found = trace.spans.some((span) => span.name === name && span.node_id === idOf(node) && span.stage === stage);
+      const found = trace.spans.some(
+        (span) => span.name === name && span.node_id === idOf(node) && span.stage === stage,
+      );
       assert.ok(found, `${name} at stage ${stage} of ${node}`);
     };
     for (const name of ["http", "route", "ask"]) has(name, "worker-1", null);
@@ -181,7 +183,10 @@ describe("what a ring of two nodes lets be seen", () => {
     let seen: z.infer<typeof activitySchema> | undefined;
     while (seen?.rings[0]?.tokens.generated !== generated) {
       text += (await reader.read()).value ?? assert.fail("the events ended");
-      const last = text.split("\n\n").filter((event) => event.startsWith("event: activity")).at(-1);
+      const last = text
+        .split("\n\n")
+        .filter((event) => event.startsWith("event: activity"))
+        .at(-1);
       if (last !== undefined) seen = activitySchema.safeParse(tryParse(last.slice(last.indexOf("{")))).data ?? seen;
     }
     stop.abort();

@@ -32,12 +32,15 @@ const kvOperation: fc.Arbitrary<KvOperation> = fc.oneof(
   fc.record({ op: fc.constant("add" as const), sequence, from: position, to, delta: i32 }),
 );
 
-const stage = fc.record({
-  computeMicroseconds: u32,
-  queueMicroseconds: u32,
-  arrivedMicroseconds: u32,
-  leftMicroseconds: u32,
-});
+const stage = fc.record(
+  {
+    computeMicroseconds: u32,
+    queueMicroseconds: u32,
+    arrivedMicroseconds: u32,
+    leftMicroseconds: u32,
+  },
+  { noNullPrototype: true },
+);
 
 interface Sample {
   readonly fields: FrameFields;

@@ -13,7 +13,11 @@ interface Round {
   readonly hops: readonly number[];
 }
 
-function timesOf({ stages, hops }: Round, clocks: readonly number[], begun: number): { stages: StageTimes[]; back: number } {
+function timesOf(
+  { stages, hops }: Round,
+  clocks: readonly number[],
+  begun: number,
+): { stages: StageTimes[]; back: number } {
   let now = begun;
   const told = stages.map((kept, stage): StageTimes => {
     const clock = clocks[stage] ?? 0;

@@ -29,7 +29,13 @@ function someNode() {
   const stage = { nodeId: "a", nodeName: "a", layerBegin: 0, layerEnd: 1, hasOutput: true, plannedWeights: 1 };
   const memory = { weights: 5, kvCache: 6, compute: 7, output: 8 };
   const stages = [0, 1].map(() => ({ ...stage, plannedBytes: 1, memory, phase: "loaded", progress: 1 }));
-  const empty = emptyRingRecord({ id: "r", spec: "/home/someone/tiny.gguf", replica: 0, proposedBy: "a", pinned: true });
+  const empty = emptyRingRecord({
+    id: "r",
+    spec: "/home/someone/tiny.gguf",
+    replica: 0,
+    proposedBy: "a",
+    pinned: true,
+  });
   const work = { microBatches: 3, rows: 9, copies: 0, computeSeconds: 2.5, framesSent: 3, bytesSent: 4096 };
   const ring = { ...empty, model: "tiny", state: "ready" as const, slots: 4, busySlots: 1, work, stages };
   const held = { ringId: "r", epoch: 1, model: empty.spec, stageIndex: 0, layerBegin: 0, layerEnd: 1 };
@@ -67,9 +73,7 @@ describe("metrics", () => {
       exo_native_http_requests_total: [
         'exo_native_http_requests_total{method="POST",route="/v1/chat/completions",status="200",model="tiny"} 2',
       ],
-      exo_native_http_errors_total: [
-        'exo_native_http_errors_total{route="/v1/chat/completions",code="overloaded"} 1',
-      ],
+      exo_native_http_errors_total: ['exo_native_http_errors_total{route="/v1/chat/completions",code="overloaded"} 1'],
       exo_native_prompt_tokens_total: ['exo_native_prompt_tokens_total{model="tiny"} 12'],
       exo_native_answers_total: ['exo_native_answers_total{model="tiny",outcome="stop"} 1'],
       exo_native_replans_total: ['exo_native_replans_total{model="tiny",cause="broken"} 1'],

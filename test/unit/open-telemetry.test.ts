@@ -51,7 +51,13 @@ function span(name: string, begin: number, end: number): Span {
   return { name, nodeId: "h", stage: 0, begin, end, attributes: { tokens: 3 } };
 }
 
-const SPANS = [span("head", 10, 20), span("queue", 10, 11), span("decode", 11, 15), span("compute", 12, 13), span("decode", 15, 20)];
+const SPANS = [
+  span("head", 10, 20),
+  span("queue", 10, 11),
+  span("decode", 11, 15),
+  span("compute", 12, 13),
+  span("decode", 15, 20),
+];
 
 function recorded(spans: readonly Span[]) {
   let told = 0;

@@ -96,7 +96,10 @@ describe("the micro-batches of a request", () => {
 
 function assertWithin(parts: readonly Span[], whole: Span): void {
   for (const { name, begin, end } of parts) {
-    assert.ok(begin >= whole.begin - 1e-9 && end <= whole.end + 1e-9 && begin <= end + 1e-12, `${name} ${begin} ${end}`);
+    assert.ok(
+      begin >= whole.begin - 1e-9 && end <= whole.end + 1e-9 && begin <= end + 1e-12,
+      `${name} ${begin} ${end}`,
+    );
   }
 }
 

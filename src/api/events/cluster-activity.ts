@@ -59,7 +59,13 @@ function ringActivity(ring: RingRecord, nodes: readonly NodeRecord[]): RingActiv
   };
 }
 
-export function toTokens({ prompt, cached, generated, acceptedDraft, rejectedDraft }: RingTokensRecord): TokensDocument {
+export function toTokens({
+  prompt,
+  cached,
+  generated,
+  acceptedDraft,
+  rejectedDraft,
+}: RingTokensRecord): TokensDocument {
   return { prompt, cached, generated, accepted_draft: acceptedDraft, rejected_draft: rejectedDraft };
 }
 

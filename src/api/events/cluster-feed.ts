@@ -53,7 +53,10 @@ export class ClusterFeed {
   /** Throws `overloaded` when there are too many readers. */
   checkRoom(): void {
     if (this.#clients.size < MOST_CLIENTS) return;
-    throw new ExoError("overloaded", `${MOST_CLIENTS} clients read the events of this node already; close one of them.`);
+    throw new ExoError(
+      "overloaded",
+      `${MOST_CLIENTS} clients read the events of this node already; close one of them.`,
+    );
   }
 
   /** Resolves when the signal aborts, rejects when the reader is gone. */

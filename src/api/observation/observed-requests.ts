@@ -20,14 +20,16 @@ export interface ObservedRequestsOptions {
   /** Whether a ring of this model exists now: metrics name no others. */
   readonly isLoaded: (model: string) => boolean;
   /** Begins a span elsewhere, too; `null` when nobody listens there. */
-  readonly outer?: (name: string, parent: { readonly traceId: string; readonly spanId: string } | null) => OuterSpan | null;
+  readonly outer?: (
+    name: string,
+    parent: { readonly traceId: string; readonly spanId: string } | null,
+  ) => OuterSpan | null;
   readonly clock: Clock;
 }
 
 interface Observed {
   readonly arrivedAt: number;
   model: string;
-  origin: RequestOrigin | null;
   record: TraceRecord | null;
   outer: OuterSpan | null;
 }
@@ -47,7 +49,7 @@ export class ObservedRequests {
   attach(app: FastifyInstance): void {
     app.addHook("onRequest", async (request, reply) => {
       const arrivedAt = this.#options.clock.monotonic();
-      const observed: Observed = { arrivedAt, model: "", origin: null, record: null, outer: null };
+      const observed: Observed = { arrivedAt, model: "", record: null, outer: null };
       this.#observed.set(request, observed);
       this.#options.counts.inFlight += 1;
       // Whatever becomes of the response, taken over by a stream too.
@@ -69,7 +71,6 @@ export class ObservedRequests {
     };
     if (observed === undefined) return origin;
     observed.model = model;
-    observed.origin = origin;
     observed.outer = outer;
     observed.record = this.#options.traces.begin(origin);
     return origin;

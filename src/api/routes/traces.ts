@@ -26,9 +26,13 @@ export function traceRoutes(app: FastifyInstance, traces: TraceSource, cluster: 
   app.get<TraceRequest>("/cluster/traces/:id", async ({ params, query }, reply) => {
     const format = query.format ?? "json";
     if (!FORMATS.includes(format)) {
-      throw new ExoError("invalid_argument", `Expected json or chrome for format, received ${JSON.stringify(format)}.`, {
-        param: "format",
-      });
+      throw new ExoError(
+        "invalid_argument",
+        `Expected json or chrome for format, received ${JSON.stringify(format)}.`,
+        {
+          param: "format",
+        },
+      );
     }
     const { nodes } = cluster.snapshot();
     const document = traceDocument(
