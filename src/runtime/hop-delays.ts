@@ -57,7 +57,10 @@ export class HopDelays {
     const lately = this.#lately[hop];
     if (lately === undefined) return 0;
     lately[this.#count % WINDOW] = later;
-    return later - lately.subarray(0, Math.min(this.#count + 1, WINDOW)).reduce((a, b) => Math.min(a, b), later);
+    let quickest = later;
+    const known = Math.min(this.#count + 1, WINDOW);
+    for (let index = 0; index < known; index += 1) quickest = Math.min(quickest, lately[index] ?? quickest);
+    return later - quickest;
   }
 }
 

@@ -37,6 +37,9 @@ describe("the micro-batches of a request", () => {
           kept.reduce((total, group) => total + group.microBatches, 0),
           count,
         );
+        const hops = kept.reduce((total, group) => total + (group.hops[1] ?? 0), 0);
+        const sampling = kept.reduce((total, group) => total + (group.legs[11] ?? 0), 0);
+        assert.ok(Math.abs(hops - 0.003 * count) < 1e-6 && Math.abs(sampling - 0.001 * count) < 1e-6);
         assert.equal(kept[0]?.begun, 0);
         assert.equal(kept.at(-1)?.ended, (count - 1) * 40 + 36);
       }),

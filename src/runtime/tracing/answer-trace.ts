@@ -26,7 +26,7 @@ export class AnswerTrace implements SpanSource {
   readonly #begun: number;
   readonly #prefill = new PassGroups();
   readonly #decode = new PassGroups();
-  #detokenized = { begun: 0, milliseconds: 0, tokens: 0 };
+  readonly #detokenized = { begun: 0, milliseconds: 0, tokens: 0 };
 
   /** @param answer id of the inference request: one HTTP request may ask for several */
   constructor(record: TraceRecord, ring: TracedRing, answer: string, clock: Clock) {
@@ -58,13 +58,10 @@ export class AnswerTrace implements SpanSource {
 
   /** Turning one token into text began then. */
   detokenized(begun: number): void {
-    const { begun: first, milliseconds, tokens } = this.#detokenized;
-    const now = this.#clock.monotonic();
-    this.#detokenized = {
-      begun: tokens === 0 ? begun : first,
-      milliseconds: milliseconds + now - begun,
-      tokens: tokens + 1,
-    };
+    const sum = this.#detokenized;
+    if (sum.tokens === 0) sum.begun = begun;
+    sum.milliseconds += this.#clock.monotonic() - begun;
+    sum.tokens += 1;
   }
 
   /** @param outcome a finish reason, or an error's code */

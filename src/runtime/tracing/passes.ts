@@ -23,9 +23,9 @@ export interface PassGroup {
   /** At most, in one micro-batch. */
   requests: number;
   /** Seconds: four numbers for each leg of the way (in all, computing, in queues, sampling). */
-  legs: Float64Array;
+  readonly legs: Float64Array;
   /** Seconds of each hop. */
-  hops: Float64Array;
+  readonly hops: Float64Array;
 }
 
 /** Groups kept of one kind; a power of two. */
@@ -91,8 +91,25 @@ function groupOf({ begun, ended, rows, tokens, requests, way }: Pass): PassGroup
   };
 }
 
-function addTo(group: PassGroup, pass: Pass): void {
-  join(group, groupOf(pass));
+/** In place: this is done for every token. */
+function addTo(group: PassGroup, { begun, ended, rows, tokens, requests, way }: Pass): void {
+  group.begun = Math.min(group.begun, begun);
+  group.ended = Math.max(group.ended, ended);
+  group.microBatches += 1;
+  group.rows += rows;
+  group.tokens += tokens;
+  group.requests = Math.max(group.requests, requests);
+  if (way === null) return;
+  const { legs, hops } = group;
+  let at = 0;
+  for (const leg of way.legs) {
+    legs[at] = (legs[at] ?? 0) + leg.seconds;
+    legs[at + 1] = (legs[at + 1] ?? 0) + leg.compute;
+    legs[at + 2] = (legs[at + 2] ?? 0) + leg.queue;
+    legs[at + 3] = (legs[at + 3] ?? 0) + leg.sampling;
+    at += LEG_NUMBERS;
+  }
+  for (let hop = 0; hop < hops.length; hop += 1) hops[hop] = (hops[hop] ?? 0) + (way.hops[hop] ?? 0);
 }
 
 function join(group: PassGroup, next: PassGroup): void {
@@ -102,6 +119,6 @@ function join(group: PassGroup, next: PassGroup): void {
   group.rows += next.rows;
   group.tokens += next.tokens;
   group.requests = Math.max(group.requests, next.requests);
-  group.legs = group.legs.map((seconds, index) => seconds + (next.legs[index] ?? 0));
-  group.hops = group.hops.map((seconds, index) => seconds + (next.hops[index] ?? 0));
+  for (const [index, seconds] of next.legs.entries()) group.legs[index] = (group.legs[index] ?? 0) + seconds;
+  for (const [index, seconds] of next.hops.entries()) group.hops[index] = (group.hops[index] ?? 0) + seconds;
 }
