@@ -155,10 +155,10 @@ describe("the events of a cluster", () => {
     const gone = new ExoError("cancelled", "The client went away.");
     const failing = feed.serve({ send: () => Promise.reject(gone) }, new AbortController().signal);
     await assert.rejects(failing, { code: "cancelled" });
-    const stop = new AbortController();
-    const serving = Array.from({ length: 64 }, () => feed.serve(reader().stream, stop.signal));
+    const stops = Array.from({ length: 64 }, () => new AbortController());
+    const serving = stops.map(({ signal }) => feed.serve(reader().stream, signal));
     assert.throws(() => feed.checkRoom(), { code: "overloaded" });
-    stop.abort();
+    for (const stop of stops) stop.abort();
     await Promise.all(serving);
     feed.checkRoom();
   });
