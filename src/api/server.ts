@@ -17,6 +17,7 @@ import { answerErrors, asHttpError, collectRoutes, refuseOtherMethods, sendError
 import type { AnswerPorts } from "./routes/answer.js";
 import { chatRoute } from "./routes/chat.js";
 import { completionsRoute } from "./routes/completions.js";
+import { embeddingsRoute } from "./routes/embeddings.js";
 import { modelRoutes } from "./routes/models.js";
 import { pageRoutes } from "./routes/page.js";
 import { planningRoutes } from "./routes/planning.js";
@@ -143,6 +144,7 @@ class HttpApi implements Api {
     };
     chatRoute(app, ports);
     completionsRoute(app, ports);
+    embeddingsRoute(app, ports);
     modelRoutes(app, models);
     textRoutes(app, inference, models);
     clusterRoute(app, cluster);

@@ -25,11 +25,12 @@ export class LocalPipeline implements Pipeline {
   async run(batch: RingBatch, onHandedOver: () => void): Promise<PipelineResult> {
     if (this.broken !== null) throw this.broken;
     const begun = this.#clock.monotonic();
-    const decoding = this.#stage.decode(batch).catch((thrown: unknown) => this.#failed(ExoError.from(thrown)));
+    const { pooled: wantPooled, ...work } = batch;
+    const decoding = this.#stage.decode({ ...work, wantPooled }).catch((thrown: unknown) => this.#failed(ExoError.from(thrown)));
     onHandedOver();
-    const { samples, computeSeconds, queueSeconds } = await decoding;
+    const { samples, pooled, computeSeconds, queueSeconds } = await decoding;
     const total = (this.#clock.monotonic() - begun) / 1000;
-    return { samples, timings: { total, compute: computeSeconds, queue: queueSeconds } };
+    return { samples, pooled, timings: { total, compute: computeSeconds, queue: queueSeconds } };
   }
 
   onBroken(callback: (error: ExoError) => void): void {

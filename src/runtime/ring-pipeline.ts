@@ -81,7 +81,7 @@ export class RingPipeline implements Pipeline {
       (thrown: unknown) => this.#fail(microBatch, ExoError.from(thrown)),
     );
     const frame = await back;
-    const { samples, computeSeconds, queueSeconds } = await this.#computeOutput(batch, frame).catch(
+    const { samples, pooled, computeSeconds, queueSeconds } = await this.#computeOutput(batch, frame).catch(
       (thrown: unknown) => {
         const error = ExoError.from(thrown);
         this.#fail(microBatch, error);
@@ -94,7 +94,7 @@ export class RingPipeline implements Pipeline {
       queue: queueSeconds + frame.queueMicroseconds / 1e6,
     };
     this.hops.record(timings);
-    return { samples, timings };
+    return { samples, pooled, timings };
   }
 
   /** A frame that came back to the head. Rejects, which closes the edge, only if it is malformed. */
@@ -181,15 +181,16 @@ export class RingPipeline implements Pipeline {
   async #computeOutput(
     batch: RingBatch,
     frame: BatchFrame,
-  ): Promise<Pick<DecodeResult, "samples" | "computeSeconds" | "queueSeconds">> {
+  ): Promise<Pick<DecodeResult, "samples" | "pooled" | "computeSeconds" | "queueSeconds">> {
     const samples = samplesOfReturnedRows(batch.samples);
     checkReturned(frame, outputRows(batch.rows));
-    if (frame.rowCount === 0) return { samples: [], computeSeconds: 0, queueSeconds: 0 };
+    if (frame.rowCount === 0) return { samples: [], pooled: null, computeSeconds: 0, queueSeconds: 0 };
     return this.#options.output.decode({
       rows: frame.rows,
       activations: frame.activations,
       activationType: frame.activationType,
       samples,
+      wantPooled: batch.pooled,
     });
   }
 }

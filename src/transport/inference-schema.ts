@@ -1,5 +1,12 @@
 import { z } from "zod";
-import type { ChatPrompt, InferenceEvent, InferenceRequest, TextPrompt, TokenizeRequest } from "../core/inference.js";
+import type {
+  ChatPrompt,
+  EmbedRequest,
+  InferenceEvent,
+  InferenceRequest,
+  TextPrompt,
+  TokenizeRequest,
+} from "../core/inference.js";
 
 /** `core/inference.ts` as it arrives from a peer: the types there are checked against these by the compiler. */
 
@@ -47,6 +54,15 @@ export const inferenceRequestSchema: z.ZodType<InferenceRequest> = z.object({
   cachePrompt: z.boolean().exactOptional(),
   speculation: z.boolean().exactOptional(),
   timeoutSeconds: z.number().positive().exactOptional(),
+});
+
+export const embedRequestSchema: z.ZodType<EmbedRequest> = z.object({
+  id: z.string(),
+  model: z.string(),
+  inputs: z.array(z.union([z.string(), tokens])),
+  normalize: z.boolean(),
+  dimensions: z.int().positive().exactOptional(),
+  truncate: z.boolean().exactOptional(),
 });
 
 /** -Infinity is the logarithm of a probability of 0. */

@@ -43,6 +43,7 @@ export function serviceWith(methods: Partial<NodeService>): NodeService {
     placeModel: missing,
     stopModel: missing,
     generate: missing,
+    embed: missing,
     tokenize: missing,
     detokenize: missing,
     applyTemplate: missing,

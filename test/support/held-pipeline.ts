@@ -76,7 +76,7 @@ export class HeldPipeline implements Pipeline {
     this.#frames.push(frame);
     this.#compute(frame, { afterFailure: false });
     const sampled = batch.samples.reduce((sum, { drafted = 0 }) => sum + 1 + drafted, 0);
-    assert.equal(frame.pasts.length, sampled, "the rows with output are those to be sampled");
+    if (!batch.pooled) assert.equal(frame.pasts.length, sampled, "the rows with output are those to be sampled");
     return new Promise((resolve, reject) => {
       const settle = async (act: () => void): Promise<void> => {
         this.running.splice(this.running.indexOf(running), 1);
@@ -94,7 +94,10 @@ export class HeldPipeline implements Pipeline {
         handOver: onHandedOver,
         finish: (tokens) => running.finishRuns(tokens.map((token) => [token])),
         finishRuns: (runs) =>
-          settle(() => resolve({ samples: runs.map((run) => run.map(sampleOf)), timings: this.#timings(rows.length) })),
+          settle(() => {
+            const samples = runs.map((run) => run.map(sampleOf));
+            resolve({ samples, pooled: batch.pooled ? pooledOf(rows) : null, timings: this.#timings(rows.length) });
+          }),
         fail: (error) =>
           settle(() => {
             this.#undo(frame);
@@ -191,6 +194,13 @@ export class HeldPipeline implements Pipeline {
     tokens[position] = token;
     return output ? [tokens.slice(0, position + 1)] : [];
   }
+}
+
+/** States of one number, the token. */
+function pooledOf(rows: readonly Row[]): Float32Array {
+  const sums = new Map<number, number>();
+  for (const { sequence, token, output } of rows) if (output) sums.set(sequence, (sums.get(sequence) ?? 0) + token);
+  return Float32Array.from(sums.values());
 }
 
 const NAMES = new Map<number, HeldOperation["op"]>([
