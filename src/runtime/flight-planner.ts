@@ -97,7 +97,7 @@ export class FlightPlanner {
       this.#promptsUnderWay <= this.#options.stageCount && this.#atFirstStage.size < MOST_AT_FIRST_STAGE;
     if (mayPrefill) for (const slot of this.#options.admission.admit(builder)) slots.add(slot);
     const open = mayPrefill ? this.#slots.filter((slot) => slot.outcome === null) : [];
-    const texts = open.filter((slot) => slot.textLeft > 0);
+    const texts = this.#mayEmbed() ? open.filter((slot) => slot.textLeft > 0) : [];
     // Answers and texts take turns: neither waits for more than one micro-batch of the other.
     const turn = this.#textsAreDue && texts.length > 0 ? "texts" : "answers";
     const decodeRows = turn === "texts" ? 0 : this.#addAnswers(builder, open, load, slots, sampled);
@@ -134,12 +134,20 @@ export class FlightPlanner {
     return decodeRows;
   }
 
+  /** While others wait for their next token, one micro-batch of texts at most is before it. */
+  #mayEmbed(): boolean {
+    return !this.#othersDecode() || [...this.#atFirstStage].every(({ texts }) => texts.length === 0);
+  }
+
+  #othersDecode(): boolean {
+    return this.#slots.some((slot) => slot.decoding);
+  }
+
   /** As much of the texts as of a prompt that is as long as they are together. */
   #addTexts(builder: RingBatchBuilder, texts: readonly Slot[]): readonly SentText[] {
     if (texts.length === 0) return [];
     const rows = texts.reduce((sum, slot) => sum + slot.textLeft, 0);
-    const othersDecode = this.#slots.some((slot) => slot.decoding);
-    return addTexts(builder, texts, this.#prefill.chunk(rows, othersDecode));
+    return addTexts(builder, texts, this.#prefill.chunk(rows, this.#othersDecode()));
   }
 
   #learn(
@@ -224,8 +232,7 @@ export class FlightPlanner {
     const first = this.#oldestPassedOver ? oldest : byLength[0];
     if (first?.job == null) return;
     this.#oldestPassedOver = first !== oldest;
-    const othersDecode = this.#slots.some((slot) => slot.decoding);
-    let room = Math.min(builder.rowsLeft, this.#prefill.chunk(first.job.promptTokens.length, othersDecode));
+    let room = Math.min(builder.rowsLeft, this.#prefill.chunk(first.job.promptTokens.length, this.#othersDecode()));
     for (const slot of [first, ...byLength.filter((other) => other !== first)]) {
       if (this.#oldestPassedOver && slot !== first && slot.promptLeft > room) return;
       room -= this.#addPromptRows(builder, slot, room, slots, sampled);

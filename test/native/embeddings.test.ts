@@ -105,7 +105,9 @@ for (const { name, path } of models) {
           ...row,
           output: row.position === (texts[row.sequence]?.length ?? 0) - 1,
         }));
-        assert.deepEqual(await pooled(parts, last, EMPTIED), await pooled(whole, last, EMPTIED));
+        // Some kernels add up in another order where they compute few rows.
+        const error = normalizedError(await pooled(parts, last, EMPTIED), await pooled(whole, last, EMPTIED));
+        assert.ok(error < 1e-9, `they differ by ${error}`);
         await parts.close();
       });
     }
