@@ -53,7 +53,8 @@ void check_samples(const Stage & stage, const RawBatch & batch, const std::vecto
         throw StageError(ErrorCode::invalid_argument,
                          "Samples or logits were asked of a stage without the output head.");
     }
-    if (!batch.samples.empty() && !stage.model().info().generates) {
+    const auto & info = stage.model().info();
+    if ((!batch.samples.empty() && !info.generates) || (batch.want_logits && info.encoder)) {
         throw StageError(ErrorCode::unsupported, "This model gives embeddings; it cannot go on with a text.");
     }
     for (const auto & sample : batch.samples) {

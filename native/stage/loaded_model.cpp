@@ -140,6 +140,7 @@ void LoadedModel::describe_texts() {
     info_.pooling     = texts_.pooling;
     info_.whole_texts = texts_.whole;
     info_.keeps_cache = context_ && llama_get_memory(context_.get()) != nullptr;
+    info_.encoder     = texts_.encoder;
     info_.generates   = !texts_.encoder && (!context_ || info_.keeps_cache);
     const bool embeds = context_ && params_.has_output && !llama_model_has_encoder(model);
     info_.pooled_size = embeds ? llama_model_n_embd_out(model) : 0;

@@ -38,6 +38,7 @@ struct StageInfo {
     bool        whole_texts;
     bool        keeps_cache;
     bool        generates;
+    bool        encoder;      // not for JavaScript: `generates` says enough
     int32_t     pooled_size;  // 0 where the output head is not, and where the model gives no embeddings
 };
 

@@ -248,9 +248,10 @@ void Stage::run_batch(const DecodeRequest & request) {
 
 // At the output head: logits, or the states that they would be made of.
 void Stage::choose_result(const DecodeRequest & request) {
-    if (!model_->params().has_output || embeds_ == request.want_pooled) return;
-    llama_set_embeddings(model_->context(), request.want_pooled);
-    embeds_ = request.want_pooled;
+    const bool embeds = request.want_pooled || model_->info().encoder;
+    if (!model_->params().has_output || embeds_ == embeds) return;
+    llama_set_embeddings(model_->context(), embeds);
+    embeds_ = embeds;
 }
 
 // Of the rows that are wanted, in their order.

@@ -102,7 +102,8 @@ export class Embedder {
   #wanted(): EmbeddingJob["wanted"] {
     const { architecture, pooling, pooledSize, wholeTexts } = this.#options.info;
     if (pooling === "rank") {
-      const message = "This model ranks texts by how well they answer a question; it gives no embeddings. Ask another model.";
+      const message =
+        "This model ranks texts by how well they answer a question; it gives no embeddings. Ask another model.";
       throw new ExoError("unsupported", message, { param: "model" });
     }
     if (pooledSize === 0) {
@@ -135,7 +136,11 @@ export class Embedder {
     return texts;
   }
 
-  #tokens(input: string | readonly number[], index: number, { inputs, truncate = false }: EmbedRequest): readonly number[] {
+  #tokens(
+    input: string | readonly number[],
+    index: number,
+    { inputs, truncate = false }: EmbedRequest,
+  ): readonly number[] {
     const param = inputs.length === 1 ? "input" : `input[${index}]`;
     const most = this.#mostTokens();
     const { vocabularySize } = this.#options.info;

@@ -26,7 +26,9 @@ export class LocalPipeline implements Pipeline {
     if (this.broken !== null) throw this.broken;
     const begun = this.#clock.monotonic();
     const { pooled: wantPooled, ...work } = batch;
-    const decoding = this.#stage.decode({ ...work, wantPooled }).catch((thrown: unknown) => this.#failed(ExoError.from(thrown)));
+    const decoding = this.#stage
+      .decode({ ...work, wantPooled })
+      .catch((thrown: unknown) => this.#failed(ExoError.from(thrown)));
     onHandedOver();
     const { samples, pooled, computeSeconds, queueSeconds } = await decoding;
     const total = (this.#clock.monotonic() - begun) / 1000;

@@ -28,7 +28,11 @@ describe("the official openai client", () => {
 
   test("gets base64 as such when it says so", async () => {
     await withApi(async (under) => {
-      const { data } = await client(under).embeddings.create({ model: MODEL, input: "Paris", encoding_format: "base64" });
+      const { data } = await client(under).embeddings.create({
+        model: MODEL,
+        input: "Paris",
+        encoding_format: "base64",
+      });
       const bytes = Buffer.from(String(data[0]?.embedding), "base64");
       assert.deepEqual(
         [0, 4, 8, 12].map((at) => bytes.readFloatLE(at)),

@@ -66,7 +66,12 @@ interface Model {
 
 const models: readonly Model[] = [
   { name: "a llama that says nothing of pooling", path: tinyModel(), answers: true, rings: [1, 2] },
-  { name: "a llama pooled by its last token", path: tinyModel({ pooling: "last", seed: 2 }), answers: false, rings: [2] },
+  {
+    name: "a llama pooled by its last token",
+    path: tinyModel({ pooling: "last", seed: 2 }),
+    answers: false,
+    rings: [2],
+  },
   { name: "a llama pooled by the mean", path: tinyModel({ pooling: "mean", seed: 3 }), answers: false, rings: [2] },
   {
     name: "a BERT pooled by the mean",

@@ -78,7 +78,11 @@ describe("embeddings over the wire", () => {
 
   test("are refused where they do not fit the inputs", async (t) => {
     const one = { values: Float32Array.of(1, 2), promptTokens: 1 };
-    for (const answer of [[one], [one, { values: Float32Array.of(1), promptTokens: 1 }], [one, { ...one, values: new Float32Array() }]]) {
+    for (const answer of [
+      [one],
+      [one, { values: Float32Array.of(1), promptTokens: 1 }],
+      [one, { ...one, values: new Float32Array() }],
+    ]) {
       const client = await clientOf(t, async () => answer);
       await assert.rejects(client.embed(REQUEST, NEVER), { code: "peer_incompatible" });
     }

@@ -180,13 +180,16 @@ describe("an embedding model", () => {
 
   test("says what it is", () => {
     const { pooling, wholeTexts, keepsCache, generates, pooledSize, contextSize } = chain.last.info;
-    assert.deepEqual({ pooling, wholeTexts, keepsCache, generates, pooledSize }, {
-      pooling: "cls",
-      wholeTexts: true,
-      keepsCache: false,
-      generates: false,
-      pooledSize: 64,
-    });
+    assert.deepEqual(
+      { pooling, wholeTexts, keepsCache, generates, pooledSize },
+      {
+        pooling: "cls",
+        wholeTexts: true,
+        keepsCache: false,
+        generates: false,
+        pooledSize: 64,
+      },
+    );
     assert.equal(contextSize, 64, "as many positions as it has learned");
   });
 

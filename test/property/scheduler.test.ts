@@ -77,46 +77,52 @@ describe("the scheduler under any load", () => {
     const load = fc.array(request, { minLength: 1, maxLength: 10 });
     const texts = fc.array(text, { maxLength: 6 });
     await fc.assert(
-      fc.asyncProperty(setting, load, texts, fc.array(ending, { maxLength: 80 }), async (options, requests, toEmbed, endings) => {
-        const { pipeline, scheduler } = heldScheduler({ ...options, queue: 100, context: CONTEXT });
-        const jobs = requests.map(({ prompt, maxTokens, reusePrefix, pauses }) =>
-          Object.assign(new CheckedJob(prompt, maxTokens), { reusePrefix, readerIsBehind: pauses }),
-        );
-        const embedded = toEmbed.map(({ tokens, wanted }) => new RecordedText(tokens, wanted));
-        for (let step = 0; step < 5000; step += 1) {
-          toEmbed.forEach(({ comesAt, leavesAt }, index) => {
-            const one = embedded[index];
-            if (comesAt === step && one !== undefined) scheduler.submit(one);
-            if (leavesAt !== null && leavesAt + comesAt === step) one?.cancel();
-          });
-          requests.forEach(({ comesAt, leavesAt }, index) => {
-            const job = jobs[index];
-            if (comesAt === step && job !== undefined) scheduler.submit(job);
-            if (leavesAt !== null && leavesAt + comesAt === step) job?.cancel();
-            if (step % 5 === 0) job?.catchUp();
-          });
-          if (pipeline.running.length === 0) {
-            if (step > 100) break;
-            continue;
+      fc.asyncProperty(
+        setting,
+        load,
+        texts,
+        fc.array(ending, { maxLength: 80 }),
+        async (options, requests, toEmbed, endings) => {
+          const { pipeline, scheduler } = heldScheduler({ ...options, queue: 100, context: CONTEXT });
+          const jobs = requests.map(({ prompt, maxTokens, reusePrefix, pauses }) =>
+            Object.assign(new CheckedJob(prompt, maxTokens), { reusePrefix, readerIsBehind: pauses }),
+          );
+          const embedded = toEmbed.map(({ tokens, wanted }) => new RecordedText(tokens, wanted));
+          for (let step = 0; step < 5000; step += 1) {
+            toEmbed.forEach(({ comesAt, leavesAt }, index) => {
+              const one = embedded[index];
+              if (comesAt === step && one !== undefined) scheduler.submit(one);
+              if (leavesAt !== null && leavesAt + comesAt === step) one?.cancel();
+            });
+            requests.forEach(({ comesAt, leavesAt }, index) => {
+              const job = jobs[index];
+              if (comesAt === step && job !== undefined) scheduler.submit(job);
+              if (leavesAt !== null && leavesAt + comesAt === step) job?.cancel();
+              if (step % 5 === 0) job?.catchUp();
+            });
+            if (pipeline.running.length === 0) {
+              if (step > 100) break;
+              continue;
+            }
+            const end = endings[step] ?? "lands";
+            if (end === "fails") await pipeline.first().fail(new ExoError("internal", "a stage failed"));
+            else if (end === "leaves the first stage") pipeline.first().handOver();
+            else await land(pipeline, jobs);
           }
-          const end = endings[step] ?? "lands";
-          if (end === "fails") await pipeline.first().fail(new ExoError("internal", "a stage failed"));
-          else if (end === "leaves the first stage") pipeline.first().handOver();
-          else await land(pipeline, jobs);
-        }
-        for (const [index, job] of jobs.entries()) {
-          assert.equal(job.outcomes.length, 1, `job ${index} ended ${job.outcomes.length} times`);
-          assert.ok(!job.tokens.includes(LOST));
-          const [outcome] = job.outcomes;
-          if (outcome?.kind === "finished") assert.equal(job.tokens.length, job.maxTokens);
-        }
-        for (const one of embedded) {
-          assert.equal(one.outcomes.length, 1, "a text ends once");
-          if (one.outcomes[0]?.kind === "finished") assert.equal(one.sum, one.expected);
-        }
-        const { busySlots, waiting, microBatchesUnderWay } = scheduler.stats();
-        assert.deepEqual([busySlots, waiting, microBatchesUnderWay], [0, 0, 0]);
-      }),
+          for (const [index, job] of jobs.entries()) {
+            assert.equal(job.outcomes.length, 1, `job ${index} ended ${job.outcomes.length} times`);
+            assert.ok(!job.tokens.includes(LOST));
+            const [outcome] = job.outcomes;
+            if (outcome?.kind === "finished") assert.equal(job.tokens.length, job.maxTokens);
+          }
+          for (const one of embedded) {
+            assert.equal(one.outcomes.length, 1, "a text ends once");
+            if (one.outcomes[0]?.kind === "finished") assert.equal(one.sum, one.expected);
+          }
+          const { busySlots, waiting, microBatchesUnderWay } = scheduler.stats();
+          assert.deepEqual([busySlots, waiting, microBatchesUnderWay], [0, 0, 0]);
+        },
+      ),
       { numRuns: 300 },
     );
   });

@@ -35,5 +35,7 @@ async function embed(question: ReferenceEmbeddings): Promise<{ readonly embeddin
 
 process.once("message", async (message) => {
   const embeddings = referenceEmbeddingsSchema.safeParse(message);
-  process.send?.(embeddings.success ? await embed(embeddings.data) : await answer(referenceQuestionSchema.parse(message)));
+  process.send?.(
+    embeddings.success ? await embed(embeddings.data) : await answer(referenceQuestionSchema.parse(message)),
+  );
 });

@@ -213,7 +213,9 @@ class Weights {
   #gatedLayer(name: (part: string) => string): GgufTensor[] {
     return [
       this.#scale(name("attn_norm.weight")),
-      ...["attn_q", "attn_k", "attn_v", "attn_output"].map((part) => this.#matrix(name(`${part}.weight`), WIDTH, WIDTH)),
+      ...["attn_q", "attn_k", "attn_v", "attn_output"].map((part) =>
+        this.#matrix(name(`${part}.weight`), WIDTH, WIDTH),
+      ),
       this.#scale(name("ffn_norm.weight")),
       this.#matrix(name("ffn_gate.weight"), WIDTH, INNER),
       this.#matrix(name("ffn_up.weight"), WIDTH, INNER),
@@ -222,7 +224,10 @@ class Weights {
   }
 
   #biased(name: string, columns: number, rows: number): GgufTensor[] {
-    return [this.#matrix(`${name}.weight`, columns, rows), this.#filled(`${name}.bias`, [rows], () => this.#random() / 8)];
+    return [
+      this.#matrix(`${name}.weight`, columns, rows),
+      this.#filled(`${name}.bias`, [rows], () => this.#random() / 8),
+    ];
   }
 
   #norm(name: string): GgufTensor[] {
@@ -240,6 +245,10 @@ class Weights {
   }
 
   #filled(name: string, shape: readonly number[], value: () => number): GgufTensor {
-    return { name, shape, data: Float32Array.from({ length: shape.reduce((product, size) => product * size, 1) }, value) };
+    return {
+      name,
+      shape,
+      data: Float32Array.from({ length: shape.reduce((product, size) => product * size, 1) }, value),
+    };
   }
 }

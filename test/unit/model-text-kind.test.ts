@@ -53,9 +53,7 @@ describe("what a model does with a text", () => {
 /** The names of the architectures in a `case` list of a C++ function. */
 function casesOf(source: string, functionName: string): readonly string[] {
   const names = readFileSync(join(packageRoot(), "vendor/llama.cpp/src/llama-arch.cpp"), "utf8");
-  const nameOf = new Map(
-    [...names.matchAll(/\{ (LLM_ARCH_\w+), +"([^"]+)" +\}/g)].map(([, id, name]) => [id, name]),
-  );
+  const nameOf = new Map([...names.matchAll(/\{ (LLM_ARCH_\w+), +"([^"]+)" +\}/g)].map(([, id, name]) => [id, name]));
   const body = source.slice(source.indexOf(functionName));
   const [, block = ""] = /switch \(arch\) \{(.*?)(?:return true|res = nullptr);/s.exec(body) ?? [];
   return [...block.matchAll(/case (LLM_ARCH_\w+):/g)].map(([, id]) => nameOf.get(id) ?? id ?? "");

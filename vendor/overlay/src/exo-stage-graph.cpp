@@ -159,8 +159,12 @@ void llm_graph_context::finish_embeddings() const {
     }
     if (res->t_logits) {
         cut_behind(gf, res->t_embd);
-        expand_inputs(ctx0, gf);
         res->t_logits = nullptr;
+    }
+    expand_inputs(ctx0, gf);
+    // What came in is the result where nothing follows the last layer; a graph needs a node.
+    if (res->t_embd->op == GGML_OP_NONE) {
+        res->t_embd = ggml_cont(ctx0, res->t_embd);
     }
     // Some graphs select the rows only where logits are made of them.
     if (res->t_embd->ne[1] == n_tokens) {
