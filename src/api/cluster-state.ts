@@ -114,6 +114,7 @@ function toCard(ring: RingRecord, state: "loaded" | "loading"): ModelCard {
     parameterCount: ring.card.parameterCount,
     sizeBytes: ring.card.sizeBytes,
     architecture: ring.card.architecture,
+    ...(ring.card.capabilities === undefined ? {} : { capabilities: ring.card.capabilities }),
   };
 }
 

@@ -22,6 +22,8 @@ export interface ModelCard {
   /** Bytes of all the model's files. */
   readonly sizeBytes?: number;
   readonly architecture?: string;
+  /** What it can be asked for: `completion`, `embedding`. Absent: not known before it is placed. */
+  readonly capabilities?: readonly string[];
 }
 
 export interface ModelCatalog {

@@ -23,6 +23,7 @@ import { answerErrors, asHttpError, collectRoutes, refuseOtherMethods, sendError
 import type { AnswerPorts } from "./routes/answer.js";
 import { chatRoute } from "./routes/chat.js";
 import { completionsRoute } from "./routes/completions.js";
+import { embeddingsRoute } from "./routes/embeddings.js";
 import { eventRoutes } from "./routes/events.js";
 import { metricsRoute } from "./routes/metrics.js";
 import { modelRoutes } from "./routes/models.js";
@@ -158,6 +159,7 @@ class HttpApi implements Api {
     };
     chatRoute(app, ports);
     completionsRoute(app, ports);
+    embeddingsRoute(app, ports);
     modelRoutes(app, models);
     textRoutes(app, inference, models);
     clusterRoute(app, cluster);

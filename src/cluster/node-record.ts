@@ -131,6 +131,8 @@ const ring = z.object({
     parameterCount: z.number().nonnegative(),
     sizeBytes: bytes,
     architecture: text,
+    /** What it can be asked for: `completion`, `embedding`. Absent: not known yet. */
+    capabilities: z.array(text).max(16).exactOptional(),
   }),
 });
 

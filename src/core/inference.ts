@@ -131,6 +131,24 @@ export type InferenceEvent =
     }
   | { readonly type: "finished"; readonly reason: FinishReason; readonly usage: Usage; readonly timings: Timings };
 
+export interface EmbedRequest {
+  readonly id: string;
+  readonly model: string;
+  /** Texts, or token ids. */
+  readonly inputs: readonly (string | readonly number[])[];
+  /** To a length of 1. */
+  readonly normalize: boolean;
+  /** Numbers wanted of each embedding; refused unless the model gives just so many. Absent: as many as it gives. */
+  readonly dimensions?: number;
+  /** An input that is too long loses its end rather than being refused. Default `false`. */
+  readonly truncate?: boolean;
+}
+
+export interface Embedding {
+  readonly values: Float32Array;
+  readonly promptTokens: number;
+}
+
 export interface TokenizeRequest {
   readonly model: string;
   readonly text: string;
@@ -145,6 +163,8 @@ export interface InferenceService {
    * cannot. Aborting the signal, or leaving the loop, frees the slot within one token.
    */
   generate(request: InferenceRequest, signal: AbortSignal): AsyncIterable<InferenceEvent>;
+  /** An embedding for each input, in their order. Aborting the signal frees the slots. */
+  embed(request: EmbedRequest, signal: AbortSignal): Promise<readonly Embedding[]>;
   tokenize(request: TokenizeRequest): Promise<readonly number[]>;
   detokenize(model: string, tokens: readonly number[]): Promise<string>;
   /** The prompt text that the model's chat template makes of the messages. */

@@ -1,13 +1,22 @@
 import type { RingRatesRecord } from "../cluster/ring-rates.js";
 import { AsyncQueue } from "../core/async-queue.js";
 import { ExoError } from "../core/errors.js";
-import type { ChatPrompt, InferenceEvent, InferenceRequest, SamplingOptions, TextPrompt } from "../core/inference.js";
+import type {
+  ChatPrompt,
+  Embedding,
+  EmbedRequest,
+  InferenceEvent,
+  InferenceRequest,
+  SamplingOptions,
+  TextPrompt,
+} from "../core/inference.js";
 import type { Clock, Logger } from "../core/ports.js";
 import type { Stage } from "../native/stage.js";
 import { Answer, type PreparedPrompt } from "./answer.js";
 import type { AnswerObserver, ObservedAnswer } from "./answer-observer.js";
 import { AnswerSpeeds } from "./answer-speeds.js";
 import type { ContextFull } from "./context-shift.js";
+import { Embedder } from "./embedder.js";
 import type { Pipeline } from "./pipeline.js";
 import { Scheduler, type SchedulerStats } from "./scheduler.js";
 import type { Speculator } from "./speculation/speculator.js";
@@ -51,11 +60,20 @@ const MOST_TOKENIZED_CHARACTERS = 1024 * 1024;
 export class Engine {
   readonly #options: EngineOptions;
   readonly #scheduler: Scheduler;
+  readonly #embedder: Embedder;
   readonly speeds = new AnswerSpeeds();
 
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#scheduler = new Scheduler(options);
+    const { outputStage, requestTimeout } = options;
+    this.#embedder = new Embedder({
+      ...options,
+      info: outputStage.info,
+      tokenizer: outputStage.tokenizer,
+      scheduler: this.#scheduler,
+      timeLimitMs: requestTimeout === null ? null : requestTimeout * 1000,
+    });
   }
 
   stats(): SchedulerStats {
@@ -82,6 +100,11 @@ export class Engine {
     } finally {
       gone.abort();
     }
+  }
+
+  /** See `InferenceService.embed`. */
+  embed(request: EmbedRequest, signal: AbortSignal): Promise<readonly Embedding[]> {
+    return this.#embedder.embed(request, signal);
   }
 
   tokenize(text: string, addSpecial: boolean, parseSpecial: boolean): readonly number[] {
@@ -116,9 +139,19 @@ export class Engine {
     signal: AbortSignal,
     events: AsyncQueue<InferenceEvent>,
   ): void {
+    this.#checkGenerates();
     // What will be refused costs nothing before: a long prompt's template and tokens keep everybody waiting.
     this.#scheduler.checkRoom();
     this.#submit(request, this.#prepare(request, observed), signal, events, observed);
+  }
+
+  #checkGenerates(): void {
+    const { generates, pooling, architecture } = this.#options.outputStage.info;
+    if (generates && pooling === "none") return;
+    const gives =
+      pooling === "rank" ? "ranks texts by how well they answer a question" : "gives embeddings, at /v1/embeddings,";
+    const message = `This model (${architecture}) ${gives} and does not answer; ask another model for that.`;
+    throw new ExoError("unsupported", message, { param: "model" });
   }
 
   #prepare(request: InferenceRequest, observed: ObservedAnswer): PreparedPrompt {

@@ -1,5 +1,12 @@
 import { z } from "zod";
-import type { ChatPrompt, InferenceEvent, InferenceRequest, TextPrompt, TokenizeRequest } from "../core/inference.js";
+import type {
+  ChatPrompt,
+  EmbedRequest,
+  InferenceEvent,
+  InferenceRequest,
+  TextPrompt,
+  TokenizeRequest,
+} from "../core/inference.js";
 import type { RequestOrigin } from "../core/trace.js";
 import { wellFormedRequestId } from "../core/trace-context.js";
 
@@ -57,6 +64,15 @@ export const inferenceRequestSchema: z.ZodType<InferenceRequest> = z.object({
   speculation: z.boolean().exactOptional(),
   timeoutSeconds: z.number().positive().exactOptional(),
   origin: requestOrigin.exactOptional(),
+});
+
+export const embedRequestSchema: z.ZodType<EmbedRequest> = z.object({
+  id: z.string(),
+  model: z.string(),
+  inputs: z.array(z.union([z.string(), tokens])),
+  normalize: z.boolean(),
+  dimensions: z.int().positive().exactOptional(),
+  truncate: z.boolean().exactOptional(),
 });
 
 /** -Infinity is the logarithm of a probability of 0. */

@@ -1,5 +1,7 @@
 import type {
   ChatPrompt,
+  Embedding,
+  EmbedRequest,
   InferenceEvent,
   InferenceRequest,
   InferenceService,
@@ -15,6 +17,7 @@ export class ScriptedInference implements InferenceService {
   readonly signals: AbortSignal[] = [];
   readonly templates: ChatPrompt[] = [];
   readonly tokenizations: TokenizeRequest[] = [];
+  readonly embeddings: EmbedRequest[] = [];
   script: Script;
 
   constructor(script: Script = () => saying(["Paris", " is", " it", "."])) {
@@ -25,6 +28,16 @@ export class ScriptedInference implements InferenceService {
     this.requests.push(request);
     this.signals.push(signal);
     return this.script(request, signal);
+  }
+
+  /** Of each input its length, and thrice a third, which no f32 holds exactly. */
+  async embed(request: EmbedRequest, signal: AbortSignal): Promise<readonly Embedding[]> {
+    this.embeddings.push(request);
+    this.signals.push(signal);
+    return request.inputs.map((input) => ({
+      values: Float32Array.of(input.length, 1 / 3, 1 / 3, 1 / 3),
+      promptTokens: input.length,
+    }));
   }
 
   /** One token per character, its code point. */

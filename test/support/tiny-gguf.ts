@@ -23,7 +23,13 @@ export interface TinyModelOptions {
   readonly architecture?: string;
   /** Tokens the model says it was trained for. Default 256. */
   readonly contextLength?: number;
+  /** How its hidden states become an embedding, as its file says. Default: it does not say. */
+  readonly pooling?: TinyPooling;
 }
+
+export type TinyPooling = keyof typeof POOLING_TYPE;
+/** llama.cpp's numbers. */
+export const POOLING_TYPE = { mean: 1, cls: 2, last: 3, rank: 4 } as const;
 
 /** 3 special tokens, 256 single bytes, and printable ASCII characters: any text can be tokenized. */
 export const TINY_VOCABULARY_SIZE = 3 + 256 + 95;
@@ -60,6 +66,9 @@ export function tinyMetadata(options: TinyModelOptions = {}): Record<string, Ggu
     [`${architecture}.attention.layer_norm_rms_epsilon`]: { type: "f32", value: 1e-5 },
     ...vocabularyMetadata(),
   };
+  if (options.pooling !== undefined) {
+    metadata[`${architecture}.pooling_type`] = { type: "u32", value: POOLING_TYPE[options.pooling] };
+  }
   if (chatTemplate !== undefined) metadata["tokenizer.chat_template"] = { type: "string", value: chatTemplate };
   return metadata;
 }
@@ -125,7 +134,7 @@ export function tinyTensors(options: TinyModelOptions = {}): GgufTensor[] {
 }
 
 /** Normally distributed numbers that are the same in every run (mulberry32, Box and Muller). */
-function normalNumbers(seed: number): () => number {
+export function normalNumbers(seed: number): () => number {
   let state = seed;
   const uniform = (): number => {
     state = (state + 0x6d2b79f5) | 0;
