@@ -47,6 +47,11 @@ common_chat_templates_inputs read_request(const common_json & request, const com
     inputs.enable_thinking       = flag_or(request, "enable_thinking", true);
     inputs.reasoning_format      = reasoning_format;
     inputs.use_jinja             = true;
+    if (present(request, "template_variables")) {
+        for (const auto & variable : request.at("template_variables").items()) {
+            inputs.chat_template_kwargs[variable.key()] = variable.value().dump();
+        }
+    }
     const auto capabilities      = common_chat_templates_get_caps(templates);
     const auto parallel          = capabilities.find("supports_parallel_tool_calls");
     inputs.parallel_tool_calls =

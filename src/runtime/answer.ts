@@ -135,6 +135,7 @@ export class Answer implements GenerationJob {
   #finished(reason: FinishReason): InferenceEvent {
     const now = this.#clock.monotonic();
     const firstTokenAt = this.#firstTokenAt || now;
+    const { reasoningTokens } = this.#assembler;
     return {
       type: "finished",
       reason: reason === "stop" && this.#assembler.hasToolCalls ? "tool_calls" : reason,
@@ -144,6 +145,7 @@ export class Answer implements GenerationJob {
         cachedTokens: this.#cachedTokens,
         acceptedDraftTokens: this.#draftedTokens.accepted,
         rejectedDraftTokens: this.#draftedTokens.rejected,
+        ...(reasoningTokens > 0 && { reasoningTokens }),
       },
       timings: {
         queueSeconds: (this.#startedAt - this.#queuedAt) / 1000,

@@ -23,12 +23,20 @@ export interface TinyModelOptions {
   readonly architecture?: string;
   /** Tokens the model says it was trained for. Default 256. */
   readonly contextLength?: number;
+  /**
+   * Printable characters and the end are all it says, and close choices are rare: the output head's other rows are zero,
+   * and these larger. Default false.
+   */
+  readonly plainText?: boolean;
 }
 
 /** 3 special tokens, 256 single bytes, and printable ASCII characters: any text can be tokenized. */
 export const TINY_VOCABULARY_SIZE = 3 + 256 + 95;
 export const TINY_BOS = 1;
 export const TINY_EOS = 2;
+
+/** How much larger the output head's rows are in a model of plain text. */
+const PLAIN_SCALE = 4;
 
 /** GGUF token types. */
 const TOKEN = { normal: 1, unknown: 2, control: 3, byte: 6 } as const;
@@ -90,7 +98,7 @@ function vocabularyMetadata(): Record<string, GgufValue> {
 }
 
 export function tinyTensors(options: TinyModelOptions = {}): GgufTensor[] {
-  const { layers = 4, width = 64, matrices = "f32", seed = 1, tied = false } = options;
+  const { layers = 4, width = 64, matrices = "f32", seed = 1, tied = false, plainText = false } = options;
   const random = normalNumbers(seed);
   const matrix = (name: string, columns: number, rows: number): GgufTensor => {
     const scale = 1 / Math.sqrt(columns);
@@ -116,12 +124,19 @@ export function tinyTensors(options: TinyModelOptions = {}): GgufTensor[] {
       matrix(name("ffn_down"), 2 * width, width),
     ];
   };
+  const output = (): GgufTensor => matrix("output.weight", width, TINY_VOCABULARY_SIZE);
   return [
     matrix("token_embd.weight", width, TINY_VOCABULARY_SIZE),
     ...Array.from({ length: layers }, (_, index) => layer(index)).flat(),
     norm("output_norm.weight"),
-    ...(tied ? [] : [matrix("output.weight", width, TINY_VOCABULARY_SIZE)]),
+    ...(tied ? [] : [plainText ? saysText(output(), width) : output()]),
   ];
+}
+
+function saysText(tensor: GgufTensor, width: number): GgufTensor {
+  const isText = (token: number): boolean => token === TINY_EOS || token >= 3 + 256;
+  const data = tensor.data.map((value, at) => (isText(Math.floor(at / width)) ? value * PLAIN_SCALE : 0));
+  return { ...tensor, data };
 }
 
 /** Normally distributed numbers that are the same in every run (mulberry32, Box and Muller). */
