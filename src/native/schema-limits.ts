@@ -44,7 +44,7 @@ export function checkSchema(schema: unknown, param: string): void {
     if (optional > MOST.optionalProperties) {
       refuse(`an object with ${optional} properties that are not required`, MOST.optionalProperties);
     }
-    const pattern = Object.hasOwn(value, "pattern") ? Reflect.get(value, "pattern") : undefined;
+    const pattern: unknown = Object.hasOwn(value, "pattern") ? Reflect.get(value, "pattern") : undefined;
     if (typeof pattern === "string") {
       patterns += 1;
       if (patterns > MOST.patterns) refuse(`more than ${MOST.patterns} patterns`, MOST.patterns);

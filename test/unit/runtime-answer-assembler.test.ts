@@ -135,7 +135,7 @@ describe("tool calls", () => {
         const calls = new ToolCallStream();
         const whole = ["", ""];
         const take = (found: readonly ToolCall[], partial: boolean): void => {
-          for (const { index, arguments: more = "" } of calls.push(found, partial)) whole[index] += more;
+          for (const { index, arguments: more = "" } of calls.push(found, partial)) whole[index] = (whole[index] ?? "") + more;
         };
         for (const end of first.keys()) take([call("a", first.slice(0, end + 1).join(""))], true);
         for (const end of second.keys()) {

@@ -5,9 +5,17 @@ import { samplingFields } from "./sampling.js";
 
 const { model, n, stop, timeout, stream, stream_options } = limitFields;
 const { ignore_eos, cache_prompt, speculation } = samplingFields;
-const commonSchema = z
-  .object({ model, n, stop, timeout, stream, stream_options, ignore_eos, cache_prompt, speculation })
-  .partial();
+const commonSchema = z.object({
+  model,
+  n,
+  stop,
+  timeout,
+  stream,
+  stream_options,
+  ignore_eos,
+  cache_prompt,
+  speculation,
+});
 
 /** The part of a request that every OpenAI route reads alike. */
 export function toRequest(
