@@ -6,6 +6,7 @@
 #include <json.h>
 
 #include "error.h"
+#include "plain_tools.h"
 #include "sampler_constraint.h"
 
 namespace exo {
@@ -138,7 +139,9 @@ ChatPrompt Chat::apply(const std::string & request) const {
     }
     return as_argument_error("The chat template cannot take these messages: ", [&] {
         const auto inputs = read_request(common_json::parse(request), templates_.get());
-        const auto chat   = common_chat_templates_apply(templates_.get(), inputs);
+        const auto chat   = needs_plain_tools(templates_.get(), inputs)
+                                ? apply_plain_tools(templates_.get(), inputs)
+                                : common_chat_templates_apply(templates_.get(), inputs);
         ChatPrompt prompt;
         prompt.prompt           = chat.prompt;
         prompt.constraint       = write_constraint(chat);

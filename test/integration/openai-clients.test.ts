@@ -32,7 +32,7 @@ describe("OpenAI's clients against a ring of two nodes", () => {
   let model = "";
 
   before(async () => {
-    ring = await startRing(2, writeParityModel(directory, "tools"), ["--ctx", String(CONTEXT), "--slots", "2"]);
+    ring = await startRing(2, writeParityModel(directory, "plain"), ["--ctx", String(CONTEXT), "--slots", "2"]);
     model = (await openaiAt(0).models.list()).data[0]?.id ?? "";
   });
   after(async () => {

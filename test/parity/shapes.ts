@@ -47,6 +47,7 @@ const say = (content: unknown) => ({ messages: [{ role: "user", content }] });
 const QUESTION = say("What is the capital of France?");
 const NO_THINKING = { chat_template_kwargs: { enable_thinking: false } };
 
+const UNKNOWN_TOOLS = "llama-server leaves such tools out; here they are described in the system prompt.";
 const SUMMED = "OpenAI counts the tokens of all choices, llama-server those of the first.";
 
 function shape(
@@ -133,7 +134,11 @@ const CHATS: readonly Shape[] = [
   chat("a picture", say([{ type: "image_url", image_url: { url: "data:image/png;base64,AAAA" } }]), {
     status: "What a text model cannot read is the caller's mistake; llama-server calls it its own.",
   }),
-  chat("tools that a template does not know", { ...QUESTION, tools: [clock], tool_choice: "required", max_tokens: 100 }),
+  chat(
+    "tools that a template does not know",
+    { ...QUESTION, tools: [clock], tool_choice: "required", max_tokens: 120 },
+    { answer: UNKNOWN_TOOLS, finish: UNKNOWN_TOOLS, usage: UNKNOWN_TOOLS },
+  ),
 ];
 
 const TOOLS: readonly Shape[] = [

@@ -195,7 +195,7 @@ describe("the input of a response", () => {
 
   const wrong: readonly (readonly [string, object, string, RegExp])[] = [
     ["nothing", {}, "input", /a string or an array of items for input/],
-    ["no items", { input: [] }, "input", /at least 1/],
+    ["no items", { input: [] }, "input", /an array of 0 elements/],
     ["an item of no kind", { input: [{ role: "boss", content: "x" }] }, "input[0].role", /"boss"/],
     ["a message of nobody", { input: [{ content: "x" }] }, "input[0].role", /a role/],
     ["a message of nothing", { input: [{ role: "user" }] }, "input[0].content", /a value/],
