@@ -12,7 +12,7 @@ namespace {
 constexpr size_t most_bytes        = 1024 * 1024;
 constexpr size_t most_nested       = 256;
 constexpr size_t most_rules        = 16384;
-constexpr size_t most_alternatives = 16384;
+constexpr size_t most_alternatives = 8192;
 // As many as surely fit into 64 bits.
 constexpr size_t most_digits       = 19;
 

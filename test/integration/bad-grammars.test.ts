@@ -74,6 +74,13 @@ const REFUSED_GRAMMARS: Readonly<Record<string, string>> = {
   "repetition within repetition": 'root ::= ((("a"{2000}){2000}){2000}){2000}',
 };
 
+/** As large as is allowed. */
+const LARGE_GRAMMARS: Readonly<Record<string, string>> = {
+  "rules that begin with each other": `root ::= r0\n${Array.from({ length: 16_000 }, (_, at) => `r${at} ::= r${at + 1}`).join("\n")}\nr16000 ::= "a"`,
+  "parentheses in each other": `root ::= ${"(".repeat(250)}"a"${")".repeat(250)}`,
+  "many alternatives": `root ::= ("b"${Array.from({ length: 8_000 }, (_, at) => `|"a${at}"`).join("")})+`,
+};
+
 describe("grammars and schemas that cannot be followed", () => {
   let node: NodeProcess;
 
@@ -138,6 +145,12 @@ describe("grammars and schemas that cannot be followed", () => {
         const error = await refusal(path, { ...body, grammar });
         assert.equal(error?.param, "grammar", path);
       }
+    });
+  }
+
+  for (const [name, grammar] of Object.entries(LARGE_GRAMMARS)) {
+    test(`a grammar of ${name} is followed`, async () => {
+      assert.equal(await refusal("/v1/completions", { prompt: "Hello", grammar, temperature: 0 }), null);
     });
   }
 

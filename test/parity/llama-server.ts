@@ -21,7 +21,7 @@ export class LlamaServer {
     const args = ["--model", modelPath, "--host", "127.0.0.1", "--port", String(port), "--offline"];
     const size = ["--ctx-size", String(CONTEXT * SLOTS), "--parallel", String(SLOTS), "--no-kv-unified"];
     const child = spawn(executable, [...args, ...size, "--threads", "1", "--jinja", "--fit", "off"], {
-      stdio: ["ignore", "ignore", "inherit"],
+      stdio: ["ignore", "ignore", "ignore"],
     });
     const server = new LlamaServer(`http://127.0.0.1:${port}`, child);
     await server.#ready();
