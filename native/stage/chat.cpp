@@ -168,7 +168,13 @@ ChatPrompt Chat::apply(const std::string & request) const {
 
 bool Chat::thinks() const {
     // as llama.cpp's server: where a template is not known to think, it is told not to
-    if (!thinks_.has_value()) thinks_ = common_chat_templates_support_enable_thinking(templates_.get());
+    if (thinks_.has_value()) return *thinks_;
+    try {
+        thinks_ = common_chat_templates_support_enable_thinking(templates_.get());
+    } catch (const std::exception &) {
+        // it is tried with a chat of one word, which not every template takes
+        thinks_ = true;
+    }
     return *thinks_;
 }
 

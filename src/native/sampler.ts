@@ -34,7 +34,13 @@ export class Sampler {
     const params = toNativeSamplerParams(options);
     this.seed = params.seed;
     const create = (): SamplerHandle => nativeCall(() => loadBindings().sampler_create(stage, params));
-    this.handle = blaming([["The grammar ", grammarField(options)], ["The logit bias ", "logit_bias"]], create);
+    this.handle = blaming(
+      [
+        ["The grammar ", grammarField(options)],
+        ["The logit bias ", "logit_bias"],
+      ],
+      create,
+    );
   }
 
   /** Prompt tokens: they count for the penalties only. */

@@ -153,7 +153,12 @@ describe("the official openai client, responses", () => {
         yield { type: "delta", text: "y", logprobs: [logprob("y", Number.NEGATIVE_INFINITY)] };
         yield finished("stop", 3);
       };
-      const question = { model: MODEL, input: "Hi", top_logprobs: 1, include: ["message.output_text.logprobs" as const] };
+      const question = {
+        model: MODEL,
+        input: "Hi",
+        top_logprobs: 1,
+        include: ["message.output_text.logprobs" as const],
+      };
       const { output } = await client(url).responses.create(question);
       const message = output.find((item) => item.type === "message");
       const part = message?.content[0];
@@ -192,23 +197,14 @@ describe("the official openai client, responses", () => {
       async ({ url, inference, post }) => {
         const openai = client(url);
         const lost = new ExoError("stage_lost", "The node laptop went away.");
-        inference.script = async function* () {
-          throw lost;
-        };
+        inference.script = () => failing(lost, []);
         await assert.rejects(openai.responses.create({ model: MODEL, input: "Hi", stream: true }), { status: 503 });
-        inference.script = async function* () {
-          yield STARTED;
-          yield { type: "delta", text: "Par" };
-          throw lost;
-        };
+        inference.script = () => failing(lost, ["Par"]);
         const failed = await openai.responses.stream({ model: MODEL, input: "Hi" }).finalResponse();
         assert.equal(failed.status, "failed");
         assert.deepEqual(failed.error, { code: "stage_lost", message: "The node laptop went away." });
         assert.equal(failed.output_text, "Par");
-        inference.script = async function* () {
-          await new Promise((resolve) => setTimeout(resolve, 50));
-          throw lost;
-        };
+        inference.script = () => failing(lost, [], 50);
         const stream = await openai.responses.create({ model: MODEL, input: "Hi", stream: true });
         await assert.rejects(
           async () => {
@@ -216,9 +212,7 @@ describe("the official openai client, responses", () => {
           },
           (thrown) => thrown instanceof APIError && thrown.code === "stage_lost",
         );
-        inference.script = async function* () {
-          throw new ExoError("context_exceeded", "Too long.", { param: "messages" });
-        };
+        inference.script = () => failing(new ExoError("context_exceeded", "Too long.", { param: "messages" }), []);
         assert.equal((await errorOf(await post("/v1/responses", { input: "Hi" }))).param, "input");
       },
       { heartbeatMilliseconds: 10 },
@@ -256,4 +250,12 @@ describe("the official openai client, responses", () => {
 function bare(output: unknown): unknown {
   const own = new Set(["id", "parsed", "parsed_arguments"]);
   return JSON.parse(JSON.stringify(output), (key, value) => (own.has(key) ? undefined : value));
+}
+
+/** @param milliseconds until it begins */
+async function* failing(error: ExoError, before: readonly string[], milliseconds = 0): AsyncGenerator<InferenceEvent> {
+  await new Promise((resolve) => setTimeout(resolve, milliseconds));
+  if (before.length > 0) yield STARTED;
+  for (const text of before) yield { type: "delta", text };
+  throw error;
 }

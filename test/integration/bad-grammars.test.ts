@@ -40,7 +40,7 @@ const ODD_SCHEMAS: Readonly<Record<string, object>> = {
   "a number that is too small and too large": { type: "integer", minimum: 5, maximum: 3 },
   "one of nothing": { enum: [] },
   "nothing at all": { not: {} },
-  "itself": { $ref: "#" },
+  itself: { $ref: "#" },
   "itself, with a choice": { anyOf: [{ $ref: "#" }, { type: "null" }] },
   "two things at once": { allOf: [{ type: "string" }, { type: "number" }] },
   "as long as wanted": { type: "string", maxLength: 2_000_000_000 },
@@ -87,7 +87,10 @@ describe("grammars and schemas that cannot be followed", () => {
   before(async () => {
     const model = writeParityModel(directory, "tools");
     node = await (
-      await NodeProcess.start({ name: "alone", args: [model, "--ctx", String(CONTEXT), "--slots", "2", "--threads", "1"] })
+      await NodeProcess.start({
+        name: "alone",
+        args: [model, "--ctx", String(CONTEXT), "--slots", "2", "--threads", "1"],
+      })
     ).ready();
   });
   after(async () => {

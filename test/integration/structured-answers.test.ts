@@ -17,7 +17,12 @@ const FEW = 2;
 describe("answers of a JSON schema, and tool calls", () => {
   test("are valid 100 of 100 times, greedy and sampled, although the model knows nothing", async () => {
     const directory = mkdtempSync(join(tmpdir(), "exo-native-structured-"));
-    const ring = await startRing(2, writeParityModel(directory, "plain"), ["--ctx", String(CONTEXT), "--slots", String(SLOTS)]);
+    const ring = await startRing(2, writeParityModel(directory, "plain"), [
+      "--ctx",
+      String(CONTEXT),
+      "--slots",
+      String(SLOTS),
+    ]);
     try {
       const [head] = ring;
       assert.ok(head !== undefined);

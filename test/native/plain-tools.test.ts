@@ -33,7 +33,10 @@ const question: ChatPrompt = { kind: "chat", messages: [{ role: "user", content:
 describe("tools for a model whose template knows none", () => {
   test("are described in a system prompt of their own", () => {
     const { prompt } = stage.chat.render(question);
-    assert.match(prompt, /^<system>You can call these functions:\n\{"name":"clock","description":"A clock".*<\/system><user>/s);
+    assert.match(
+      prompt,
+      /^<system>You can call these functions:\n\{"name":"clock","description":"A clock".*<\/system><user>/s,
+    );
     assert.doesNotMatch(prompt, /Answer with a call/);
     assert.match(stage.chat.render({ ...question, toolChoice: "required" }).prompt, /Answer with a call\.<\/system>/);
   });
@@ -100,7 +103,11 @@ describe("variables of a template", () => {
     const told = writeTinyModel({ chatTemplate: "{{ reasoning_effort }} {{ deep.list[1] }}{{ messages[0].content }}" });
     const other = await loadRange(told.path, [0, 4, true]);
     const templateVariables = { reasoning_effort: "high", deep: { list: [1, 2] } };
-    const { prompt } = other.chat.render({ kind: "chat", messages: [{ role: "user", content: "!" }], templateVariables });
+    const { prompt } = other.chat.render({
+      kind: "chat",
+      messages: [{ role: "user", content: "!" }],
+      templateVariables,
+    });
     assert.equal(prompt, "high 2!");
     await other.close();
     told.remove();

@@ -47,6 +47,8 @@ async function recordModel(executable: string, directory: string, model: ParityM
 
 if (process.argv.includes("--record")) await record();
 else {
-  const run = spawnSync(process.execPath, [join(packageRoot(), "dist", "test", "run.js"), "parity"], { stdio: "inherit" });
+  const run = spawnSync(process.execPath, [join(packageRoot(), "dist", "test", "run.js"), "parity"], {
+    stdio: "inherit",
+  });
   process.exitCode = run.status ?? 1;
 }

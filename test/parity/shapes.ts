@@ -74,7 +74,7 @@ const response = (name: string, model: ParityModel, body: object, except?: Diffe
 const COMPLETIONS: readonly Shape[] = [
   text("a prompt", { prompt: ONCE }),
   text("one token", { prompt: ONCE, max_tokens: 1 }),
-  text("token ids", { prompt: [1, 338, 369, 358, 360, 291, 340] }),
+  text("token ids", { prompt: [1, 338, 333, 322, 324, 259, 340] }),
   text("an empty prompt", { prompt: "" }),
   text("another alphabet", { prompt: "Grüße, 世界 🌍" }),
   text("several prompts", { prompt: [ONCE, "The dog ran"] }, { usage: SUMMED }),
@@ -84,7 +84,11 @@ const COMPLETIONS: readonly Shape[] = [
   text("a stop string that does not come", { prompt: ONCE, stop: ["never comes"] }),
   text("log-probabilities", { prompt: ONCE, logprobs: 5 }),
   text("the best log-probability", { prompt: "The dog ran", logprobs: 1 }),
-  text("log-probabilities up to a stop string", { prompt: ONCE, logprobs: 3, stop: ":Z", max_tokens: 40 }),
+  text(
+    "log-probabilities up to a stop string",
+    { prompt: ONCE, logprobs: 3, stop: ":Z", max_tokens: 40 },
+    { logprobs: "llama-server leaves out as many as the stop string has tokens by itself, here one too many." },
+  ),
   text("a token that is ruled out", { prompt: ONCE, logit_bias: { 340: -100, 338: -100 } }),
   text("a token that is wanted", { prompt: ONCE, logit_bias: { 300: 100 }, logprobs: 2 }),
   text("a repeat penalty", { prompt: ONCE, repeat_penalty: 1.3, repeat_last_n: 32, max_tokens: 32 }),
@@ -109,7 +113,13 @@ const CHATS: readonly Shape[] = [
   chat("a conversation", {
     messages: [...QUESTION.messages, { role: "assistant", content: "Paris." }, { role: "user", content: "And Italy?" }],
   }),
-  chat("content in parts", say([{ type: "text", text: "One." }, { type: "text", text: "Two." }])),
+  chat(
+    "content in parts",
+    say([
+      { type: "text", text: "One." },
+      { type: "text", text: "Two." },
+    ]),
+  ),
   chat("a limit by OpenAI's new name", { ...QUESTION, max_tokens: null, max_completion_tokens: 9 }),
   chat("a stop string", { ...QUESTION, stop: ["6b"], max_tokens: 40 }),
   chat("log-probabilities", { ...QUESTION, logprobs: true, top_logprobs: 3 }),

@@ -24,7 +24,10 @@ const SCHEMAS: readonly Schema[] = [
   object({ name: short, kind: { enum: ["person", "place", "thing"] } }),
   object({ score: { type: "integer", minimum: 1, maximum: 10 }, certain: { type: "boolean" } }),
   object({ words: { type: "array", items: short, minItems: 1, maxItems: 3 } }),
-  object({ where: object({ city: short, code: { type: "string", pattern: "^[A-Z]{2}$" } }), open: { type: "boolean" } }),
+  object({
+    where: object({ city: short, code: { type: "string", pattern: "^[A-Z]{2}$" } }),
+    open: { type: "boolean" },
+  }),
   object({ answer: { anyOf: [{ type: "null" }, { type: "integer", minimum: 0, maximum: 99 }] } }),
 ];
 
@@ -39,7 +42,18 @@ const TOOLS: readonly Tool[] = [
   { name: "lamp", parameters: object({ on: { type: "boolean" } }) },
 ];
 
-const SUBJECTS = ["a dog", "Oslo", "a red ball", "my sister", "the moon", "rain", "a train", "music", "bread", "a door"];
+const SUBJECTS = [
+  "a dog",
+  "Oslo",
+  "a red ball",
+  "my sister",
+  "the moon",
+  "rain",
+  "a train",
+  "music",
+  "bread",
+  "a door",
+];
 
 /** Greedy with even numbers, else sampled with a seed of its own. */
 function sampling(run: number): object {
@@ -55,7 +69,9 @@ const question = (run: number, ask: string) => ({
 const messageSchema = z.object({ content: z.string() });
 const choiceSchema = z.object({ finish_reason: z.string(), message: z.unknown() });
 const callsSchema = z.object({
-  tool_calls: z.array(z.object({ id: z.string().min(1), function: z.object({ name: z.string(), arguments: z.string() }) })),
+  tool_calls: z.array(
+    z.object({ id: z.string().min(1), function: z.object({ name: z.string(), arguments: z.string() }) }),
+  ),
 });
 
 function schemaCase(run: number): StructuredCase {

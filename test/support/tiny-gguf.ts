@@ -28,6 +28,8 @@ export interface TinyModelOptions {
    * and these larger. Default false.
    */
   readonly plainText?: boolean;
+  /** Further tokens, of several characters; a space is U+2581. Default: none. */
+  readonly moreTokens?: readonly string[];
 }
 
 /** 3 special tokens, 256 single bytes, and printable ASCII characters: any text can be tokenized. */
@@ -66,25 +68,25 @@ export function tinyMetadata(options: TinyModelOptions = {}): Record<string, Ggu
     [`${architecture}.attention.head_count_kv`]: { type: "u32", value: heads / 2 },
     [`${architecture}.rope.dimension_count`]: { type: "u32", value: headSize },
     [`${architecture}.attention.layer_norm_rms_epsilon`]: { type: "f32", value: 1e-5 },
-    ...vocabularyMetadata(),
+    ...vocabularyMetadata(options.moreTokens ?? []),
   };
   if (chatTemplate !== undefined) metadata["tokenizer.chat_template"] = { type: "string", value: chatTemplate };
   return metadata;
 }
 
-function vocabularyMetadata(): Record<string, GgufValue> {
+function vocabularyMetadata(more: readonly string[]): Record<string, GgufValue> {
   const bytes = Array.from({ length: 256 }, (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`);
   // sentencepiece writes a space as U+2581
   const characters = Array.from({ length: 95 }, (_, index) =>
     index === 0 ? "\u2581" : String.fromCharCode(32 + index),
   );
-  const texts = ["<unk>", "<s>", "</s>", ...bytes, ...characters];
+  const texts = ["<unk>", "<s>", "</s>", ...bytes, ...characters, ...more];
   const types = [
     TOKEN.unknown,
     TOKEN.control,
     TOKEN.control,
     ...bytes.map(() => TOKEN.byte),
-    ...characters.map(() => TOKEN.normal),
+    ...[...characters, ...more].map(() => TOKEN.normal),
   ];
   return {
     "tokenizer.ggml.model": { type: "string", value: "llama" },
@@ -124,9 +126,10 @@ export function tinyTensors(options: TinyModelOptions = {}): GgufTensor[] {
       matrix(name("ffn_down"), 2 * width, width),
     ];
   };
-  const output = (): GgufTensor => matrix("output.weight", width, TINY_VOCABULARY_SIZE);
+  const tokens = TINY_VOCABULARY_SIZE + (options.moreTokens?.length ?? 0);
+  const output = (): GgufTensor => matrix("output.weight", width, tokens);
   return [
-    matrix("token_embd.weight", width, TINY_VOCABULARY_SIZE),
+    matrix("token_embd.weight", width, tokens),
     ...Array.from({ length: layers }, (_, index) => layer(index)).flat(),
     norm("output_norm.weight"),
     ...(tied ? [] : [plainText ? saysText(output(), width) : output()]),

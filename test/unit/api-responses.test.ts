@@ -26,7 +26,14 @@ async function both(script: readonly InferenceEvent[], body: object) {
   const inference = new ScriptedInference(async function* () {
     yield* script;
   });
-  const request = { id: "1", model: "m", input: { kind: "text" as const, prompt: "" }, sampling: {}, stop: [], logprobs: 0 };
+  const request = {
+    id: "1",
+    model: "m",
+    input: { kind: "text" as const, prompt: "" },
+    sampling: {},
+    stop: [],
+    logprobs: 0,
+  };
   const events = () => generateChoices(inference, [request], new AbortController().signal);
   const answer = () => new ResponseAnswer(parseResponses(body).echo, () => 2);
   const streamed: NamedEvent[] = [];
@@ -67,11 +74,16 @@ describe("a response", () => {
       ]);
     await fc.assert(
       fc.asyncProperty(script, fc.boolean(), async (events, summary) => {
-        const { streamed, whole } = await both(events, { ...HELLO, ...(summary && { reasoning: { summary: "auto" } }) });
+        const { streamed, whole } = await both(events, {
+          ...HELLO,
+          ...(summary && { reasoning: { summary: "auto" } }),
+        });
         const last = Object(streamed.at(-1)?.data);
         assert.deepEqual(last.response, JSON.parse(JSON.stringify(whole)));
         assert.equal(last.type, `response.${whole.status}`);
-        const done = streamed.filter(({ event }) => event === "response.output_item.done").map(({ data }) => Object(data));
+        const done = streamed
+          .filter(({ event }) => event === "response.output_item.done")
+          .map(({ data }) => Object(data));
         assert.deepEqual(
           done.map(({ item }) => item),
           whole.output,
@@ -95,7 +107,8 @@ describe("a response", () => {
       fc.asyncProperty(fc.array(any, { maxLength: 8 }), async (parts) => {
         const { streamed, whole } = await both([STARTED, ...parts.flat(), finished("stop", 1)], HELLO);
         const output: unknown[] = Object(streamed.at(-1)?.data).response.output;
-        for (const type of ["message", "reasoning"]) assert.equal(textOf(output, type), textOf(whole.output, type), type);
+        for (const type of ["message", "reasoning"])
+          assert.equal(textOf(output, type), textOf(whole.output, type), type);
       }),
       { numRuns: 60 },
     );
@@ -125,11 +138,21 @@ describe("the input of a response", () => {
         { type: "function_call", call_id: "call_2", name: "date", arguments: '{"utc":true}' },
         { type: "function_call_output", call_id: "call_1", output: "noon" },
         { type: "function_call_output", call_id: "call_2", output: [{ type: "input_text", text: "Friday" }] },
-        { role: "developer", content: [{ type: "input_text", text: "One." }, { type: "input_text", text: "Two." }] },
+        {
+          role: "developer",
+          content: [
+            { type: "input_text", text: "One." },
+            { type: "input_text", text: "Two." },
+          ],
+        },
         { role: "assistant", content: [{ type: "refusal", refusal: "No." }] },
       ],
     });
-    const call = (id: string, name: string, text: string) => ({ id, type: "function", function: { name, arguments: text } });
+    const call = (id: string, name: string, text: string) => ({
+      id,
+      type: "function",
+      function: { name, arguments: text },
+    });
     assert.deepEqual(messages, [
       { role: "system", content: "Be brief." },
       { role: "user", content: "What time is it?" },

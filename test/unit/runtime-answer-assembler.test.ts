@@ -54,7 +54,10 @@ describe("log-probabilities", () => {
     const { answer, push } = assembler(["a", "EN", "x"], ["END"]);
     assert.deepEqual(push(0)?.logprobs?.length, 1);
     assert.equal(push(1), null);
-    assert.deepEqual(push(2)?.logprobs?.map(({ token }) => token), [1, 2]);
+    assert.deepEqual(
+      push(2)?.logprobs?.map(({ token }) => token),
+      [1, 2],
+    );
     assert.equal(answer.finish(), null);
   });
 
@@ -135,7 +138,8 @@ describe("tool calls", () => {
         const calls = new ToolCallStream();
         const whole = ["", ""];
         const take = (found: readonly ToolCall[], partial: boolean): void => {
-          for (const { index, arguments: more = "" } of calls.push(found, partial)) whole[index] = (whole[index] ?? "") + more;
+          for (const { index, arguments: more = "" } of calls.push(found, partial))
+            whole[index] = (whole[index] ?? "") + more;
         };
         for (const end of first.keys()) take([call("a", first.slice(0, end + 1).join(""))], true);
         for (const end of second.keys()) {

@@ -61,7 +61,9 @@ class LegacyLogprobs {
       // Our addition: several tokens may share a text.
       token_ids: tokens.map((one) => one.token),
       token_logprobs: tokens.map((one) => sayable(one.logprob)),
-      top_logprobs: tokens.map((one) => Object.fromEntries(one.top.map(({ text, logprob }) => [text, sayable(logprob)]))),
+      top_logprobs: tokens.map((one) =>
+        Object.fromEntries(one.top.map(({ text, logprob }) => [text, sayable(logprob)])),
+      ),
       text_offset: tokens.map((one) => {
         const at = this.#offset;
         this.#offset += one.text.length;
