@@ -29,6 +29,7 @@ import { metricsRoute } from "./routes/metrics.js";
 import { modelRoutes } from "./routes/models.js";
 import { pageRoutes } from "./routes/page.js";
 import { planningRoutes } from "./routes/planning.js";
+import { responsesRoutes } from "./routes/responses.js";
 import { ringRoutes } from "./routes/rings.js";
 import { clusterRoute, healthRoutes } from "./routes/status.js";
 import { textRoutes } from "./routes/text.js";
@@ -160,6 +161,7 @@ class HttpApi implements Api {
     chatRoute(app, ports);
     completionsRoute(app, ports);
     embeddingsRoute(app, ports);
+    responsesRoutes(app, ports);
     modelRoutes(app, models);
     textRoutes(app, inference, models);
     clusterRoute(app, cluster);
@@ -197,7 +199,7 @@ function createApp(init: ApiInit): FastifyInstance {
     },
   });
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser("application/json", { parseAs: "string" }, async (_request: unknown, body: string) =>
+  app.addContentTypeParser("application/json", { parseAs: "buffer" }, async (_request: unknown, body: Buffer) =>
     parseJsonBody(body),
   );
   app.addHook("onResponse", async ({ method, routeOptions, log }, reply) => {

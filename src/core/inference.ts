@@ -41,6 +41,8 @@ export interface ChatPrompt {
   readonly toolChoice?: "auto" | "none" | "required";
   readonly parallelToolCalls?: boolean;
   readonly enableThinking?: boolean;
+  /** Further variables for the model's template, `reasoning_effort` for one. */
+  readonly templateVariables?: Readonly<Record<string, unknown>>;
 }
 
 export interface TextPrompt {
@@ -110,6 +112,8 @@ export interface Usage {
   /** Of the tokens drafted, those that became part of the answer, and those computed for nothing. */
   readonly acceptedDraftTokens: number;
   readonly rejectedDraftTokens: number;
+  /** Of `completionTokens`, those that the model thought with. Absent: none. */
+  readonly reasoningTokens?: number;
 }
 
 /** Seconds and rates as measured by the head. */

@@ -319,7 +319,8 @@ export interface NativeBindings {
 
   /**
    * `request` is JSON text: `{messages, tools, tool_choice, parallel_tool_calls, json_schema, grammar,
-   * add_generation_prompt, enable_thinking}` with OpenAI's shapes; `json_schema` is text; absent parts are `null`.
+   * add_generation_prompt, enable_thinking, template_variables}` with OpenAI's shapes; `json_schema` is text; absent parts
+   * are `null`.
    */
   chat_apply(stage: StageHandle, request: string): NativeChatPrompt;
   /** Raw answer text so far → a `NativeChatMessage` as JSON text. */

@@ -177,12 +177,14 @@ export class Answer implements GenerationJob {
   }
 
   #usage(): Usage {
+    const { reasoningTokens } = this.#assembler;
     return {
       promptTokens: this.promptTokens.length,
       completionTokens: this.#completionTokens,
       cachedTokens: this.#cachedTokens,
       acceptedDraftTokens: this.#draftedTokens.accepted,
       rejectedDraftTokens: this.#draftedTokens.rejected,
+      ...(reasoningTokens > 0 && { reasoningTokens }),
     };
   }
 

@@ -119,7 +119,7 @@ export class Engine {
   }
 
   detokenize(tokens: readonly number[]): string {
-    this.#checkTokens(tokens);
+    this.#checkTokens(tokens, "tokens");
     return this.#options.outputStage.tokenizer.decode(tokens, { renderSpecial: true });
   }
 
@@ -161,7 +161,7 @@ export class Engine {
     if (prompt.tokens.length === 0) {
       throw new ExoError("invalid_argument", "The prompt is empty; send at least one token.", { param: "prompt" });
     }
-    this.#checkTokens(prompt.tokens);
+    this.#checkTokens(prompt.tokens, "prompt");
     const { contextSize } = this.#options;
     if (prompt.tokens.length >= contextSize) {
       throw new ExoError(
@@ -213,12 +213,12 @@ export class Engine {
     );
   }
 
-  #checkTokens(tokens: readonly number[]): void {
+  #checkTokens(tokens: readonly number[], param: string): void {
     const { vocabularySize } = this.#options.outputStage.info;
     const wrong = tokens.find((token) => !Number.isInteger(token) || token < 0 || token >= vocabularySize);
-    if (wrong !== undefined) {
-      throw new ExoError("invalid_argument", `Expected token ids from 0 to ${vocabularySize - 1}, received ${wrong}.`);
-    }
+    if (wrong === undefined) return;
+    const message = `Expected token ids from 0 to ${vocabularySize - 1}, received ${wrong}.`;
+    throw new ExoError("invalid_argument", message, { param });
   }
 
   #timeLimitMs({ timeoutSeconds }: InferenceRequest): number | null {

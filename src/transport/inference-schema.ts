@@ -37,6 +37,7 @@ const chatPrompt: z.ZodType<ChatPrompt> = z.object({
   toolChoice: z.enum(["auto", "none", "required"]).exactOptional(),
   parallelToolCalls: z.boolean().exactOptional(),
   enableThinking: z.boolean().exactOptional(),
+  templateVariables: z.record(z.string(), z.unknown()).exactOptional(),
 });
 
 const textPrompt: z.ZodType<TextPrompt> = z.object({
@@ -105,6 +106,7 @@ export const inferenceEventSchema: z.ZodType<InferenceEvent> = z.discriminatedUn
       cachedTokens: count,
       acceptedDraftTokens: count,
       rejectedDraftTokens: count,
+      reasoningTokens: count.exactOptional(),
     }),
     timings: z.object({ queueSeconds: z.number(), prefillSeconds: z.number(), decodeSeconds: z.number() }),
   }),
