@@ -10,6 +10,7 @@ import { resolveModel } from "../resolve-model.js";
 import { type ParsedRequest, toInferenceRequests } from "../schema/request.js";
 import type { SseOptions } from "../sse.js";
 import { streamAnswer } from "../stream-answer.js";
+import { DATA_EVENTS, type StreamFormat } from "../stream-format.js";
 
 /** What the answering routes need. */
 export interface AnswerPorts {
@@ -22,18 +23,20 @@ export interface AnswerPorts {
 }
 
 /** How a route puts the same events into its own words. */
-export interface AnswerShape {
+export interface AnswerShape<Chunk = unknown> {
   readonly idPrefix: string;
+  /** How chunks are sent. Absent: as OpenAI's chat does. */
+  readonly format?: StreamFormat<Chunk>;
   whole(context: AnswerContext, answers: readonly Answer[]): unknown;
-  chunks(context: AnswerContext, events: AsyncIterable<ChoiceEvent>): AsyncGenerator<unknown, void>;
+  chunks(context: AnswerContext, events: AsyncIterable<ChoiceEvent>): AsyncGenerator<Chunk, void>;
 }
 
 /** Generates what was asked for and sends it, streamed or whole. */
-export async function answer(
+export async function answer<Chunk>(
   ports: AnswerPorts,
   reply: FastifyReply,
   parsed: ParsedRequest,
-  shape: AnswerShape,
+  shape: AnswerShape<Chunk>,
 ): Promise<unknown> {
   const id = newId(shape.idPrefix);
   const model = resolveModel(ports.models, parsed.model);
@@ -49,6 +52,6 @@ export async function answer(
   };
   const events = generateChoices(ports.inference, requests, ports.live.open(reply.raw));
   if (!parsed.stream) return shape.whole(context, await collectAnswers(events, requests.length));
-  await streamAnswer(reply, shape.chunks(context, events), ports.sse);
+  await streamAnswer(reply, shape.chunks(context, events), shape.format ?? DATA_EVENTS, ports.sse);
   return reply;
 }
