@@ -125,7 +125,14 @@ export type InferenceEvent =
       readonly toolCalls?: readonly ToolCallDelta[];
       readonly logprobs?: readonly TokenLogprob[];
     }
-  | { readonly type: "finished"; readonly reason: FinishReason; readonly usage: Usage; readonly timings: Timings };
+  | {
+      readonly type: "finished";
+      readonly reason: FinishReason;
+      /** The stop string of the request that ended the answer, if one did. */
+      readonly stopSequence?: string;
+      readonly usage: Usage;
+      readonly timings: Timings;
+    };
 
 export interface EmbedRequest {
   readonly id: string;

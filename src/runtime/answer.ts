@@ -20,6 +20,8 @@ export interface PreparedPrompt {
 
 export interface AnswerOptions {
   readonly prompt: PreparedPrompt;
+  /** Of `prompt.stops`, those that the request names; the template may add its own. */
+  readonly requestStops: readonly string[];
   /** As `InferenceRequest.logprobs`. */
   readonly logprobs: number;
   readonly sampler: Sampler;
@@ -51,6 +53,7 @@ export class Answer implements GenerationJob {
   readonly #clock: Clock;
   readonly #assembler: AnswerAssembler;
   readonly #queuedAt: number;
+  readonly #requestStops: readonly string[];
   #startedAt = 0;
   #firstTokenAt = 0;
   #cachedTokens = 0;
@@ -73,6 +76,7 @@ export class Answer implements GenerationJob {
     this.#events = options.events;
     this.#clock = options.clock;
     this.#queuedAt = options.clock.monotonic();
+    this.#requestStops = options.requestStops;
     this.#assembler = new AnswerAssembler({
       tokenizer: options.tokenizer,
       stops: prompt.stops,
@@ -135,9 +139,12 @@ export class Answer implements GenerationJob {
   #finished(reason: FinishReason): InferenceEvent {
     const now = this.#clock.monotonic();
     const firstTokenAt = this.#firstTokenAt || now;
+    const { stoppedBy } = this.#assembler;
+    const stopSequence = stoppedBy !== null && this.#requestStops.includes(stoppedBy) ? stoppedBy : null;
     return {
       type: "finished",
       reason: reason === "stop" && this.#assembler.hasToolCalls ? "tool_calls" : reason,
+      ...(stopSequence !== null && { stopSequence }),
       usage: {
         promptTokens: this.promptTokens.length,
         completionTokens: this.#completionTokens,
