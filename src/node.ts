@@ -337,6 +337,7 @@ class RunningNode implements ExoNode {
       cluster: state,
       planner: createPlanner(this.#config, this.#models, () => this.#nodes(), this.#measurement),
       rings: new ManagedRings(this.#manager),
+      library: this.#models,
       logger: this.#logger,
       host: http.host ?? "127.0.0.1",
       port: http.port,

@@ -12,13 +12,15 @@ import { parseJsonBody } from "./json-body.js";
 import { type ApiAddress, listen } from "./listen.js";
 import { LiveRequests } from "./live-requests.js";
 import { toFastifyLogger } from "./logger-adapter.js";
-import type { ClusterView, ModelCatalog, PlanningService, RingControl } from "./ports.js";
+import type { ClusterView, ModelCatalog, ModelLibrary, PlanningService, RingControl } from "./ports.js";
 import { answerErrors, asHttpError, collectRoutes, refuseOtherMethods, sendError } from "./refuse-requests.js";
 import type { AnswerPorts } from "./routes/answer.js";
 import { chatRoute } from "./routes/chat.js";
 import { completionsRoute } from "./routes/completions.js";
 import { embeddingsRoute } from "./routes/embeddings.js";
+import { messagesRoutes } from "./routes/messages.js";
 import { modelRoutes } from "./routes/models.js";
+import { ollamaRoutes } from "./routes/ollama/ollama.js";
 import { pageRoutes } from "./routes/page.js";
 import { planningRoutes } from "./routes/planning.js";
 import { ringRoutes } from "./routes/rings.js";
@@ -33,6 +35,7 @@ export interface ApiInit {
   readonly cluster: ClusterView;
   readonly planner: PlanningService;
   readonly rings: RingControl;
+  readonly library: ModelLibrary;
   readonly logger: Logger;
   readonly clock?: Clock;
   /** Where to listen; port 0: any free one. */
@@ -130,7 +133,7 @@ class HttpApi implements Api {
   }
 
   #guardedRoutes(app: FastifyInstance): void {
-    const { inference, models, cluster, planner, rings } = this.#init;
+    const { inference, models, cluster, planner, rings, library } = this.#init;
     const ports: AnswerPorts = {
       inference,
       models,
@@ -145,6 +148,9 @@ class HttpApi implements Api {
     chatRoute(app, ports);
     completionsRoute(app, ports);
     embeddingsRoute(app, ports);
+    // Each with hooks and parsers of its own.
+    app.register(async (own) => messagesRoutes(own, ports));
+    app.register(async (own) => ollamaRoutes(own, { ...ports, cluster, rings, library }));
     modelRoutes(app, models);
     textRoutes(app, inference, models);
     clusterRoute(app, cluster);

@@ -96,6 +96,7 @@ export class PlacedModel<Head extends LoadedHead> {
       prediction: predictionOf(this.#predicted, load?.measured ?? NOTHING_MEASURED),
       rates: load?.rates ?? NO_RATES,
       idleSeconds: this.#ring === null ? null : this.usage.idleSeconds(),
+      keepAliveSeconds: this.#request.keepAliveSeconds,
     };
   }
 
