@@ -18,15 +18,17 @@ import { toFastifyLogger } from "./logger-adapter.js";
 import type { Observation } from "./observation/observation.js";
 import { ObservedRequests } from "./observation/observed-requests.js";
 import { RequestCounts } from "./observation/request-counts.js";
-import type { ClusterView, ModelCatalog, PlanningService, RingControl } from "./ports.js";
+import type { ClusterView, ModelCatalog, ModelLibrary, PlanningService, RingControl } from "./ports.js";
 import { answerErrors, asHttpError, collectRoutes, refuseOtherMethods, sendError } from "./refuse-requests.js";
 import type { AnswerPorts } from "./routes/answer.js";
 import { chatRoute } from "./routes/chat.js";
 import { completionsRoute } from "./routes/completions.js";
 import { embeddingsRoute } from "./routes/embeddings.js";
 import { eventRoutes } from "./routes/events.js";
+import { messagesRoutes } from "./routes/messages.js";
 import { metricsRoute } from "./routes/metrics.js";
 import { modelRoutes } from "./routes/models.js";
+import { ollamaRoutes } from "./routes/ollama/ollama.js";
 import { pageRoutes } from "./routes/page.js";
 import { planningRoutes } from "./routes/planning.js";
 import { responsesRoutes } from "./routes/responses.js";
@@ -43,6 +45,7 @@ export interface ApiInit {
   readonly cluster: ClusterView;
   readonly planner: PlanningService;
   readonly rings: RingControl;
+  readonly library: ModelLibrary;
   readonly logger: Logger;
   readonly clock?: Clock;
   /** Where to listen; port 0: any free one. */
@@ -145,7 +148,7 @@ class HttpApi implements Api {
   }
 
   #guardedRoutes(app: FastifyInstance): void {
-    const { inference, models, cluster, planner, rings } = this.#init;
+    const { inference, models, cluster, planner, rings, library } = this.#init;
     const ports: AnswerPorts = {
       inference,
       models,
@@ -162,6 +165,9 @@ class HttpApi implements Api {
     completionsRoute(app, ports);
     embeddingsRoute(app, ports);
     responsesRoutes(app, ports);
+    // Each with hooks and parsers of its own.
+    app.register(async (own) => messagesRoutes(own, ports));
+    app.register(async (own) => ollamaRoutes(own, { ...ports, cluster, rings, library }));
     modelRoutes(app, models);
     textRoutes(app, inference, models);
     clusterRoute(app, cluster);

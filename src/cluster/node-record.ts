@@ -100,6 +100,8 @@ const ring = z.object({
   gaveUp: z.boolean(),
   /** Seconds since the last request ended; `null` while one runs, and before it is ready. */
   idleSeconds: z.number().nonnegative().nullable(),
+  /** Unused for so long, it is unloaded; `null`: never. */
+  keepAliveSeconds: z.number().nonnegative().nullable().exactOptional(),
   state: z.enum(["waiting", "loading", "ready", "failed"]),
   /** Why it is not ready, or `null`. */
   reason: text.nullable(),

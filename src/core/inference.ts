@@ -133,7 +133,32 @@ export type InferenceEvent =
       readonly toolCalls?: readonly ToolCallDelta[];
       readonly logprobs?: readonly TokenLogprob[];
     }
-  | { readonly type: "finished"; readonly reason: FinishReason; readonly usage: Usage; readonly timings: Timings };
+  | {
+      readonly type: "finished";
+      readonly reason: FinishReason;
+      /** The stop string of the request that ended the answer, if one did. */
+      readonly stopSequence?: string;
+      readonly usage: Usage;
+      readonly timings: Timings;
+    };
+
+export interface EmbedRequest {
+  readonly id: string;
+  readonly model: string;
+  /** Texts, or token ids. */
+  readonly inputs: readonly (string | readonly number[])[];
+  /** To a length of 1. */
+  readonly normalize: boolean;
+  /** Numbers wanted of each embedding; refused unless the model gives just so many. Absent: as many as it gives. */
+  readonly dimensions?: number;
+  /** An input that is too long loses its end rather than being refused. Default `false`. */
+  readonly truncate?: boolean;
+}
+
+export interface Embedding {
+  readonly values: Float32Array;
+  readonly promptTokens: number;
+}
 
 export interface EmbedRequest {
   readonly id: string;

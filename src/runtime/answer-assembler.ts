@@ -51,6 +51,11 @@ export class AnswerAssembler {
     return this.#text.stopped;
   }
 
+  /** Which one, or `null`. */
+  get stoppedBy(): string | null {
+    return this.#text.stoppedBy;
+  }
+
   get hasToolCalls(): boolean {
     return this.#toolCalls.count > 0;
   }

@@ -248,6 +248,7 @@ export class Engine {
       this.#scheduler.submit(
         new Answer({
           prompt,
+          requestStops: request.stop,
           logprobs: request.logprobs,
           sampler,
           maxTokens: Math.min(request.maxTokens ?? Math.max(room, contextSize), most),

@@ -8,6 +8,7 @@ export class TextAssembler {
   #held = "";
   #released = 0;
   #stopped = false;
+  #stoppedBy: string | null = null;
 
   /** @param stops the answer ends before the first of these; empty ones are ignored */
   constructor(stops: readonly string[]) {
@@ -17,6 +18,11 @@ export class TextAssembler {
   /** A stop string was completed; nothing comes after it. */
   get stopped(): boolean {
     return this.#stopped;
+  }
+
+  /** The stop string that was completed first, or `null`. */
+  get stoppedBy(): string | null {
+    return this.#stoppedBy;
   }
 
   /** UTF-16 units of text returned so far. */
@@ -58,8 +64,14 @@ export class TextAssembler {
   }
 
   #firstStop(text: string): number {
-    const found = this.#stops.map((stop) => text.indexOf(stop)).filter((at) => at >= 0);
-    return found.length === 0 ? -1 : Math.min(...found);
+    let first = -1;
+    for (const stop of this.#stops) {
+      const at = text.indexOf(stop);
+      if (at < 0 || (first >= 0 && at >= first)) continue;
+      first = at;
+      this.#stoppedBy = stop;
+    }
+    return first;
   }
 
   /** Length of the longest end of `text` with which some stop string begins. */

@@ -100,6 +100,7 @@ export const inferenceEventSchema: z.ZodType<InferenceEvent> = z.discriminatedUn
   z.object({
     type: z.literal("finished"),
     reason: z.enum(["stop", "length", "tool_calls"]),
+    stopSequence: z.string().exactOptional(),
     usage: z.object({
       promptTokens: count,
       completionTokens: count,

@@ -74,6 +74,26 @@ export async function* saying(pieces: readonly string[]): AsyncGenerator<Inferen
   yield finished("stop", pieces.length);
 }
 
+/** An answer that thinks, says something, and calls two tools. */
+export async function* thinkingAndCalling(): AsyncGenerator<InferenceEvent> {
+  yield STARTED;
+  yield { type: "delta", text: "", reasoning: "Let me " };
+  yield { type: "delta", text: "", reasoning: "look." };
+  yield { type: "delta", text: "Looking" };
+  yield { type: "delta", text: "", toolCalls: [{ index: 0, id: "call_1", name: "weather", arguments: "" }] };
+  yield { type: "delta", text: "", toolCalls: [{ index: 0, arguments: '{"city":' }] };
+  yield { type: "delta", text: "", toolCalls: [{ index: 0, arguments: '"Oslo"}' }] };
+  yield { type: "delta", text: "", toolCalls: [{ index: 1, id: "call_2", name: "time", arguments: "{}" }] };
+  yield finished("tool_calls", 12);
+}
+
+/** Fails after these pieces, or before anything. */
+export async function* failing(error: Error, before: readonly string[] = []): AsyncGenerator<InferenceEvent> {
+  if (before.length > 0) yield STARTED;
+  for (const text of before) yield { type: "delta", text };
+  throw error;
+}
+
 /** An answer that never ends by itself; it waits for `next` before every piece. */
 export async function* endless(
   next: (signal: AbortSignal) => Promise<void>,

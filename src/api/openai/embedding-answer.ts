@@ -8,11 +8,16 @@ export function embeddingList(model: string, embeddings: readonly Embedding[], f
     data: embeddings.map(({ values }, index) => ({
       object: "embedding",
       index,
-      embedding: format === "base64" ? base64Of(values) : Array.from(values, shortened),
+      embedding: format === "base64" ? base64Of(values) : numbersOf(values),
     })),
     model,
     usage: { prompt_tokens: tokens, total_tokens: tokens },
   };
+}
+
+/** As JSON numbers. */
+export function numbersOf(values: Float32Array): number[] {
+  return Array.from(values, shortened);
 }
 
 /** f32, little endian. */

@@ -5,12 +5,13 @@ import { resolveModel } from "../resolve-model.js";
 import { parseEmbedding } from "../schema/embedding.js";
 import type { AnswerPorts } from "./answer.js";
 
-type EmbeddingPorts = Pick<AnswerPorts, "inference" | "models" | "live">;
+type EmbeddingPorts = Pick<AnswerPorts, "inference" | "models" | "live" | "asks">;
 
-export function embeddingsRoute(app: FastifyInstance, { inference, models, live }: EmbeddingPorts): void {
+export function embeddingsRoute(app: FastifyInstance, { inference, models, live, asks }: EmbeddingPorts): void {
   app.post("/v1/embeddings", async (request, reply) => {
     const { inputs, format, dimensions, normalize, ...parsed } = parseEmbedding(request.body);
     const model = resolveModel(models, parsed.model);
+    asks(request, model);
     const wanted = {
       id: newId("embd"),
       model,

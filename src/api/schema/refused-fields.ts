@@ -60,6 +60,33 @@ export const REFUSED_IN_COMPLETION: Readonly<Record<string, Refusal>> = {
   best_of: { harmless: only(1), instead: "use n and choose yourself" },
 };
 
+export const REFUSED_IN_MESSAGES: Readonly<Record<string, Refusal>> = {
+  container: { harmless: only(), instead: "leave it out" },
+  mcp_servers: { harmless: empty, instead: "connect to them yourself and give their tools in tools" },
+};
+
+/** Ollama's `options`. Those about how a model is loaded are its owner's affair here, and pass. */
+export const REFUSED_IN_OLLAMA_OPTIONS: Readonly<Record<string, Refusal>> = {
+  mirostat: { harmless: only(0), instead: SAMPLER },
+  tfs_z: { harmless: only(1), instead: SAMPLER },
+  typical_p: { harmless: only(1), instead: SAMPLER },
+};
+
+const NO_IMAGES: Refusal = { harmless: empty, instead: "models here read text only" };
+const NO_TEMPLATE: Refusal = { harmless: only(""), instead: "render the prompt yourself and send it with raw: true" };
+
+export const REFUSED_IN_GENERATE: Readonly<Record<string, Refusal>> = {
+  suffix: {
+    harmless: only(""),
+    instead: "write the model's fill-in-the-middle tokens into the prompt, with raw: true",
+  },
+  template: NO_TEMPLATE,
+  context: { harmless: empty, instead: "use /api/chat and send the conversation's messages" },
+  images: NO_IMAGES,
+};
+
+export const REFUSED_IN_OLLAMA_MESSAGE: Readonly<Record<string, Refusal>> = { images: NO_IMAGES };
+
 const NOTHING_KEPT = "nothing is kept between requests: send the whole conversation in input";
 
 export const REFUSED_IN_RESPONSES: Readonly<Record<string, Refusal>> = {
