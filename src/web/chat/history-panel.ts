@@ -15,7 +15,7 @@ export function HistoryPanel({ chat }: { chat: Chat }) {
     chat.startNew();
     chat.panels.hideIfNarrow();
   };
-  return html`<aside id="history" class="panel history" aria-label="Conversations" hidden=${!chat.panels.history.value}>
+  return html`<section id="history" class="panel history" aria-label="Conversations" hidden=${!chat.panels.history.value}>
     <div class="panel-head">
       <h2>Conversations</h2>
       <button type="button" id="new-chat" onClick=${begin}>New chat</button>
@@ -32,7 +32,7 @@ export function HistoryPanel({ chat }: { chat: Chat }) {
         />`,
       )}
     </ul>
-  </aside>`;
+  </section>`;
 }
 
 interface EntryProps {

@@ -7,7 +7,7 @@ import { NUMBER_FIELDS, type NumberField, type ParameterName } from "./parameter
 /** How the next answers are made. Kept in this browser. */
 export function ParameterPanel({ chat }: { chat: Chat }) {
   const store = chat.parameters;
-  return html`<aside id="parameters" class="panel parameters" aria-label="Parameters" hidden=${!chat.panels.parameters.value}>
+  return html`<section id="parameters" class="panel parameters" aria-label="Parameters" hidden=${!chat.panels.parameters.value}>
     <div class="panel-head">
       <h2>Parameters</h2>
       <button type="button" disabled=${!store.changed} onClick=${() => store.reset()}>Reset</button>
@@ -21,7 +21,7 @@ export function ParameterPanel({ chat }: { chat: Chat }) {
     <${TextField} store=${store} name="stop" label="Stop texts, one per line" rows=${2} />
     <${Format} store=${store} />
     <${TextField} store=${store} name="tools" label="Tools, a JSON array" rows=${3} code />
-  </aside>`;
+  </section>`;
 }
 
 interface FieldProps {

@@ -30,6 +30,6 @@ export function CodeBlock({ code, language, final }: Props) {
   const label = language === "" ? "Code" : `Code, ${language}`;
   return html`<figure class="code">
     <figcaption><span>${language || "Text"}</span><${CopyButton} text=${() => code} what="the code" /></figcaption>
-    <pre tabindex="0" role="region" aria-label=${label}><code>${nodes}</code></pre>
+    <pre tabindex="0" role="group" aria-label=${label}><code>${nodes}</code></pre>
   </figure>`;
 }

@@ -106,7 +106,7 @@ export class MarkdownDrawing {
       h("tbody", {}, token.rows.map((cells) => row(cells, "td"))),
     );
     // It scrolls by itself when it is wide, also by keyboard.
-    return h("div", { class: "table-box", tabIndex: 0, role: "region", "aria-label": "Table" }, table);
+    return h("div", { class: "table-box", tabIndex: 0, role: "group", "aria-label": "Table" }, table);
   }
 }
 
