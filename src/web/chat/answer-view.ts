@@ -35,7 +35,7 @@ export function AnswerView({ app, chat, turn, running, onGrown }: Props) {
   const answer = running?.shown.value ?? turn;
   useLayoutEffect(onGrown);
   const waiting = running !== null && answer.text === "" && answer.toolCalls.length === 0;
-  return html`<article class="message message-assistant" aria-label=${`Answer of ${answer.model}`} aria-busy=${running !== null}>
+  return html`<article class="message message-assistant" aria-label=${answer.model === "" ? "Answer" : `Answer of ${answer.model}`} aria-busy=${running !== null}>
     <${Reasoning} answer=${answer} writing=${running !== null} />
     <div class=${waiting ? "message-body waiting" : "message-body"}>
       <${Markdown} text=${answer.text} final=${running === null} />
