@@ -80,8 +80,19 @@ describe("Markdown as elements", () => {
   });
 
   test("only elements of the page's own choice come out of any text", () => {
-    const allowed = /<\/?(?:p|em|strong|del|br|h[1-6]|code|pre|ul|ol|li|blockquote|hr|a|div|table|thead|tbody|tr|t[hd])[ >]/;
-    const pieces = fc.constantFrom("<script>", "<img src=x onerror=y>", "](javascript:x)", "[a", "`", "*", "> ", "|", "\n");
+    const allowed =
+      /<\/?(?:p|em|strong|del|br|h[1-6]|code|pre|ul|ol|li|blockquote|hr|a|div|table|thead|tbody|tr|t[hd])[ >]/;
+    const pieces = fc.constantFrom(
+      "<script>",
+      "<img src=x onerror=y>",
+      "](javascript:x)",
+      "[a",
+      "`",
+      "*",
+      "> ",
+      "|",
+      "\n",
+    );
     fc.assert(
       fc.property(fc.array(fc.oneof(pieces, fc.string({ maxLength: 8 })), { maxLength: 30 }), (parts) => {
         const html = drawn(parts.join(""));
@@ -95,7 +106,16 @@ describe("Markdown as elements", () => {
 describe("links", () => {
   test("lead to web pages and mail only", () => {
     assert.equal(safeLink("https://example.com/a b"), "https://example.com/a%20b");
-    for (const bad of ["javascript:x", " JaVaScRiPt:x", "java\nscript:x", "data:text/html,x", "file:///etc", "/x", "#x", ""]) {
+    for (const bad of [
+      "javascript:x",
+      " JaVaScRiPt:x",
+      "java\nscript:x",
+      "data:text/html,x",
+      "file:///etc",
+      "/x",
+      "#x",
+      "",
+    ]) {
       assert.equal(safeLink(bad), null, bad);
     }
   });
@@ -138,16 +158,19 @@ describe("Markdown that grows", () => {
 
   test("loses nothing of the text", () => {
     fc.assert(
-      fc.property(fc.array(fc.constantFrom("a", " ", "\n", "\n\n", "# ", "- ", "> ", "```", "|", "*", "\t")), (parts) => {
-        const growing = new GrowingMarkdown();
-        let text = "";
-        for (const part of parts) {
-          text += part;
-          growing.update(text);
-        }
-        const blocks = [...growing.done, ...growing.open];
-        assert.equal(blocks.map(({ token }) => token.raw).join(""), text);
-      }),
+      fc.property(
+        fc.array(fc.constantFrom("a", " ", "\n", "\n\n", "# ", "- ", "> ", "```", "|", "*", "\t")),
+        (parts) => {
+          const growing = new GrowingMarkdown();
+          let text = "";
+          for (const part of parts) {
+            text += part;
+            growing.update(text);
+          }
+          const blocks = [...growing.done, ...growing.open];
+          assert.equal(blocks.map(({ token }) => token.raw).join(""), text);
+        },
+      ),
     );
   });
 
