@@ -58,7 +58,9 @@ export class GrowingMarkdown {
     const tokens = rest.length > LONGEST_OPEN_BLOCK ? [plainToken(rest)] : lexBlocks(rest);
     const blocks = positioned(tokens, this.#openAt);
     const last = blocks.findLastIndex(({ token }) => token.type !== "space");
-    const done = Math.max(0, last);
+    // Where marked mends a text in reading it, say an empty item of a list, lengths need not add up: that stays open.
+    const mended = blocks.findIndex(({ at, token }) => !this.#text.startsWith(token.raw, at));
+    const done = Math.max(0, mended === -1 ? last : Math.min(last, mended));
     this.#done = done === 0 ? this.#done : [...this.#done, ...blocks.slice(0, done)];
     this.#open = blocks.slice(done);
     this.#openAt = this.#open[0]?.at ?? this.#openAt;
