@@ -79,6 +79,11 @@ describe("Markdown as elements", () => {
     }
   });
 
+  test("what cannot be read leaves the rest of the text as it is", () => {
+    const html = drawn(`# Title\n\n${">".repeat(5000)} deep\n\n*end*`);
+    assert.match(html, /^<h3>Title<\/h3>.*>>> deep.*<p><em>end<\/em><\/p>$/s);
+  });
+
   test("only elements of the page's own choice come out of any text", () => {
     const allowed =
       /<\/?(?:p|em|strong|del|br|h[1-6]|code|pre|ul|ol|li|blockquote|hr|a|div|table|thead|tbody|tr|t[hd])[ >]/;
@@ -137,7 +142,7 @@ describe("Markdown that grows", () => {
   test("ends as if it had come at once, whatever the pieces", () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 1, max: DOCUMENT.length }), { maxLength: 40 }), (cuts) => {
-        const growing = new GrowingMarkdown();
+        const growing = new GrowingMarkdown(() => 0);
         for (const cut of cuts.toSorted((a, b) => a - b)) growing.update(DOCUMENT.slice(0, cut));
         growing.update(DOCUMENT);
         assert.deepEqual(kinds([...growing.done, ...growing.open]), kinds(blocksOf(DOCUMENT)));
@@ -146,7 +151,7 @@ describe("Markdown that grows", () => {
   });
 
   test("keeps what is done as it is", () => {
-    const growing = new GrowingMarkdown();
+    const growing = new GrowingMarkdown(() => 0);
     let before: readonly Block[] = [];
     for (let end = 1; end <= DOCUMENT.length; end += 1) {
       growing.update(DOCUMENT.slice(0, end));
@@ -161,7 +166,7 @@ describe("Markdown that grows", () => {
       fc.property(
         fc.array(fc.constantFrom("a", " ", "\n", "\n\n", "# ", "- ", "> ", "```", "|", "*", "\t")),
         (parts) => {
-          const growing = new GrowingMarkdown();
+          const growing = new GrowingMarkdown(() => 0);
           let text = "";
           for (const part of parts) {
             text += part;
@@ -169,14 +174,28 @@ describe("Markdown that grows", () => {
           }
           const blocks = [...growing.done, ...growing.open];
           const raw = blocks.map(({ token }) => token.raw).join("");
-        assert.equal(raw.replaceAll(/\s/g, ""), text.replaceAll(/\s/g, ""));
+          assert.equal(raw.replaceAll(/\s/g, ""), text.replaceAll(/\s/g, ""));
         },
       ),
     );
   });
 
+  test("rests after a text that was slow to read", () => {
+    let now = 0;
+    const growing = new GrowingMarkdown(() => {
+      now += 5;
+      return now;
+    });
+    growing.update("one");
+    growing.update("one two");
+    assert.deepEqual(kinds(growing.open), ["paragraph one"]);
+    now += 20;
+    growing.update("one two three");
+    assert.deepEqual(kinds(growing.open), ["paragraph one two three"]);
+  });
+
   test("a text that is another one begins anew", () => {
-    const growing = new GrowingMarkdown();
+    const growing = new GrowingMarkdown(() => 0);
     growing.update("one\n\ntwo\n\nthree");
     growing.update("four");
     assert.deepEqual(kinds([...growing.done, ...growing.open]), ["paragraph four"]);
