@@ -34,6 +34,7 @@ export function ollamaEmbeddingRoutes(app: FastifyInstance, ports: OllamaPorts):
 async function embed(ports: OllamaPorts, reply: FastifyReply, parsed: OllamaEmbedding): Promise<readonly Embedding[]> {
   await beginLoading(ports, parsed);
   const model = resolveModel(ports.models, parsed.model);
+  ports.asks(reply.request, model);
   if (parsed.request.inputs.length === 0) return [];
   return ports.inference.embed({ id: newId("embd"), model, ...parsed.request }, ports.live.open(reply.raw));
 }
