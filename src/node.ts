@@ -1,4 +1,5 @@
 import { ClusterState } from "./api/cluster-state.js";
+import type { Doctor } from "./api/ports.js";
 import { ManagedRings } from "./api/ring-control.js";
 import { type Api, createApi } from "./api/server.js";
 import { givenRequests } from "./cluster/given-requests.js";
@@ -47,6 +48,8 @@ import { TransportServer } from "./transport/transport-server.js";
 export interface NodeOptions {
   readonly config: Config;
   readonly logger: Logger;
+  /** Looks at this machine for `GET /cluster/doctor`; absent: the route says that it cannot. */
+  readonly doctor?: Doctor;
 }
 
 /** One running node: everything that `exo-native serve` starts. */
@@ -87,6 +90,7 @@ class RunningNode implements ExoNode {
   readonly name: string;
   readonly inference: Router;
   readonly #config: Config;
+  readonly #doctor: Doctor | undefined;
   readonly #logger: Logger;
   readonly #credentials: TransportCredentials;
   readonly #build: NodeBuild;
@@ -108,11 +112,12 @@ class RunningNode implements ExoNode {
   readonly #instance = shortId();
   #stopping: Promise<void> | null = null;
 
-  constructor({ config, logger }: NodeOptions, id: string, machine: string, credentials: TransportCredentials) {
+  constructor({ config, logger, doctor }: NodeOptions, id: string, machine: string, credentials: TransportCredentials) {
     const { llama_tag, llama_commit } = libraryInfo();
     this.id = id;
     this.name = config.name;
     this.#config = config;
+    this.#doctor = doctor;
     this.#logger = logger;
     this.#credentials = credentials;
     this.#build = {
@@ -342,6 +347,7 @@ class RunningNode implements ExoNode {
       port: http.port,
       systemFingerprint: `exo-native-${this.#version}-llama.cpp-${this.#build.llamaTag}`,
       apiKeys: apiKey,
+      ...(this.#doctor === undefined ? {} : { doctor: this.#doctor }),
     });
   }
 }

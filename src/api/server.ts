@@ -12,11 +12,12 @@ import { parseJsonBody } from "./json-body.js";
 import { type ApiAddress, listen } from "./listen.js";
 import { LiveRequests } from "./live-requests.js";
 import { toFastifyLogger } from "./logger-adapter.js";
-import type { ClusterView, ModelCatalog, PlanningService, RingControl } from "./ports.js";
+import type { ClusterView, Doctor, ModelCatalog, PlanningService, RingControl } from "./ports.js";
 import { answerErrors, asHttpError, collectRoutes, refuseOtherMethods, sendError } from "./refuse-requests.js";
 import type { AnswerPorts } from "./routes/answer.js";
 import { chatRoute } from "./routes/chat.js";
 import { completionsRoute } from "./routes/completions.js";
+import { doctorRoute } from "./routes/doctor.js";
 import { modelRoutes } from "./routes/models.js";
 import { pageRoutes } from "./routes/page.js";
 import { planningRoutes } from "./routes/planning.js";
@@ -32,6 +33,8 @@ export interface ApiInit {
   readonly cluster: ClusterView;
   readonly planner: PlanningService;
   readonly rings: RingControl;
+  /** Looks at this machine when it is asked to; absent: it cannot be asked. */
+  readonly doctor?: Doctor;
   readonly logger: Logger;
   readonly clock?: Clock;
   /** Where to listen; port 0: any free one. */
@@ -129,7 +132,7 @@ class HttpApi implements Api {
   }
 
   #guardedRoutes(app: FastifyInstance): void {
-    const { inference, models, cluster, planner, rings } = this.#init;
+    const { inference, models, cluster, planner, rings, doctor = null } = this.#init;
     const ports: AnswerPorts = {
       inference,
       models,
@@ -146,6 +149,7 @@ class HttpApi implements Api {
     modelRoutes(app, models);
     textRoutes(app, inference, models);
     clusterRoute(app, cluster);
+    doctorRoute(app, { doctor, cluster, url: () => this.address?.url ?? "" });
     planningRoutes(app, planner, this.#live);
     ringRoutes(app, rings, this.#live);
   }

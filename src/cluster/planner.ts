@@ -10,7 +10,7 @@ import type { Speeds } from "../planning/speeds.js";
 import { compareIds, type TopologyNode } from "../planning/topology.js";
 import { DEFAULT_CONTEXT, memoryNeeds, type PlaceableNode, place, topologyOf, withoutStages } from "./place.js";
 import type { Placement } from "./placed-model.js";
-import type { RingSettings } from "./ring-settings.js";
+import { type RingSettings, withCache } from "./ring-settings.js";
 
 /** A model of which the header is known. */
 export interface KnownModel extends Pick<ModelHeader, "id" | "spec" | "info"> {
@@ -24,7 +24,11 @@ export interface PlannerOptions {
   /** The nodes that are there now. */
   readonly nodes: () => readonly PlaceableNode[];
   /** What is measured of a model on the nodes that are there; `null`: nothing. */
-  readonly speeds: (model: KnownModel, signal: AbortSignal) => Promise<Speeds | null>;
+  readonly speeds: (
+    model: KnownModel,
+    ring: Pick<RingSettings, "kvTypeK" | "kvTypeV">,
+    signal: AbortSignal,
+  ) => Promise<Speeds | null>;
   readonly ring: Omit<RingSettings, "contextSize">;
   readonly contextSize: number | null;
   readonly strategy: Strategy;
@@ -38,6 +42,8 @@ export interface PlanQuestion {
   readonly strategy: Strategy | null;
   readonly contextSize: number | null;
   readonly slots: number | null;
+  readonly kv: KvType | null;
+  readonly kvV: KvType | null;
   readonly minNodes: number | null;
   readonly layers: readonly LayerAssignment[] | null;
   /** Id or name of the head. */
@@ -70,9 +76,10 @@ export class Planner {
   }
 
   async plan(question: PlanQuestion, signal: AbortSignal): Promise<PlanAnswer> {
-    const { ring, contextSize, strategy, minNodes, layers, header, speeds } = this.#options;
+    const { contextSize, strategy, minNodes, layers, header, speeds } = this.#options;
+    const ring = withCache(this.#options.ring, question);
     const model = await header(question.model, signal);
-    const measured = await speeds(model, signal);
+    const measured = await speeds(model, ring, signal);
     // A model that is loaded already is planned as if it were not.
     const nodes = withoutStages(this.#options.nodes(), (stage) => stage.model === model.id);
     const placement = place({

@@ -14,11 +14,11 @@ export function createPlanner(
 ): Planner {
   const { ctx, strategy, minNodes, layers } = config;
   const ring = ringSettingsOf(config);
-  const { microBatchSize, kvTypeK, kvTypeV, flashAttention } = ring;
+  const { microBatchSize, flashAttention } = ring;
   return new Planner({
     header: (spec, signal) => models.header(spec, { signal }),
     nodes,
-    speeds: ({ spec }, signal) =>
+    speeds: ({ spec }, { kvTypeK, kvTypeV }, signal) =>
       measurement.gather(nodes(), { model: spec, microBatchSize, kvTypeK, kvTypeV, flashAttention }, signal),
     ring,
     contextSize: ctx,
