@@ -1,15 +1,11 @@
-import { ChatPanel } from "./chat-panel.js";
-import { ClusterPanel } from "./cluster-panel.js";
-import { Server } from "./server.js";
-import { Settings } from "./settings.js";
-import { startSidePanel } from "./side-panel.js";
+import { h, render } from "preact";
+import { Shell } from "./app/shell.js";
+import { AppState } from "./app/state.js";
+import { watchCluster } from "./app/watch-cluster.js";
 
-const server = new Server();
-const cluster = new ClusterPanel(server);
-const settings = new Settings((key) => {
-  server.apiKey = key;
-  void cluster.refresh();
-});
-new ChatPanel(server, settings, () => cluster.model);
-cluster.start();
-startSidePanel();
+const root = document.getElementById("app");
+if (root === null) throw new Error("index.html has no element with the id app.");
+const app = new AppState();
+root.replaceChildren();
+render(h(Shell, { app }), root);
+watchCluster(app);
