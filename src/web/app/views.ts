@@ -16,6 +16,31 @@ export interface ViewEntry {
 /** The views in the order of the navigation. Each is fetched when it is first asked for. */
 export const VIEWS: readonly ViewEntry[] = [
   {
+    id: "cluster",
+    title: "Cluster",
+    load: async () => (await import("../cluster/cluster-view.js")).ClusterView,
+  },
+  {
+    id: "models",
+    title: "Models",
+    load: async () => (await import("../models/models-view.js")).ModelsView,
+  },
+  {
+    id: "bench",
+    title: "Benchmarks",
+    load: async () => (await import("../bench/bench-view.js")).BenchView,
+  },
+  {
+    id: "doctor",
+    title: "Doctor",
+    load: async () => (await import("../doctor/doctor-view.js")).DoctorView,
+  },
+  {
+    id: "traces",
+    title: "Traces",
+    load: async () => (await import("../traces/traces-view.js")).TracesView,
+  },
+  {
     id: "settings",
     title: "Settings",
     load: async () => (await import("../settings/settings-view.js")).SettingsView,

@@ -1,0 +1,109 @@
+import { html } from "htm/preact";
+import { useState } from "preact/hooks";
+import { askChromeTrace, askTrace, askTraces, type ListedTrace, type TraceDocument } from "../api/trace-document.js";
+import { ServerError, sentenceOf } from "../api/server-error.js";
+import { formatSeconds } from "../app/format.js";
+import { toHash } from "../app/route.js";
+import type { AppState } from "../app/state.js";
+import { TraceWaterfall } from "./trace-waterfall.js";
+import { useAnswer } from "./use-answer.js";
+
+/** Where the time of requests went: by node, stage and hop. */
+export function TracesView({ app }: { app: AppState }) {
+  const chosen = app.route.value.rest[0] ?? null;
+  if (chosen !== null) return html`<${OneTrace} key=${chosen} app=${app} requestId=${chosen} />`;
+  return html`<${TraceList} app=${app} />`;
+}
+
+function TraceList({ app }: { app: AppState }) {
+  const [look, setLook] = useState(0);
+  const { answer, failure } = useAnswer((signal) => askTraces(app.server, signal), [look]);
+  return html`<h1>Traces</h1>
+    <section class="card">
+      <p class="note">Where the time of a request went: waiting, computing on each machine, and on the way between them.</p>
+      <button type="button" onClick=${() => setLook(look + 1)}>Look again</button>
+      ${failure === null ? null : html`<${Failure} failure=${failure} />`}
+      ${answer === null && failure === null ? html`<p class="note">Asking the nodes…</p>` : null}
+      ${answer === null ? null : html`<${TraceTable} traces=${answer} />`}
+    </section>`;
+}
+
+/** A node that has no such route is no fault of the reader's. */
+function Failure({ failure }: { failure: unknown }) {
+  if (failure instanceof ServerError && failure.status === 404) {
+    return html`<p class="warning">This node records no traces; a newer exo-native does.</p>`;
+  }
+  return html`<p class="error" role="alert">${sentenceOf(failure)}</p>`;
+}
+
+function TraceTable({ traces }: { traces: readonly ListedTrace[] }) {
+  if (traces.length === 0) {
+    return html`<p>No request is recorded yet. <a href=${toHash("chat")}>Ask something</a>, then look again.</p>`;
+  }
+  return html`<div class="table-scroll" tabindex="0" role="region" aria-label="Requests">
+    <table>
+      <thead>
+        <tr>
+          <th scope="col">When</th>
+          <th scope="col">Request</th>
+          <th scope="col">Model</th>
+          <th scope="col">Took</th>
+          <th scope="col">Ended with</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${traces.map(
+          ({ requestId, model, begin, end, isRunning, outcome }) => html`<tr key=${requestId}>
+            <td>${new Date(begin * 1000).toLocaleTimeString()}</td>
+            <th scope="row"><a href=${toHash("traces", requestId)}>${requestId}</a></th>
+            <td>${model}</td>
+            <td>${isRunning ? "goes on" : formatSeconds((end - begin) * 1000)}</td>
+            <td>${outcome}</td>
+          </tr>`,
+        )}
+      </tbody>
+    </table>
+  </div>`;
+}
+
+function OneTrace({ app, requestId }: { app: AppState; requestId: string }) {
+  const { answer, failure } = useAnswer<TraceDocument>((signal) => askTrace(app.server, requestId, signal), [requestId]);
+  const nodes = app.cluster.value?.nodes ?? [];
+  const nameOf = (nodeId: string): string => nodes.find(({ id }) => id === nodeId)?.name ?? nodeId;
+  return html`<p><a href=${toHash("traces")}>All requests</a></p>
+    <h1>Request ${requestId}</h1>
+    <section class="card">
+      ${failure === null ? null : html`<p class="error" role="alert">${sentenceOf(failure)}</p>`}
+      ${answer === null && failure === null ? html`<p class="note">Asking the nodes…</p>` : null}
+      ${answer === null
+        ? null
+        : html`<${TraceWaterfall} trace=${answer} nameOf=${nameOf} />
+            <${Download} app=${app} requestId=${requestId} />`}
+    </section>`;
+}
+
+function Download({ app, requestId }: { app: AppState; requestId: string }) {
+  const [failure, setFailure] = useState<string | null>(null);
+  const save = async (): Promise<void> => {
+    setFailure(null);
+    try {
+      saveAs(await askChromeTrace(app.server, requestId), `exo-native-${requestId}.json`);
+    } catch (thrown) {
+      setFailure(sentenceOf(thrown));
+    }
+  };
+  return html`<p>
+      <button type="button" onClick=${() => void save()}>Download for chrome://tracing</button>
+      <span class="note"> Perfetto (ui.perfetto.dev) opens it too.</span>
+    </p>
+    ${failure === null ? null : html`<p class="error" role="alert">${failure}</p>`}`;
+}
+
+/** By a link of its own: the request for it carries the API key, which a mere link could not. */
+function saveAs(content: Blob, name: string): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(content);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
