@@ -37,42 +37,6 @@ describe("GET /cluster/doctor", () => {
     );
   });
 
-  test("those that ask at the same time share one look; a later one is a new look", async () => {
-    let looks = 0;
-    let finish = (_report: DoctorReport): void => {};
-    const begun = Promise.withResolvers<void>();
-    const doctor: Doctor = {
-      examine: () => {
-        looks += 1;
-        begun.resolve();
-        return new Promise((resolve) => {
-          finish = resolve;
-        });
-      },
-    };
-    await withApi(
-      async ({ url }) => {
-        const first = fetch(url + PATH);
-        await begun.promise;
-        const second = fetch(url + PATH);
-        // Asked for after the second, so that this has arrived.
-        await fetch(`${url}/cluster`);
-        finish(REPORT);
-        const answers = await Promise.all([first, second]);
-        assert.deepEqual(
-          answers.map(({ status }) => status),
-          [200, 200],
-        );
-        assert.equal(looks, 1);
-        const third = fetch(url + PATH);
-        while (looks < 2) await fetch(`${url}/healthz`);
-        finish(REPORT);
-        assert.equal((await third).status, 200);
-      },
-      { doctor },
-    );
-  });
-
   test("a look that fails is told, and the next one is made all the same", async () => {
     let looks = 0;
     const doctor: Doctor = {
