@@ -1,335 +1,282 @@
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
-import type { Browser, BrowserContextOptions, Page } from "playwright-core";
-import { ExoError } from "../../src/core/errors.js";
-import type { InferenceEvent, InferenceRequest } from "../../src/core/inference.js";
-import { type ApiUnderTest, withApi } from "../api/api-under-test.js";
+import { describe, test } from "node:test";
 import { finished, STARTED, saying } from "../api/scripted-inference.js";
-import { findChromium, launch } from "./browser.js";
+import { answers, ask, messagesOf, pageTests, pausing, skip, untilAborted, untilDone } from "./open-page.js";
 
-const chromium = findChromium();
-const skip = chromium === null ? "no Chromium on this machine; set CHROMIUM_PATH to run the page's tests" : false;
-/** Set to keep pictures of the page. */
-const pictures = process.env.PAGE_PICTURES;
-
-const DEFAULT_MESSAGES = ".message-assistant .message-body";
-
-describe("the chat page", { skip }, () => {
-  let browser: Browser;
-  before(async () => {
-    browser = await launch(chromium ?? "");
-  });
-  after(() => browser.close());
-
-  /** Opens the page; afterwards it must have had no console error and asked nothing of other hosts. */
-  async function withPage(
-    use: (page: Page, under: ApiUnderTest) => Promise<void>,
-    options: BrowserContextOptions = {},
-    init: Parameters<typeof withApi>[1] = {},
-  ): Promise<void> {
-    await withApi(async (under) => {
-      const context = await browser.newContext(options);
-      const page = await context.newPage();
-      page.setDefaultTimeout(10_000);
-      const complaints: string[] = [];
-      page.on("console", (line) => line.type() === "error" && complaints.push(line.text()));
-      page.on("pageerror", (error) => complaints.push(error.message));
-      page.on("request", (request) => {
-        if (!request.url().startsWith(under.url)) complaints.push(`asked for ${request.url()}`);
-      });
-      await page.goto(under.url);
-      await page.waitForSelector("#model option", { state: "attached" });
-      await use(page, under);
-      await context.close();
-      assert.deepEqual(complaints, []);
-    }, init);
-  }
-
-  async function ask(page: Page, text: string): Promise<void> {
-    await page.fill("#prompt", text);
-    await page.keyboard.press("Enter");
-  }
-
-  async function picture(page: Page, name: string): Promise<void> {
-    if (pictures === undefined) return;
-    mkdirSync(pictures, { recursive: true });
-    await page.screenshot({ path: join(pictures, `${name}.png`) });
-  }
+describe("the page's chat", { skip }, () => {
+  const { withPage, openPage } = pageTests();
 
   test("streams an answer and measures it", async () => {
     await withPage(async (page, { inference }) => {
       const more = pausing(inference);
       await ask(page, "What is the capital of France?");
+      await page.waitForSelector(".facts >> text=/^waiting \\d/");
       await more("Paris");
       await page.getByText("Paris", { exact: true }).waitFor();
-      await page.waitForSelector(".message-foot >> text=/^TTFT \\d/");
+      await page.waitForSelector(".facts >> text=/^TTFT \\d/");
       assert.equal(await page.isVisible("#stop"), true);
+      assert.equal(await page.getAttribute(".message-assistant", "aria-busy"), "true");
       await more(" it is.");
       await more(null);
-      await page.waitForSelector("#send:visible");
-      assert.equal(await page.textContent(DEFAULT_MESSAGES), "Paris it is.");
-      const facts = (await page.textContent(".message-foot")) ?? "";
+      await untilDone(page);
+      assert.deepEqual(await answers(page), ["Paris it is."]);
+      const facts = (await page.textContent(".facts")) ?? "";
       assert.match(facts, /TTFT .* · 4\.0 tok\/s · 2 tokens · prompt 7 tokens, 3 of them cached/);
       assert.equal(await page.textContent("#status"), "Answer complete.");
+      assert.match((await page.textContent(".context")) ?? "", /9 of 4,096 tokens of context/);
+      assert.equal(await page.getAttribute(".message-assistant", "aria-busy"), "false");
     });
   });
 
-  test("stops, regenerates and keeps the conversation", async () => {
+  test("stops by button and by Escape, and keeps what came", async () => {
     await withPage(async (page, { inference }) => {
       const more = pausing(inference);
       await ask(page, "Tell me a long story.");
       await more("Once upon a time");
-      await page.waitForSelector(".message-assistant .prose");
+      await page.getByText("Once upon a time").waitFor();
       await page.click("#stop");
-      await page.waitForSelector("text=Stopped.");
+      await page.waitForSelector(".message-foot >> text=Stopped.");
       await untilAborted(inference.signals[0]);
-      assert.equal(await page.textContent(DEFAULT_MESSAGES), "Once upon a time");
+      assert.deepEqual(await answers(page), ["Once upon a time"]);
 
-      inference.script = () => saying(["A different", " story."]);
-      await page.click("text=Regenerate");
-      await page.waitForSelector("text=A different story.");
-      assert.equal(await page.locator(".message-assistant").count(), 1);
-      assert.deepEqual(messagesOf(inference.requests[1]), ["user: Tell me a long story."]);
-
-      await page.waitForSelector("#send:visible");
-      await ask(page, "And then?");
-      await page.locator(".message-assistant .prose").nth(1).waitFor();
-      assert.deepEqual(messagesOf(inference.requests[2]), [
-        "user: Tell me a long story.",
-        "assistant: A different story.",
-        "user: And then?",
-      ]);
-
-      await page.click("text=New chat");
-      assert.equal(await page.locator(".message").count(), 0);
-      assert.equal(await page.isVisible("#welcome"), true);
+      await ask(page, "Another one.");
+      await more("It was");
+      await page.getByText("It was").waitFor();
+      await page.keyboard.press("Escape");
+      await untilAborted(inference.signals[1]);
+      await untilDone(page);
+      assert.deepEqual(await answers(page), ["Once upon a time", "It was"]);
     });
   });
 
-  test("Escape stops, Shift+Enter starts a line, and every control is reached by Tab", async () => {
+  test("makes an answer again, as a version beside the first one", async () => {
     await withPage(async (page, { inference }) => {
-      const more = pausing(inference);
+      inference.script = () => saying(["The first."]);
+      await ask(page, "Tell me a story.");
+      await page.waitForSelector("text=The first.");
+      inference.script = () => saying(["The second."]);
+      await page.click("text=Regenerate");
+      await page.waitForSelector("text=The second.");
+      await untilDone(page);
+      assert.deepEqual(messagesOf(inference.requests[1]), ["user: Tell me a story."]);
+      assert.deepEqual(await answers(page), ["The second."]);
+      assert.equal(await page.textContent(".message-assistant .branches span"), "2 of 2");
+      await page.click(".message-assistant >> [aria-label='Earlier version']");
+      await page.waitForSelector("text=The first.");
+
+      await ask(page, "And then?");
+      await page.waitForFunction("document.querySelectorAll('.message-assistant').length === 2");
+      await untilDone(page);
+      assert.deepEqual(messagesOf(inference.requests[2]), [
+        "user: Tell me a story.",
+        "assistant: The first.",
+        "user: And then?",
+      ]);
+    });
+  });
+
+  test("an edited question goes on from there; the first one stays as a version", async () => {
+    await withPage(async (page, { inference }) => {
+      inference.script = () => saying(["A cat."]);
+      await ask(page, "Name an animal.");
+      await page.waitForSelector("text=A cat.");
+      await untilDone(page);
+      await ask(page, "Another.");
+      await page.waitForFunction("document.querySelectorAll('.message-assistant').length === 2");
+      await untilDone(page);
+      inference.script = () => saying(["An oak."]);
+      await page.locator(".message-user").first().getByRole("button", { name: "Edit" }).click();
+      await page.fill(".question-editor textarea", "Name a tree.");
+      await page.press(".question-editor textarea", "Enter");
+      await page.waitForSelector("text=An oak.");
+      await untilDone(page);
+      assert.deepEqual(messagesOf(inference.requests[2]), ["user: Name a tree."]);
+      assert.deepEqual(await answers(page), ["An oak."]);
+      await page.click(".message-user >> [aria-label='Earlier version']");
+      await page.waitForSelector("text=A cat.");
+      assert.equal(await page.locator(".message-assistant").count(), 2, "with what followed it");
+    });
+  });
+
+  test("Escape leaves an edit as it was", async () => {
+    await withPage(async (page) => {
+      await ask(page, "Name an animal.");
+      await untilDone(page);
+      await page.getByRole("button", { name: "Edit" }).click();
+      await page.fill(".question-editor textarea", "Something else");
+      await page.keyboard.press("Escape");
+      await page.waitForSelector(".message-user .prose");
+      assert.equal(await page.textContent(".message-user .prose"), "Name an animal.");
+      await page.waitForFunction("document.activeElement?.textContent.trim() === 'Edit'");
+    });
+  });
+
+  test("Shift+Enter starts a line, and the keys are listed", async () => {
+    await withPage(async (page, { inference }) => {
       await page.focus("#prompt");
       await page.keyboard.type("one");
       await page.keyboard.press("Shift+Enter");
       await page.keyboard.type("two");
       await page.keyboard.press("Enter");
-      await more("x");
-      await page.waitForSelector(".message-assistant .prose");
-      await page.keyboard.press("Escape");
-      await page.waitForSelector("#send:visible");
+      await untilDone(page);
       assert.deepEqual(messagesOf(inference.requests[0]), ["user: one\ntwo"]);
-      await page.focus(".skip");
-      const reached = new Set<string>();
-      for (let presses = 0; presses < 20; presses += 1) {
-        reached.add(String(await page.evaluate("document.activeElement?.id || document.activeElement?.textContent")));
-        await page.keyboard.press("Tab");
-      }
-      for (const id of [
-        "model",
-        "new-chat",
-        "Regenerate",
-        "prompt",
-        "send",
-        "temperature",
-        "max-tokens",
-        "theme",
-        "api-key",
-      ]) {
-        assert.ok(reached.has(id), `${id} is not reached by Tab, only ${[...reached].join(", ")}`);
-      }
+      await page.keyboard.press("Control+/");
+      await page.waitForSelector("dialog[open] >> text=sends the message");
+      await page.keyboard.press("Escape");
+      await page.waitForSelector("dialog", { state: "hidden" });
+      await page.keyboard.press("Control+Shift+O");
+      await page.waitForSelector("#welcome");
     });
   });
 
-  test("tells errors in the node's own sentence, before and in the middle of an answer", async () => {
+  test("folds what the model thought, and shows the tools it calls", async () => {
     await withPage(async (page, { inference }) => {
       inference.script = async function* () {
         yield STARTED;
-        yield { type: "delta", text: "Half an ans" };
-        throw new ExoError("stage_lost", "The node laptop went away.");
+        yield { type: "delta", text: "", reasoning: "Oslo is in Norway." };
+        yield { type: "delta", text: "Let me look." };
+        yield { type: "delta", text: "", toolCalls: [{ index: 0, id: "call-1", name: "weather", arguments: '{"ci' }] };
+        yield { type: "delta", text: "", toolCalls: [{ index: 0, arguments: 'ty":"Oslo"}' }] };
+        yield finished("tool_calls", 4);
       };
-      await ask(page, "first");
-      await page.waitForSelector(".error >> text=The node laptop went away.");
-      assert.equal(await page.textContent(DEFAULT_MESSAGES), "Half an ans");
-      assert.equal(await page.isVisible("text=Regenerate"), true);
+      await ask(page, "How warm is it?");
+      await page.waitForSelector("text=The model asks for the tools above to be called.");
+      assert.equal(await page.isVisible("text=Oslo is in Norway."), false);
+      await page.click("text=/^Thought for/");
+      assert.equal(await page.isVisible("text=Oslo is in Norway."), true);
+      assert.equal(await page.textContent(".tool-call summary"), "Tool call: weather");
+      assert.equal(await page.textContent(".tool-call pre"), '{\n  "city": "Oslo"\n}');
     });
   });
 
-  test("tells a refusal too, and does not ask the unanswered question again", async () => {
-    const sentence = "The prompt has 5000 tokens; the context holds 4096.";
-    await withApi(async ({ url, inference }) => {
-      const page = await browser.newPage();
-      await page.goto(url);
-      inference.script = () => {
-        throw new ExoError("context_exceeded", sentence);
-      };
-      await ask(page, "too long");
-      await page.waitForSelector(`.error >> text=${sentence}`);
-      inference.script = () => saying(["Hello."]);
-      await ask(page, "short");
-      await page.waitForSelector("text=Hello.");
-      assert.deepEqual(messagesOf(inference.requests[1]), ["user: short"]);
-      await page.close();
-    });
-  });
-
-  test("shows what a model writes as text, never as HTML", async () => {
-    await withPage(async (page, { inference }) => {
-      const evil = '<img src=x onerror="document.title=1"><script>document.title=2</script>';
-      inference.script = async function* () {
-        yield STARTED;
-        yield { type: "delta", text: "", reasoning: evil };
-        yield { type: "delta", text: `${evil}\n\`\`\`html\n${evil}\n\`\`\`\nafter` };
-        yield finished("length", 3);
-      };
-      await ask(page, evil);
-      await page.waitForSelector("text=The answer reached its limit of tokens.");
-      assert.equal(await page.locator(".messages img, .messages script").count(), 0);
-      assert.equal(await page.title(), "exo-native");
-      assert.equal(await page.textContent(".message-assistant pre"), evil);
-      assert.equal(await page.locator(".messages").getByText("after", { exact: true }).count(), 1);
-      assert.ok((await page.textContent("#ring"))?.includes("attic <b>box</b>"), "a node's name is text too");
-    });
-  });
-
-  test("draws the ring and says why a node is not used", async () => {
-    await withPage(async (page) => {
-      const ring = (await page.textContent("#ring")) ?? "";
-      assert.match(ring, /desk.*head.*layers 0 to 13 · 310 MiB weights/s);
-      assert.match(ring, /laptop.*layers 14 to 23 · 180 MiB weights/s);
-      assert.match(ring, /It runs exo-native 0\.0\.9; this node runs 0\.1\.0\./);
-      assert.equal(await page.getAttribute("#ring svg", "aria-label"), "A ring of 2 stages, ready");
-    });
-  });
-
-  test("sends its settings and remembers them", async () => {
-    await withPage(async (page, { inference }) => {
-      await page.fill("#max-tokens", "33");
-      await page.fill("#temperature", "0.3");
-      await page.selectOption("#theme", "dark");
-      await page.reload();
-      await page.waitForSelector("#model option", { state: "attached" });
-      assert.equal(await page.getAttribute("html", "data-theme"), "dark");
-      await ask(page, "x");
-      await page.waitForSelector(".message-assistant .prose");
-      const [request] = inference.requests;
-      assert.deepEqual([request?.maxTokens, request?.sampling.temperature], [33, 0.3]);
-    });
-  });
-
-  test("asks with the API key", async () => {
-    await withApi(
-      async ({ url, inference }) => {
-        const page = await browser.newPage();
-        await page.goto(url);
-        await page.waitForSelector("#ring >> text=This node asks for an API key");
-        await page.fill("#api-key", "secret");
-        await page.press("#api-key", "Tab");
-        await page.waitForSelector("#model option", { state: "attached" });
+  test("sends its parameters, remembers them, and forgets them when asked", async () => {
+    await withPage(
+      async (page, { inference }) => {
+        await page.fill("#max-tokens", "33");
+        await page.fill("#temperature", "0.3");
+        await page.fill("#system-prompt", "Be brief.");
+        await page.fill("#stop", "END\nHALT");
+        await page.selectOption("#format", "json_schema");
+        await page.fill("#schema", '{"type": "object"');
         await ask(page, "x");
-        await page.waitForSelector(".message-assistant .prose");
+        await page.waitForSelector(".notice >> text=The schema is not JSON");
+        assert.equal(inference.requests.length, 0);
+        await page.fill("#schema", '{"type": "object"}');
+        await page.reload();
+        await ask(page, "x");
+        await untilDone(page);
+        const [request] = inference.requests;
+        assert.deepEqual([request?.maxTokens, request?.stop], [33, ["END", "HALT"]]);
+        assert.deepEqual(request?.sampling, { temperature: 0.3, jsonSchema: '{"type":"object"}' });
+        assert.deepEqual(messagesOf(request), ["system: Be brief.", "user: x"]);
+        await page.getByRole("button", { name: "Reset" }).click();
+        assert.equal(await page.inputValue("#temperature"), "");
+      },
+      { context: { viewport: { width: 1440, height: 900 } } },
+    );
+  });
+
+  test("says that a model is not loaded, loads it when asked, and shows how far that is", async () => {
+    const asked: string[] = [];
+    const list = () => [{ id: "tiny", created: 1, ownedBy: "exo-native", state: "unloaded" as const }];
+    const load = async (model: string): Promise<never> => {
+      asked.push(model);
+      throw new Error("not in this test");
+    };
+    await withPage(
+      async (page) => {
+        await page.waitForSelector("text=tiny is not loaded: your first message loads it.");
+        await page.click("text=Load it now");
+        await page.waitForSelector(".notice");
+        assert.deepEqual(asked, ["tiny"]);
+      },
+      { refusals: true, api: { models: { list }, rings: { load, whenReady: load, unload: load } } },
+    );
+  });
+
+  test("says that there is no model", async () => {
+    await withPage(
+      async (page) => {
+        await page.waitForSelector("text=No model is known yet. Start one with: exo-native serve <model>");
+      },
+      { api: { models: { list: () => [] } } },
+    );
+  });
+
+  test("an answer goes on while another view or conversation is looked at", async () => {
+    await withPage(async (page, { inference }) => {
+      const more = pausing(inference);
+      await ask(page, "Tell me a long story.");
+      await more("Once ");
+      await page.getByText("Once").waitFor();
+      await page.getByRole("link", { name: "Settings" }).click();
+      await page.getByRole("heading", { name: "Settings" }).waitFor();
+      await more("upon a time.");
+      await page.getByRole("link", { name: "Chat", exact: true }).click();
+      await page.getByText("Once upon a time.").waitFor();
+      await page.click("#new-chat");
+      await page.waitForSelector("#welcome");
+      await more(" The end.");
+      await more(null);
+      await page.click(".history .entry");
+      await page.getByText("Once upon a time. The end.").waitFor();
+      await untilDone(page);
+    });
+  });
+
+  test("asks with the API key, as long as the tab is open", async () => {
+    await withPage(
+      async (page, { inference, url }) => {
+        await page.waitForSelector(".model-note >> text=This node asks for an API key");
+        await page.getByRole("link", { name: "Settings" }).click();
+        await page.fill("#api-key", "secret");
+        await page.getByRole("button", { name: "Use" }).click();
+        await page.getByRole("link", { name: "Chat", exact: true }).click();
+        await page.waitForSelector("#model optgroup", { state: "attached" });
+        await ask(page, "x");
+        await untilDone(page);
+        await page.reload();
+        await page.waitForSelector("#model optgroup", { state: "attached" });
         assert.equal(inference.requests.length, 1);
-        await page.close();
+        const other = await page.context().browser()?.newContext();
+        const fresh = await other?.newPage();
+        await fresh?.goto(url);
+        await fresh?.waitForSelector(".model-note >> text=This node asks for an API key");
+        await other?.close();
       },
-      { apiKeys: ["secret"] },
+      { refusals: true, api: { apiKeys: ["secret"] } },
     );
   });
 
-  test("says that no model is loaded", async () => {
-    await withApi(
-      async ({ url }) => {
-        const page = await browser.newPage();
-        await page.goto(url);
-        await page.waitForSelector("text=No model is loaded yet. Start one with: exo-native serve <model>");
-        await page.close();
+  test("is there without a node, once it was fetched, and says that the node is gone", async () => {
+    await withPage(
+      async (page, { api }) => {
+        await ask(page, "x");
+        await untilDone(page);
+        await api.stop();
+        await ask(page, "y");
+        await page.waitForSelector(".failure >> text=The node cannot be reached; check that it still runs.");
+        assert.equal(await page.isVisible("text=Try again"), true);
       },
-      { models: { list: () => [] } },
+      { refusals: true },
     );
   });
 
-  for (const [width, height, colorScheme] of [
-    [360, 740, "light"],
-    [768, 1024, "dark"],
-    [1440, 900, "light"],
-    [1440, 900, "dark"],
-  ] as const) {
-    test(`fits ${width} pixels (${colorScheme})`, async () => {
-      await withPage(
-        async (page, { inference }) => {
-          await picture(page, `${width}-${colorScheme}-welcome`);
-          inference.script = () => saying([LONG_ANSWER]);
-          await ask(
-            page,
-            "How do I add two numbers in TypeScript, and what is a very-long-word-without-any-end-of-it-at-all-in-sight?",
-          );
-          await page.waitForSelector("text=Regenerate");
-          await picture(page, `${width}-${colorScheme}-chat`);
-          assert.equal(await overflow(page), 0, "nothing sticks out sideways");
-          if (await page.isVisible("#side-toggle")) {
-            await page.click("#side-toggle");
-            await picture(page, `${width}-${colorScheme}-side`);
-            assert.equal(await page.getAttribute("#side-toggle", "aria-expanded"), "true");
-            assert.equal(await overflow(page), 0);
-          }
-          assert.equal(await page.isVisible("#ring svg"), true);
-        },
-        { viewport: { width, height }, colorScheme },
-      );
+  test("an address without a view says so", async () => {
+    await withPage(async (page, { url }) => {
+      await page.goto(`${url}/#/nowhere`);
+      await page.getByRole("heading", { name: "There is no such view" }).waitFor();
     });
-  }
+  });
+
+  test("opens on the address that it is given", async () => {
+    await withPage(async (page, { url }) => {
+      await openPage(url, async (second) => {
+        await second.goto(`${url}/#/connect`);
+        await second.getByRole("heading", { name: "Connect your app" }).waitFor();
+        assert.equal(await second.title(), "Connect · exo-native");
+      });
+      assert.equal(await page.title(), "Chat · exo-native");
+    });
+  });
 });
-
-const LONG_ANSWER = [
-  "Use the plus sign. A function that does it:\n\n",
-  "```ts\nexport function add(left: number, right: number): number {\n  return left + right; // a long line that has to scroll inside of its own box and not move the page\n}\n```\n",
-  "A link with no break: https://example.com/",
-  "abcdefghij".repeat(12),
-  "\n\nThat is all.",
-].join("");
-
-async function overflow(page: Page): Promise<number> {
-  return Number(await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"));
-}
-
-function messagesOf(request: InferenceRequest | undefined): readonly string[] {
-  if (request?.input.kind !== "chat") return [];
-  return request.input.messages.map(({ role, content }) => `${role}: ${String(content)}`);
-}
-
-async function untilAborted(signal: AbortSignal | undefined): Promise<void> {
-  if (signal === undefined || signal.aborted) return;
-  await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
-}
-
-/** Makes the service say only what is handed to it; `null` ends the answer. */
-function pausing(inference: ApiUnderTest["inference"]): (text: string | null) => Promise<void> {
-  const taken: (() => void)[] = [];
-  const waiting: (string | null)[] = [];
-  let arrived = (): void => {};
-  inference.script = async function* (_request, signal): AsyncGenerator<InferenceEvent> {
-    yield STARTED;
-    for (let said = 0; ; said += 1) {
-      while (waiting.length === 0) {
-        await new Promise<void>((resolve, reject) => {
-          arrived = resolve;
-          signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-        });
-      }
-      const text = waiting.shift() ?? null;
-      taken.shift()?.();
-      if (text === null) {
-        yield finished("stop", said);
-        return;
-      }
-      yield { type: "delta", text };
-    }
-  };
-  return (text) =>
-    new Promise((resolve) => {
-      taken.push(resolve);
-      waiting.push(text);
-      arrived();
-    });
-}

@@ -15,3 +15,12 @@ export function formatLayers(begin: number, end: number): string {
   if (end <= begin) return "no layers";
   return end === begin + 1 ? `layer ${begin}` : `layers ${begin} to ${end - 1}`;
 }
+
+/** Thousands apart, in the same way everywhere. */
+export function formatCount(count: number): string {
+  return Math.round(count).toLocaleString("en");
+}
+
+export function counted(count: number, one: string, many: string): string {
+  return `${formatCount(count)} ${count === 1 ? one : many}`;
+}

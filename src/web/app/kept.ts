@@ -1,5 +1,7 @@
-/** What the page remembers in the browser: `localStorage`, or what a test hands over. */
+/** What the page remembers in the browser: a `Storage`, or what a test hands over. */
 export interface Shelf {
+  readonly length: number;
+  key(index: number): string | null;
   getItem(key: string): string | null;
   setItem(key: string, value: string): void;
   removeItem(key: string): void;
@@ -23,6 +25,7 @@ export class Kept {
     }
   }
 
+  /** `null` also when it is no JSON. */
   readJson(key: string): unknown {
     try {
       return JSON.parse(this.read(key) ?? "null");
@@ -46,6 +49,16 @@ export class Kept {
       this.#shelf().removeItem(key);
     } catch {
       // It is not there either way.
+    }
+  }
+
+  keys(prefix: string): readonly string[] {
+    try {
+      const shelf = this.#shelf();
+      const keys = Array.from({ length: shelf.length }, (_, index) => shelf.key(index) ?? "");
+      return keys.filter((key) => key.startsWith(prefix));
+    } catch {
+      return [];
     }
   }
 }

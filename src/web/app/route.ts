@@ -1,5 +1,3 @@
-import { type ReadonlySignal, signal } from "@preact/signals";
-
 /** Where the reader is: `#/traces/abc` is the view `traces` with the rest `["abc"]`. */
 export interface Route {
   readonly view: string;
@@ -15,15 +13,6 @@ export function parseHash(hash: string): Route {
 
 export function toHash(view: string, ...rest: readonly string[]): string {
   return `#/${[view, ...rest].map(encodeURIComponent).join("/")}`;
-}
-
-/** The route of the address bar, followed from now on. */
-export function watchRoute(): ReadonlySignal<Route> {
-  const route = signal(parseHash(location.hash));
-  addEventListener("hashchange", () => {
-    route.value = parseHash(location.hash);
-  });
-  return route;
 }
 
 function decode(part: string): string {

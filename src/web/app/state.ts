@@ -5,8 +5,9 @@ import { Server } from "../api/server.js";
 import { sentenceOf } from "../api/server-error.js";
 import { Kept } from "./kept.js";
 import { Notices } from "./notices.js";
-import { type Route, watchRoute } from "./route.js";
+import type { Route } from "./route.js";
 import { keptTheme, type Theme } from "./theme.js";
+import { watchRoute } from "./watch-route.js";
 
 const KEY_KEY = "exo-native.api-key";
 const MODEL_KEY = "exo-native.model";

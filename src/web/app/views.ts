@@ -1,7 +1,7 @@
-import type { VNode } from "preact";
+import type { ComponentChildren } from "preact";
 import type { AppState } from "./state.js";
 
-export type View = (props: { app: AppState }) => VNode;
+export type View = (props: { app: AppState }) => ComponentChildren;
 
 export interface ViewEntry {
   /** In the address: `#/<id>`. */
@@ -15,6 +15,12 @@ export interface ViewEntry {
 
 /** The views in the order of the navigation. Each is fetched when it is first asked for. */
 export const VIEWS: readonly ViewEntry[] = [
+  {
+    id: "chat",
+    title: "Chat",
+    fills: true,
+    load: async () => (await import("../chat/chat-view.js")).ChatView,
+  },
   {
     id: "cluster",
     title: "Cluster",
@@ -39,6 +45,11 @@ export const VIEWS: readonly ViewEntry[] = [
     id: "traces",
     title: "Traces",
     load: async () => (await import("../traces/traces-view.js")).TracesView,
+  },
+  {
+    id: "connect",
+    title: "Connect",
+    load: async () => (await import("../connect/connect-view.js")).ConnectView,
   },
   {
     id: "settings",
