@@ -5,9 +5,7 @@ import { NodeProcess } from "../support/node-process.js";
 import { writeTinyModel } from "../support/tiny-gguf.js";
 import { seriousFaults } from "./axe.js";
 import { findChromium, launch } from "./browser.js";
-
-const chromium = findChromium();
-const skip = chromium === null ? "no Chromium on this machine; set CHROMIUM_PATH to run the page's tests" : false;
+import { overflow, skip } from "./open-page.js";
 
 const LAYERS = 8;
 const VIEWS = ["cluster", "models", "bench", "doctor", "traces"] as const;
@@ -28,7 +26,7 @@ describe("the page's views of the cluster", { skip, timeout: 240_000 }, () => {
       name: "entry",
       args: ["--threads", "1", "--min-nodes", "2", "--ctx", "256", "--slots", "2", "--peer", worker.grpc],
     });
-    browser = await launch(chromium ?? "");
+    browser = await launch(findChromium() ?? "");
     page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
     page.setDefaultTimeout(30_000);
     page.on("pageerror", (error) => complaints.push(error.message));
@@ -210,8 +208,4 @@ async function keepAsking(http: string, signal: AbortSignal): Promise<void> {
   } catch (thrown) {
     if (!signal.aborted) throw thrown;
   }
-}
-
-async function overflow(page: Page): Promise<number> {
-  return Number(await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"));
 }

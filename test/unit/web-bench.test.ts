@@ -100,6 +100,8 @@ describe("measurements that are remembered", () => {
   function shelf(): Kept {
     const values = new Map<string, string>();
     return new Kept(() => ({
+      length: values.size,
+      key: (index) => [...values.keys()][index] ?? null,
       getItem: (key) => values.get(key) ?? null,
       setItem: (key, value) => void values.set(key, value),
       removeItem: (key) => void values.delete(key),

@@ -42,8 +42,8 @@ export async function askTrace(server: Server, requestId: string, signal: AbortS
 }
 
 /** For chrome://tracing and Perfetto, as the node makes it. */
-export async function askChromeTrace(server: Server, requestId: string): Promise<Blob> {
-  return (await server.fetch(`${tracePath(requestId)}?format=chrome`)).blob();
+export async function askChromeTrace(server: Server, requestId: string): Promise<string> {
+  return (await server.fetch(`${tracePath(requestId)}?format=chrome`)).text();
 }
 
 function tracePath(requestId: string): string {

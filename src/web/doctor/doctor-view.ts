@@ -3,6 +3,7 @@ import { html } from "htm/preact";
 import { askDoctor } from "../api/cluster-requests.js";
 import { type DoctorDocument, type DoctorFinding, SEVERITIES, type Severity } from "../api/doctor-document.js";
 import { sentenceOf } from "../api/server-error.js";
+import { CopyButton } from "../app/copy-button.js";
 import type { AppState } from "../app/state.js";
 import { summaryText } from "./summary-text.js";
 
@@ -76,7 +77,10 @@ function Group({ severity, findings }: { severity: Severity; findings: readonly 
         ({ id, title, detail, mend }, index) => html`<li key=${`${id} ${index}`}>
           <h3>${title}</h3>
           ${detail === "" ? null : html`<p>${detail}</p>`}
-          ${mend === null ? null : html`<p class="mend"><span class="hidden">What to do: </span>${mend}</p>`}
+          ${mend === null ? null : html`<p class="mend">
+                <span><span class="hidden">What to do: </span>${mend}</span>
+                <${CopyButton} text=${() => mend} what=${`what to do about: ${title}`} />
+              </p>`}
           <p class="note">${id}</p>
         </li>`,
       )}

@@ -1,5 +1,6 @@
 import { html } from "htm/preact";
 import { useState } from "preact/hooks";
+import { valueOf } from "../app/field.js";
 import { toHash } from "../app/route.js";
 import type { AppState } from "../app/state.js";
 import { Downloads } from "./downloads.js";
@@ -44,9 +45,7 @@ function rowFor(rows: readonly ModelRow[], id: string): ModelRow {
 /** A path or an address that no list has. */
 function OtherModel() {
   const [text, setText] = useState("");
-  const type = (event: Event): void => {
-    if (event.currentTarget instanceof HTMLInputElement) setText(event.currentTarget.value);
-  };
+  const type = (event: Event): void => setText(valueOf(event));
   const show = (event: Event): void => {
     event.preventDefault();
     if (text.trim() !== "") location.hash = toHash("models", text.trim());

@@ -4,6 +4,7 @@ import { askChromeTrace, askTrace, askTraces, type ListedTrace, type TraceDocume
 import { ServerError, sentenceOf } from "../api/server-error.js";
 import { formatSeconds } from "../app/format.js";
 import { toHash } from "../app/route.js";
+import { saveFile } from "../app/save-file.js";
 import type { AppState } from "../app/state.js";
 import { TraceWaterfall } from "./trace-waterfall.js";
 import { useAnswer } from "./use-answer.js";
@@ -87,7 +88,7 @@ function Download({ app, requestId }: { app: AppState; requestId: string }) {
   const save = async (): Promise<void> => {
     setFailure(null);
     try {
-      saveAs(await askChromeTrace(app.server, requestId), `exo-native-${requestId}.json`);
+      saveFile(`exo-native-${requestId}.json`, "application/json", await askChromeTrace(app.server, requestId));
     } catch (thrown) {
       setFailure(sentenceOf(thrown));
     }
@@ -97,13 +98,4 @@ function Download({ app, requestId }: { app: AppState; requestId: string }) {
       <span class="note"> Perfetto (ui.perfetto.dev) opens it too.</span>
     </p>
     ${failure === null ? null : html`<p class="error" role="alert">${failure}</p>`}`;
-}
-
-/** By a link of its own: the request for it carries the API key, which a mere link could not. */
-function saveAs(content: Blob, name: string): void {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(content);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
