@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { parseModels } from "../../src/web/api/models-document.js";
 import { parseEstimate, parsePlan, wishFields } from "../../src/web/api/planning-documents.js";
 import { downloadText, durationText } from "../../src/web/models/download-text.js";
-import { freeMemory, modelRows, roughFit } from "../../src/web/models/model-rows.js";
+import { freeMemory, modelRows, roughFit, rowOfModel } from "../../src/web/models/model-rows.js";
 import { comparedWith, fitSentence, speedSentence } from "../../src/web/models/speed-text.js";
 import { webCluster, webNode, webRing, webStage } from "../support/web-cluster.js";
 
@@ -46,6 +46,19 @@ describe("the list of models", () => {
     assert.equal(rowOf("tiny")?.rings[0]?.id, "r1");
     assert.deepEqual(rowOf("small")?.holders, [{ name: "desk", complete: true, bytes: GIB }]);
     assert.deepEqual([rowOf("small")?.bytes, rowOf("large")?.bytes], [GIB, 40 * GIB]);
+  });
+
+  test("finds a model by any of its names, and takes what no list has at its word", () => {
+    assert.equal(rowOfModel(rows, "/models/tiny.gguf").id, "tiny");
+    assert.equal(rowOfModel(rows, "small").spec, "hf:org/small:Q4");
+    assert.deepEqual(rowOfModel(rows, "/other.gguf"), {
+      id: "/other.gguf",
+      spec: "/other.gguf",
+      state: "unlisted",
+      bytes: null,
+      rings: [],
+      holders: [],
+    });
   });
 
   test("says from sizes alone what may fit", () => {

@@ -24,10 +24,10 @@ export function StageCard({ ring, stage, index, node, at, busy }: StageCardProps
   const place = at === undefined ? {} : { left: `${at.x}%`, top: `${at.y}%` };
   const name = node?.name ?? stage.nodeName;
   return html`<div class=${`stage-card tint-${index % TINTS} is-${state.kind}`} style=${place}>
-    <h4 class="stage-name">
+    <h3 class="stage-name">
       <span class="stage-title" title=${name}>${name}</span>
       ${index === 0 ? html`<span class="badge">head</span>` : null}
-    </h4>
+    </h3>
     <p class="stage-layers">${formatLayers(stage.layerBegin, stage.layerEnd)}</p>
     <p class="stage-fact">${memoryText(stage)}</p>
     ${node === undefined ? null : html`<${MemoryBar} node=${node} />`}

@@ -1,16 +1,15 @@
 import { html } from "htm/preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { ClusterRing } from "../api/cluster-document.js";
 import { loadModel, unloadRing } from "../api/cluster-requests.js";
 import type { PlacementWishes } from "../api/planning-documents.js";
 import { sentenceOf } from "../api/server-error.js";
 import type { AppState } from "../app/state.js";
+import type { ModelRow } from "./model-rows.js";
 
 interface ModelActionsProps {
   readonly app: AppState;
-  readonly model: string;
+  readonly model: Pick<ModelRow, "id" | "spec" | "rings">;
   readonly wishes: PlacementWishes;
-  readonly rings: readonly ClusterRing[];
   /** What stands against loading it, or `null`. */
   readonly obstacle: string | null;
 }
@@ -18,7 +17,7 @@ interface ModelActionsProps {
 type Question = "unload" | "reload";
 
 /** Loading and unloading; what ends answers asks first. */
-export function ModelActions({ app, model, wishes, rings, obstacle }: ModelActionsProps) {
+export function ModelActions({ app, model: { id: model, spec, rings }, wishes, obstacle }: ModelActionsProps) {
   const [question, setQuestion] = useState<Question | null>(null);
   const [failure, setFailure] = useState<string | null>(null);
   const [isBusy, setBusy] = useState(false);
@@ -35,7 +34,7 @@ export function ModelActions({ app, model, wishes, rings, obstacle }: ModelActio
     setBusy(false);
   };
   const load = async (): Promise<void> => {
-    await loadModel(app.server, model, wishes);
+    await loadModel(app.server, spec, wishes);
     app.notice(`${model} is being loaded.`);
   };
   const unload = async (): Promise<void> => {

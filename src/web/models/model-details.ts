@@ -27,7 +27,7 @@ interface ModelDetailsProps {
 export function ModelDetails({ app, cluster, row }: ModelDetailsProps) {
   const [wishes, setWishes] = useState<PlacementWishes>(NO_WISHES);
   const [split, setSplit] = useState<Split | null>(null);
-  const { plan, byHand, estimate } = usePlanning(app, row.id, wishes, split);
+  const { plan, byHand, estimate } = usePlanning(app, row.spec, wishes, split);
   const shown = split ?? splitOf(plan.answer?.stages ?? []);
   const layers = split === null ? null : layersText(split);
   const alive = cluster.nodes.filter(({ state }) => state === "alive");
@@ -49,9 +49,8 @@ export function ModelDetails({ app, cluster, row }: ModelDetailsProps) {
     ${split === null ? null : html`<${HandPrediction} byHand=${byHand} planners=${plan.answer} />`}
     <${ModelActions}
       app=${app}
-      model=${row.id}
+      model=${row}
       wishes=${{ ...wishes, layers }}
-      rings=${row.rings}
       obstacle=${split === null ? null : byHand.failure}
     />
     <${PlanReasons} plan=${split === null ? plan.answer : byHand.answer} />`;
@@ -77,7 +76,8 @@ function whereText({ bytes, holders, state }: ModelRow): string {
   const partly = holders.filter(({ complete }) => !complete);
   const parts = partly.map(({ name, bytes: held }) => `${name} (${formatBytes(held)} of it)`);
   if (whole.length + parts.length > 0) return `${size}On the disk of ${listed([...whole, ...parts])}.`;
-  return state === "catalogue" ? `${size}On no disk yet: each machine fetches its own layers when it is loaded.` : size;
+  if (state === "catalogue") return `${size}On no disk yet: each machine fetches its own layers when it is loaded.`;
+  return state === "unlisted" ? "In no list: it is looked for when it is planned or loaded." : size;
 }
 
 function RingNow({ ring }: { ring: ClusterRing }) {

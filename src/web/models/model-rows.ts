@@ -8,12 +8,14 @@ export interface Holder {
   readonly bytes: number;
 }
 
-export type RowState = "loaded" | "loading" | "failed" | "disk" | "catalogue";
+export type RowState = "loaded" | "loading" | "failed" | "disk" | "catalogue" | "unlisted";
 
 /** A model as the list shows it. */
 export interface ModelRow {
   /** What requests name. */
   readonly id: string;
+  /** What plans and loads name: where the model is found. */
+  readonly spec: string;
   readonly state: RowState;
   /** Bytes; `null`: not known yet. */
   readonly bytes: number | null;
@@ -35,12 +37,22 @@ function rowOf({ id, aliases, sizeBytes, state }: ListedModel, { rings, nodes }:
   const holders = holdersOf(nodes, new Set([...names, ...own.flatMap(({ model, spec }) => [model, spec])]));
   const placed = state === "unloaded" ? ringState(own) : state;
   const bytes = sizeBytes ?? (Math.max(0, ...holders.map((holder) => holder.bytes)) || null);
-  return { id, state: placed ?? (holders.length > 0 ? "disk" : "catalogue"), bytes, rings: own, holders };
+  const spec = own[0]?.spec ?? aliases[0] ?? id;
+  return { id, spec, state: placed ?? (holders.length > 0 ? "disk" : "catalogue"), bytes, rings: own, holders };
 }
 
 function ringRow(ring: ClusterRing, { nodes }: ClusterDocument): ModelRow {
   const holders = holdersOf(nodes, new Set([ring.model, ring.spec]));
-  return { id: ring.model, state: ringState([ring]) ?? "disk", bytes: null, rings: [ring], holders };
+  const { model: id, spec } = ring;
+  return { id, spec, state: ringState([ring]) ?? "disk", bytes: null, rings: [ring], holders };
+}
+
+/** The row of that name; a model that no list has gets one too, for it is the reader's to say where it is. */
+export function rowOfModel(rows: readonly ModelRow[], name: string): ModelRow {
+  const found = rows.find(({ id, spec, rings }) => {
+    return id === name || spec === name || rings.some((ring) => ring.model === name || ring.spec === name);
+  });
+  return found ?? { id: name, spec: name, state: "unlisted", bytes: null, rings: [], holders: [] };
 }
 
 function ringState(rings: readonly ClusterRing[]): RowState | null {

@@ -6,7 +6,7 @@ import type { AppState } from "../app/state.js";
 import { Downloads } from "./downloads.js";
 import { ModelDetails } from "./model-details.js";
 import { ModelList } from "./model-list.js";
-import { freeMemory, type ModelRow, modelRows } from "./model-rows.js";
+import { freeMemory, modelRows, rowOfModel } from "./model-rows.js";
 
 /** Models that are loaded or could be, what they take and how fast they would be, and how they are placed. */
 export function ModelsView({ app }: { app: AppState }) {
@@ -30,16 +30,10 @@ export function ModelsView({ app }: { app: AppState }) {
         ${chosen === null
           ? html`<p class="note">Choose a model to see what it takes, how fast it would be here, and to load it.</p>`
           : html`<p class="models-back"><a href=${toHash("models")}>All models</a></p>
-              <${ModelDetails} key=${chosen} app=${app} cluster=${cluster} row=${rowFor(rows, chosen)} />`}
+              <${ModelDetails} key=${chosen} app=${app} cluster=${cluster} row=${rowOfModel(rows, chosen)} />`}
       </section>
     </div>
     <${Downloads} cluster=${cluster} />`;
-}
-
-/** A model of another name is shown too: it is the reader's to say where it is. */
-function rowFor(rows: readonly ModelRow[], id: string): ModelRow {
-  const found = rows.find((row) => row.id === id || row.rings.some(({ model, spec }) => model === id || spec === id));
-  return found ?? { id, state: "catalogue", bytes: null, rings: [], holders: [] };
 }
 
 /** A path or an address that no list has. */
