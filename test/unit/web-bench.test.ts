@@ -6,6 +6,7 @@ import { firstTokenRows, rateRows } from "../../src/web/bench/bench-rows.js";
 import { type BenchPorts, runBench } from "../../src/web/bench/bench-run.js";
 import { benchText } from "../../src/web/bench/bench-text.js";
 import { axisMarks, barShare, roundCeiling } from "../../src/web/bench/chart-scale.js";
+import { MemoryShelf } from "../support/memory-shelf.js";
 
 const RESULT = {
   model: "tiny",
@@ -97,16 +98,10 @@ describe("a measurement", () => {
 });
 
 describe("measurements that are remembered", () => {
-  function shelf(): Kept {
-    const values = new Map<string, string>();
-    return new Kept(() => ({
-      length: values.size,
-      key: (index) => [...values.keys()][index] ?? null,
-      getItem: (key) => values.get(key) ?? null,
-      setItem: (key, value) => void values.set(key, value),
-      removeItem: (key) => void values.delete(key),
-    }));
-  }
+  const shelf = (): Kept => {
+    const memory = new MemoryShelf();
+    return new Kept(() => memory);
+  };
 
   test("the latest first, thirty at most, until they are forgotten", () => {
     const kept = shelf();

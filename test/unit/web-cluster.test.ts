@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { parseActivity } from "../../src/web/api/activity-document.js";
-import { activityBetween, activityOf, dotSeconds } from "../../src/web/cluster/activity.js";
+import { activityBetween, countsOf, dotSeconds } from "../../src/web/cluster/activity.js";
+import { ActivityMeter } from "../../src/web/cluster/activity-meter.js";
 import { changesBetween, listed } from "../../src/web/cluster/changes.js";
 import { memoryFill } from "../../src/web/cluster/memory-fill.js";
 import {
@@ -125,38 +126,65 @@ describe("what happened between two looks", () => {
 });
 
 describe("what flows in a ring", () => {
-  const look = (desk: number, laptop: number, seconds = 0) =>
-    webCluster(
-      [webNode("desk", { stages: [heldStage(desk, seconds)] }), webNode("laptop", { stages: [heldStage(laptop, seconds)] })],
-      [webRing(TWO)],
+  const look = (desk: number, laptop: number, more: object = {}, epoch = 1) =>
+    countsOf(
+      webCluster(
+        [
+          webNode("desk", { stages: [heldStage(desk, desk / 8)] }),
+          webNode("laptop", { stages: [heldStage(laptop, laptop / 8)] }),
+        ],
+        [webRing(TWO, { epoch, ...more })],
+      ),
     );
 
-  test("by what nodes counted between two looks", () => {
-    const busy = activityBetween(look(5, 5, 1), look(9, 9, 1.5), 1).get("r1");
-    assert.deepEqual(busy, { flows: true, tokensPerSecond: 12, busy: [0.5, 0.5], hops: [] });
-    const idle = activityBetween(look(9, 9), look(9, 9), 1).get("r1");
-    assert.deepEqual([idle?.flows, idle?.tokensPerSecond], [false, 0], "the rate of ten seconds ago is none of now");
+  test("is what nodes counted between two looks", () => {
+    const before = look(4, 4, { tokens: { generated: 10 } });
+    const after = look(8, 6, { tokens: { generated: 16 }, hop_ms: [0.7, null] });
+    const busy = activityBetween(before, after, 2).get("r1");
+    assert.deepEqual(busy, { flows: true, tokensPerSecond: 3, busy: [0.25, 0.125], hops: [0.7, null] });
+    const idle = activityBetween(after, after, 2).get("r1");
+    assert.deepEqual([idle?.flows, idle?.tokensPerSecond, idle?.hops], [false, 0, [0.7, null]]);
   });
 
-  test("nothing is known of a stage that was loaded anew, or of two looks at once", () => {
-    assert.deepEqual(activityBetween(look(9, 9), look(2, 9), 1).get("r1")?.busy, [null, 0]);
+  test("is not known where nobody tells of tokens, of a stage that was away, or of two looks at once", () => {
+    assert.equal(activityBetween(look(4, 4), look(8, 8), 1).get("r1")?.tokensPerSecond, null);
+    const [ring] = look(4, 4);
+    assert.ok(ring !== undefined);
+    const alone = [{ ...ring, stages: ring.stages.slice(0, 1) }];
+    assert.deepEqual(activityBetween(alone, look(5, 9), 1).get("r1")?.busy, [0.125, null]);
     assert.deepEqual(activityBetween(look(1, 1), look(2, 2), 0).get("r1")?.busy, [null, null]);
-    assert.equal(activityBetween(webCluster([]), look(3, 3), 1).get("r1")?.flows, false);
   });
 
-  test("by the node's own word", () => {
-    const rings = parseActivity({
-      rings: [{ id: "r1", tokens: 6, stages: [{ busySeconds: 0.5 }, {}], hops: [{ milliseconds: 0.7 }, {}] }],
-    });
-    const told = activityOf(rings, 2).get("r1");
-    assert.deepEqual(told, { flows: true, tokensPerSecond: 3, busy: [0.25, null], hops: [0.7, null] });
-    assert.equal(activityOf(parseActivity({ rings: [{ id: "r1", tokens: 0 }] }), 1).get("r1")?.flows, false);
-    assert.equal(activityOf(parseActivity("nonsense"), 1).size, 0);
+  test("begins anew with a ring that is new or placed anew", () => {
+    assert.equal(activityBetween([], look(3, 3), 1).get("r1")?.flows, false);
+    assert.equal(activityBetween(look(3, 3), look(9, 9, {}, 2), 1).get("r1")?.flows, false);
+  });
+
+  test("is told by the node too, only while there is something to tell", () => {
+    const event = (generated: number, microBatches: number) =>
+      parseActivity({
+        rings: [
+          {
+            id: "r1",
+            epoch: 1,
+            tokens: { generated },
+            stages: [{ node_id: "desk", busy_seconds: microBatches / 8, micro_batches: microBatches }],
+            hops: [{ from_stage: 0, to_stage: 1, latest_ms: 0.7 }, {}],
+          },
+        ],
+      });
+    const meter = new ActivityMeter();
+    assert.equal(meter.add(event(0, 0), 10).get("r1")?.flows, false);
+    const told = meter.add(event(3, 2), 10.5).get("r1");
+    assert.deepEqual(told, { flows: true, tokensPerSecond: 6, busy: [0.5], hops: [0.7, null] });
+    assert.equal(meter.add(event(5, 4), 60).get("r1")?.tokensPerSecond, 2, "what was silent did nothing");
+    assert.deepEqual(meter.idle().get("r1"), { flows: false, tokensPerSecond: 0, busy: [], hops: [0.7, null] });
+    assert.deepEqual(parseActivity("nonsense"), []);
   });
 
   test("dots are faster in faster rings, and always so that eyes can follow", () => {
     assert.ok(dotSeconds(4) > dotSeconds(10));
-    assert.deepEqual([dotSeconds(0), dotSeconds(1), dotSeconds(1000)], [1.5, 1.5, 0.3]);
+    assert.deepEqual([dotSeconds(null), dotSeconds(0), dotSeconds(1), dotSeconds(1000)], [1.5, 1.5, 1.5, 0.3]);
   });
 });
 

@@ -17,6 +17,7 @@ const span = (name: string, node: string, stage: number | null, begin: number, e
 describe("a request over time", () => {
   const trace = parseTrace({
     request_id: "q1",
+    nodes: [{ id: "desk", name: "Desk" }],
     spans: [
       span("compute", "laptop", 1, 105, 106),
       span("compute", "desk", 0, 102, 104, { seconds: 3 }),
@@ -38,6 +39,10 @@ describe("a request over time", () => {
         ["laptop", 1, "compute", 1],
       ],
     );
+  });
+
+  test("knows the nodes by name", () => {
+    assert.deepEqual([...trace.nodeNames], [["desk", "Desk"]]);
   });
 
   test("places bars as shares of the whole and tells what was measured", () => {

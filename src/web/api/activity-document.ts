@@ -1,25 +1,33 @@
 import { listAt, numberAt, optionalNumberAt, textAt } from "./json.js";
 
-/** What one ring did since the event before. */
-export interface ActivityOfRing {
+/** What one ring has done so far; its numbers only grow while the epoch is the same. */
+export interface RingCounts {
   readonly id: string;
-  readonly tokens: number;
-  /** In ring order; `null` where nothing is known. */
-  readonly busySeconds: readonly (number | null)[];
-  /** From each stage to the next one, the last one's back to the head. */
+  readonly epoch: number;
+  /** Tokens of answers; `null`: the node does not tell. */
+  readonly generated: number | null;
+  readonly stages: readonly StageCounts[];
+  /** What the last micro-batch took from each stage to the next one, the last one's being back to the head. */
   readonly hopMilliseconds: readonly (number | null)[];
 }
 
-/** The event `activity` of `GET /cluster/events`. */
-export function parseActivity(body: unknown): readonly ActivityOfRing[] {
-  return listAt(body, "rings").map((ring) => ({
-    id: textAt(ring, "id"),
-    tokens: numberAt(ring, "tokens"),
-    busySeconds: listAt(ring, "stages").map((stage) => secondsAt(stage)),
-    hopMilliseconds: listAt(ring, "hops").map((hop) => optionalNumberAt(hop, "milliseconds")),
-  }));
+export interface StageCounts {
+  readonly nodeId: string;
+  readonly microBatches: number;
+  readonly busySeconds: number;
 }
 
-function secondsAt(stage: unknown): number | null {
-  return optionalNumberAt(stage, "busySeconds") ?? optionalNumberAt(stage, "busy_seconds");
+/** The event `activity` of `GET /cluster/events`. */
+export function parseActivity(body: unknown): readonly RingCounts[] {
+  return listAt(body, "rings").map((ring) => ({
+    id: textAt(ring, "id"),
+    epoch: numberAt(ring, "epoch"),
+    generated: optionalNumberAt(ring, "tokens", "generated"),
+    stages: listAt(ring, "stages").map((stage) => ({
+      nodeId: textAt(stage, "node_id"),
+      microBatches: numberAt(stage, "micro_batches"),
+      busySeconds: numberAt(stage, "busy_seconds"),
+    })),
+    hopMilliseconds: listAt(ring, "hops").map((hop) => optionalNumberAt(hop, "latest_ms")),
+  }));
 }

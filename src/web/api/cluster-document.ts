@@ -105,6 +105,10 @@ export interface ClusterRing {
   /** Over the last ten seconds, all requests together; 0 when there were none. */
   readonly decodeTokensPerSecond: number;
   readonly promptTokensPerSecond: number;
+  /** Of all answers so far; `null`: the node does not tell. */
+  readonly generatedTokens: number | null;
+  /** Of the last micro-batch, from each stage to the next one; empty: not known. */
+  readonly hopMilliseconds: readonly (number | null)[];
   /** For one request, as planned and as seen; `null` where it is not known. */
   readonly predicted: RingSpeed;
   readonly measured: RingSpeed;
@@ -239,6 +243,8 @@ export function parseRing(ring: unknown): ClusterRing {
     plan: textsAt(ring, "plan"),
     decodeTokensPerSecond: numberAt(ring, "rates", "decode_tokens_per_second"),
     promptTokensPerSecond: numberAt(ring, "rates", "prompt_tokens_per_second"),
+    generatedTokens: optionalNumberAt(ring, "tokens", "generated"),
+    hopMilliseconds: listAt(ring, "hop_ms").map((hop) => optionalNumberAt(hop)),
     predicted: parseSpeed(at(ring, "prediction", "predicted")),
     measured: parseSpeed(at(ring, "prediction", "measured")),
     hops: parseHops(at(ring, "hops")),

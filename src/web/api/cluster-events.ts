@@ -1,4 +1,4 @@
-import { type ActivityOfRing, parseActivity } from "./activity-document.js";
+import { parseActivity, type RingCounts } from "./activity-document.js";
 import { type ClusterDocument, parseCluster } from "./cluster-document.js";
 import { serverEvents } from "./event-stream.js";
 import type { Server } from "./server.js";
@@ -6,7 +6,7 @@ import { ServerError } from "./server-error.js";
 
 export type ClusterEvent =
   | { readonly kind: "cluster"; readonly cluster: ClusterDocument }
-  | { readonly kind: "activity"; readonly rings: readonly ActivityOfRing[] };
+  | { readonly kind: "activity"; readonly rings: readonly RingCounts[] };
 
 /** `GET /cluster/events`: the cluster whenever it changed, and what its rings do. */
 export async function* clusterEvents(server: Server, signal: AbortSignal): AsyncGenerator<ClusterEvent, void> {

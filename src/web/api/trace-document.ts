@@ -4,12 +4,15 @@ import type { Server } from "./server.js";
 /** An entry of `GET /cluster/traces`. Seconds since the Unix epoch. */
 export interface ListedTrace {
   readonly requestId: string;
+  /** "" where it was refused before a ring was found. */
   readonly model: string;
   readonly begin: number;
-  readonly end: number;
+  /** How long it took, or has taken so far. */
+  readonly seconds: number;
   readonly isRunning: boolean;
-  /** A finish reason, or an error's code; "" while it is not known. */
-  readonly outcome: string;
+  /** Of HTTP; `null` while it is not known. */
+  readonly status: number | null;
+  readonly tokens: number;
 }
 
 export interface TraceSpan {
@@ -26,6 +29,9 @@ export interface TraceSpan {
 
 export interface TraceDocument {
   readonly requestId: string;
+  readonly isRunning: boolean;
+  /** By id. */
+  readonly nodeNames: ReadonlyMap<string, string>;
   readonly spans: readonly TraceSpan[];
   /** Spans that found no room. */
   readonly dropped: number;
@@ -55,15 +61,18 @@ function parseListed(trace: unknown): ListedTrace {
     requestId: textAt(trace, "request_id"),
     model: textAt(trace, "model"),
     begin: numberAt(trace, "begin"),
-    end: numberAt(trace, "end"),
+    seconds: numberAt(trace, "seconds"),
     isRunning: at(trace, "running") === true,
-    outcome: textAt(trace, "outcome"),
+    status: optionalNumberAt(trace, "status"),
+    tokens: numberAt(trace, "completion_tokens"),
   };
 }
 
 export function parseTrace(body: unknown): TraceDocument {
   return {
     requestId: textAt(body, "request_id"),
+    isRunning: at(body, "running") === true,
+    nodeNames: new Map(listAt(body, "nodes").map((node) => [textAt(node, "id"), textAt(node, "name")])),
     spans: listAt(body, "spans").map(parseSpan),
     dropped: numberAt(body, "dropped"),
   };

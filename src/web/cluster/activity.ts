@@ -1,65 +1,68 @@
-import type { ActivityOfRing } from "../api/activity-document.js";
-import type { ClusterDocument } from "../api/cluster-document.js";
+import type { RingCounts, StageCounts } from "../api/activity-document.js";
+import type { ClusterDocument, ClusterRing } from "../api/cluster-document.js";
 
 /** What a ring did lately. */
 export interface RingActivity {
   /** Something was computed since the look before. */
   readonly flows: boolean;
-  /** Over the last seconds; 0: nothing was computed. */
-  readonly tokensPerSecond: number;
+  /** `null`: not known. */
+  readonly tokensPerSecond: number | null;
   /** Of each stage, 0…1: how much of the time it computed; `null`: not known. */
   readonly busy: readonly (number | null)[];
-  /** From each stage to the next one, milliseconds; empty or `null`: not known. */
+  /** Milliseconds from each stage to the next one, as of the last micro-batch; empty or `null`: not known. */
   readonly hops: readonly (number | null)[];
 }
 
 export const IDLE: RingActivity = { flows: false, tokensPerSecond: 0, busy: [], hops: [] };
 
-/** By ring id, as a node tells it of the time since it last did. */
-export function activityOf(rings: readonly ActivityOfRing[], seconds: number): ReadonlyMap<string, RingActivity> {
-  return new Map(
-    rings.map(({ id, tokens, busySeconds, hopMilliseconds }) => {
-      const busy = busySeconds.map((value) => shareOf(value, seconds));
-      const flows = tokens > 0 || busySeconds.some((value) => value !== null && value > 0);
-      return [id, { flows, tokensPerSecond: seconds > 0 ? tokens / seconds : 0, busy, hops: hopMilliseconds }];
-    }),
-  );
+/** The counts that are in the document of the cluster. */
+export function countsOf({ rings, nodes }: ClusterDocument): readonly RingCounts[] {
+  const stagesOf = ({ id, stages }: ClusterRing): readonly StageCounts[] =>
+    stages.flatMap(({ nodeId }) => {
+      const held = nodes.find((node) => node.id === nodeId)?.held.find(({ ringId }) => ringId === id);
+      return held === undefined ? [] : [{ nodeId, microBatches: held.microBatches, busySeconds: held.computeSeconds }];
+    });
+  return rings.map((ring) => ({
+    id: ring.id,
+    epoch: ring.epoch,
+    generated: ring.generatedTokens,
+    stages: stagesOf(ring),
+    hopMilliseconds: ring.hopMilliseconds,
+  }));
 }
 
-function shareOf(busySeconds: number | null, seconds: number): number | null {
-  return busySeconds === null || seconds <= 0 ? null : Math.min(1, Math.max(0, busySeconds / seconds));
-}
-
-/** By ring id, from two looks that lie so many seconds apart: what nodes count only grows. */
+/** By ring id, from two looks that lie so many seconds apart; of a ring that is new or was placed anew nothing is known. */
 export function activityBetween(
-  before: ClusterDocument,
-  after: ClusterDocument,
+  before: readonly RingCounts[],
+  after: readonly RingCounts[],
   seconds: number,
 ): ReadonlyMap<string, RingActivity> {
   return new Map(
-    after.rings.map((ring) => {
-      const deltas = ring.stages.map(({ nodeId }) => workDelta(before, after, ring.id, nodeId));
-      const flows = deltas.some((delta) => delta !== null && delta.microBatches > 0);
-      const busy = deltas.map((delta) => shareOf(delta === null ? null : delta.computeSeconds, seconds));
-      return [ring.id, { flows, tokensPerSecond: flows ? ring.decodeTokensPerSecond : 0, busy, hops: [] }];
+    after.map((ring): readonly [string, RingActivity] => {
+      const was = before.find(({ id, epoch }) => id === ring.id && epoch === ring.epoch);
+      return [ring.id, was === undefined ? { ...IDLE, hops: ring.hopMilliseconds } : ringActivity(was, ring, seconds)];
     }),
   );
 }
 
-/** `null` where one of the two looks does not show the stage, or it was loaded anew in between. */
-function workDelta(before: ClusterDocument, after: ClusterDocument, ringId: string, nodeId: string) {
-  const now = workOf(after, ringId, nodeId);
-  const then = workOf(before, ringId, nodeId);
-  if (now === undefined || then === undefined || now.microBatches < then.microBatches) return null;
-  return { microBatches: now.microBatches - then.microBatches, computeSeconds: now.computeSeconds - then.computeSeconds };
+function ringActivity(was: RingCounts, ring: RingCounts, seconds: number): RingActivity {
+  const stages = ring.stages.map((stage) => ({ stage, then: was.stages.find(({ nodeId }) => nodeId === stage.nodeId) }));
+  const flows = stages.some(({ stage, then }) => then !== undefined && stage.microBatches > then.microBatches);
+  const busy = stages.map(({ stage, then }) => shareOf(stage.busySeconds - (then?.busySeconds ?? Number.NaN), seconds));
+  return { flows, tokensPerSecond: flows ? rateOf(was, ring, seconds) : 0, busy, hops: ring.hopMilliseconds };
 }
 
-function workOf({ nodes }: ClusterDocument, ringId: string, nodeId: string) {
-  return nodes.find(({ id }) => id === nodeId)?.held.find((stage) => stage.ringId === ringId);
+function rateOf(was: RingCounts, ring: RingCounts, seconds: number): number | null {
+  if (was.generated === null || ring.generated === null || seconds <= 0) return null;
+  return Math.max(0, ring.generated - was.generated) / seconds;
 }
 
-/** Seconds that a dot takes from one stage to the next: faster rings, faster dots, but always so that eyes can follow. */
-export function dotSeconds(tokensPerSecond: number): number {
-  if (tokensPerSecond <= 0) return 1.5;
+function shareOf(busySeconds: number, seconds: number): number | null {
+  return Number.isNaN(busySeconds) || seconds <= 0 ? null : Math.min(1, Math.max(0, busySeconds / seconds));
+}
+
+/** Seconds that a dot takes from one place to the next: faster rings, faster dots, but always so that eyes can follow. */
+export function dotSeconds(tokensPerSecond: number | null): number {
+  if (tokensPerSecond === null || tokensPerSecond <= 0) return 1.5;
   return Math.min(1.5, Math.max(0.3, 6 / tokensPerSecond));
 }

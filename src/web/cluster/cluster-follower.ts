@@ -1,13 +1,17 @@
 import { effect, signal } from "@preact/signals";
-import { clusterEvents, hasNoSuchRoute } from "../api/cluster-events.js";
+import type { RingCounts } from "../api/activity-document.js";
 import type { ClusterDocument } from "../api/cluster-document.js";
+import { clusterEvents, hasNoSuchRoute } from "../api/cluster-events.js";
 import type { AppState } from "../app/state.js";
-import { activityBetween, activityOf, type RingActivity } from "./activity.js";
+import { countsOf, type RingActivity } from "./activity.js";
+import { ActivityMeter } from "./activity-meter.js";
 import { changesBetween } from "./changes.js";
 
 const POLL_MILLISECONDS = 1000;
 /** Before a stream that broke off is asked for again. */
 const AGAIN_MILLISECONDS = 2000;
+/** After the last word of something going on. */
+const IDLE_MILLISECONDS = 1500;
 const MOST_HAPPENINGS = 30;
 
 export interface Happening {
@@ -23,9 +27,10 @@ export class ClusterFollower {
   /** The latest first. */
   readonly happenings = signal<readonly Happening[]>([]);
   readonly #app: AppState;
+  readonly #meter = new ActivityMeter();
   #streams = false;
-  #seen: { readonly cluster: ClusterDocument; readonly at: number } | null = null;
-  #told = performance.now();
+  #seen: ClusterDocument | null = null;
+  #idleTimer: ReturnType<typeof setTimeout> | undefined;
   #next = 1;
 
   constructor(app: AppState) {
@@ -39,6 +44,7 @@ export class ClusterFollower {
     void this.#run(stop.signal);
     return () => {
       stop.abort();
+      clearTimeout(this.#idleTimer);
       unfollow();
     };
   }
@@ -57,7 +63,7 @@ export class ClusterFollower {
       for await (const event of clusterEvents(this.#app.server, signal)) {
         this.#streams = true;
         if (event.kind === "cluster") this.#app.cluster.value = event.cluster;
-        else this.activity.value = activityOf(event.rings, this.#sinceTold());
+        else this.#flow(event.rings);
       }
       return true;
     } catch (thrown) {
@@ -75,23 +81,20 @@ export class ClusterFollower {
     }
   }
 
-  #sinceTold(): number {
-    const now = performance.now();
-    const seconds = (now - this.#told) / 1000;
-    this.#told = now;
-    return seconds;
-  }
-
   #look(cluster: ClusterDocument | null): void {
     if (cluster === null) return;
     const before = this.#seen;
-    this.#seen = { cluster, at: performance.now() };
-    if (before === null) return;
-    if (!this.#streams) {
-      const seconds = (this.#seen.at - before.at) / 1000;
-      this.activity.value = activityBetween(before.cluster, cluster, seconds);
-    }
-    this.#tell(changesBetween(before.cluster, cluster));
+    this.#seen = cluster;
+    if (!this.#streams) this.#flow(countsOf(cluster));
+    if (before !== null) this.#tell(changesBetween(before, cluster));
+  }
+
+  #flow(counts: readonly RingCounts[]): void {
+    this.activity.value = this.#meter.add(counts, performance.now() / 1000);
+    clearTimeout(this.#idleTimer);
+    this.#idleTimer = setTimeout(() => {
+      this.activity.value = this.#meter.idle();
+    }, IDLE_MILLISECONDS);
   }
 
   #tell(sentences: readonly string[]): void {

@@ -48,11 +48,11 @@ function Reasons({ ring }: { ring: ClusterRing }) {
 
 function RingSpeeds({ ring, activity }: { ring: ClusterRing; activity: RingActivity }) {
   const { predicted, measured, hops } = ring;
-  const now = activity.flows ? activity.tokensPerSecond : 0;
+  const now = activity.flows ? (activity.tokensPerSecond ?? ring.decodeTokensPerSecond) : 0;
   return html`<dl class="speeds">
     <div>
       <dt>Now</dt>
-      <dd>${now > 0 ? `${now.toFixed(1)} tok/s` : "idle"}</dd>
+      <dd>${now > 0 ? `${now.toFixed(1)} tok/s` : activity.flows ? "computing" : "idle"}</dd>
     </div>
     <${Speed}
       name="Tokens per second"

@@ -9,13 +9,9 @@ import { type Lane, type Waterfall, waterfallOf } from "./waterfall.js";
 /** Where the reader may zoom to. */
 const MOST_ZOOM = 40;
 
-interface TraceWaterfallProps {
-  readonly trace: TraceDocument;
-  readonly nameOf: (nodeId: string) => string;
-}
-
 /** The spans of a request in lanes, by node and stage, over one axis of time. */
-export function TraceWaterfall({ trace, nameOf }: TraceWaterfallProps) {
+export function TraceWaterfall({ trace }: { trace: TraceDocument }) {
+  const nameOf = (nodeId: string): string => trace.nodeNames.get(nodeId) ?? nodeId;
   const [zoom, setZoom] = useState(1);
   const waterfall = waterfallOf(trace.spans);
   const read = (event: Event): void => setZoom(Number(valueOf(event)));

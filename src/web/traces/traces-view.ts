@@ -49,17 +49,19 @@ function TraceTable({ traces }: { traces: readonly ListedTrace[] }) {
           <th scope="col">Request</th>
           <th scope="col">Model</th>
           <th scope="col">Took</th>
-          <th scope="col">Ended with</th>
+          <th scope="col">Tokens</th>
+          <th scope="col">Status</th>
         </tr>
       </thead>
       <tbody>
         ${traces.map(
-          ({ requestId, model, begin, end, isRunning, outcome }) => html`<tr key=${requestId}>
+          ({ requestId, model, begin, seconds, isRunning, tokens, status }) => html`<tr key=${requestId}>
             <td>${new Date(begin * 1000).toLocaleTimeString()}</td>
             <th scope="row"><a href=${toHash("traces", requestId)}>${requestId}</a></th>
             <td>${model}</td>
-            <td>${isRunning ? "goes on" : formatSeconds((end - begin) * 1000)}</td>
-            <td>${outcome}</td>
+            <td>${formatSeconds(seconds * 1000)}${isRunning ? " so far" : ""}</td>
+            <td>${tokens}</td>
+            <td>${status ?? ""}</td>
           </tr>`,
         )}
       </tbody>
@@ -68,9 +70,8 @@ function TraceTable({ traces }: { traces: readonly ListedTrace[] }) {
 }
 
 function OneTrace({ app, requestId }: { app: AppState; requestId: string }) {
-  const { answer, failure } = useAnswer<TraceDocument>((signal) => askTrace(app.server, requestId, signal), [requestId]);
-  const nodes = app.cluster.value?.nodes ?? [];
-  const nameOf = (nodeId: string): string => nodes.find(({ id }) => id === nodeId)?.name ?? nodeId;
+  const [look, setLook] = useState(0);
+  const { answer, failure } = useAnswer<TraceDocument>((signal) => askTrace(app.server, requestId, signal), [look]);
   return html`<p><a href=${toHash("traces")}>All requests</a></p>
     <h1>Request ${requestId}</h1>
     <section class="card">
@@ -78,9 +79,16 @@ function OneTrace({ app, requestId }: { app: AppState; requestId: string }) {
       ${answer === null && failure === null ? html`<p class="note">Asking the nodes…</p>` : null}
       ${answer === null
         ? null
-        : html`<${TraceWaterfall} trace=${answer} nameOf=${nameOf} />
+        : html`${answer.isRunning ? html`<${GoesOn} onLook=${() => setLook(look + 1)} />` : null}
+            <${TraceWaterfall} trace=${answer} />
             <${Download} app=${app} requestId=${requestId} />`}
     </section>`;
+}
+
+function GoesOn({ onLook }: { onLook: () => void }) {
+  return html`<p>
+    It goes on. <button type="button" onClick=${onLook}>Look again</button>
+  </p>`;
 }
 
 function Download({ app, requestId }: { app: AppState; requestId: string }) {
