@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { request } from "node:http";
 import { connect } from "node:net";
@@ -360,9 +361,10 @@ describe("the page", () => {
     await withApi(async ({ url }) => {
       for (const [path, type] of [
         ["/", "text/html"],
-        ["/style.css", "text/css"],
+        ["/styles/theme.css", "text/css"],
         ["/favicon.svg", "image/svg+xml"],
         ["/modules/main.js", "application/javascript"],
+        ["/modules/vendor/preact.js", "text/javascript"],
       ] as const) {
         const answer = await fetch(url + path);
         assert.equal(answer.status, 200, path);
@@ -376,6 +378,11 @@ describe("the page", () => {
         assert.doesNotMatch(policy, /unsafe|\*/);
       }
       assert.equal((await fetch(`${url}/modules/main.js.map`)).status, 404);
+      assert.equal((await fetch(`${url}/modules/vendor/fastify.js`)).status, 404);
+      const page = await fetch(url);
+      const map = /<script type="importmap">([\s\S]*?)<\/script>/.exec(await page.text())?.[1] ?? "";
+      const hash = createHash("sha256").update(map).digest("base64");
+      assert.ok(page.headers.get("content-security-policy")?.includes(`script-src 'self' 'sha256-${hash}';`));
     });
   });
 });

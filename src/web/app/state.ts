@@ -67,7 +67,7 @@ export class AppState {
   /** What was chosen, while it is listed; else the first of the list, which is a loaded one where there is any. */
   #settleModel(models: readonly ListedModel[]): void {
     const chosen = this.model.value;
-    if (models.some(({ id, aliases }) => id === chosen || aliases.includes(chosen))) return;
-    this.model.value = models[0]?.id ?? "";
+    const listed = models.find(({ id, aliases }) => id === chosen || aliases.includes(chosen));
+    this.model.value = (listed ?? models[0])?.id ?? "";
   }
 }

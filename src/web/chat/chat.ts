@@ -59,7 +59,7 @@ export class Chat {
     this.running = computed(() => this.#running.value.get(this.current.value.id) ?? null);
     this.#currentId.value = this.store.list.value[0]?.id ?? "";
     addEventListener("storage", (event) => this.store.changedElsewhere(event.key));
-    addEventListener("pagehide", () => this.#keepUnfinished());
+    addEventListener("pagehide", () => this.#leave());
     setInterval(() => this.#keepUnfinished(), KEEP_MILLISECONDS);
   }
 
@@ -167,6 +167,11 @@ export class Chat {
     }
   }
 
+  #leave(): void {
+    this.#keepUnfinished();
+    for (const running of this.#running.value.values()) running.stop();
+  }
+
   #keepUnfinished(): void {
     for (const [id, running] of this.#running.value) {
       const conversation = this.store.get(id);
@@ -175,8 +180,10 @@ export class Chat {
   }
 
   #setRunning(conversationId: string, running: RunningAnswer | null): void {
-    const others = [...this.#running.value].filter(([id]) => id !== conversationId);
-    this.#running.value = new Map(running === null ? others : [...others, [conversationId, running]]);
+    const changed = new Map(this.#running.value);
+    if (running === null) changed.delete(conversationId);
+    else changed.set(conversationId, running);
+    this.#running.value = changed;
   }
 }
 

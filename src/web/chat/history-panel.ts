@@ -19,7 +19,7 @@ export function HistoryPanel({ chat }: { chat: Chat }) {
     <div class="panel-head">
       <h2>Conversations</h2>
       <button type="button" id="new-chat" onClick=${begin}>New chat</button>
-      <button type="button" class="quiet close" aria-label="Close" onClick=${() => (chat.panels.history.value = false)}>×</button>
+      <button type="button" class="quiet close" aria-label="Close" onClick=${() => chat.panels.close("history")}>×</button>
     </div>
     ${conversations.length === 0 ? html`<p class="note">They are kept in this browser only.</p>` : null}
     <ul>
@@ -43,14 +43,20 @@ interface EntryProps {
 
 function Entry({ chat, conversation, current }: EntryProps) {
   const naming = useSignal(false);
+  const entry = useRef<HTMLButtonElement>(null);
   const { id } = conversation;
   const open = (): void => {
     chat.open(id);
     chat.panels.hideIfNarrow();
   };
-  if (naming.value) return html`<li><${NameForm} chat=${chat} conversation=${conversation} onDone=${() => (naming.value = false)} /></li>`;
+  const named = (): void => {
+    naming.value = false;
+    // Once the entry is there again.
+    requestAnimationFrame(() => entry.current?.focus());
+  };
+  if (naming.value) return html`<li><${NameForm} chat=${chat} conversation=${conversation} onDone=${named} /></li>`;
   return html`<li class=${current ? "current" : ""}>
-    <button type="button" class="quiet entry" aria-current=${current ? "true" : undefined} onClick=${open}>
+    <button type="button" class="quiet entry" ref=${entry} aria-current=${current ? "true" : undefined} onClick=${open}>
       ${titleOf(conversation)}${chat.isRunning(id) ? html`<span class="badge">answering</span>` : null}
     </button>
     ${current ? html`<${Actions} chat=${chat} conversation=${conversation} onRename=${() => (naming.value = true)} />` : null}

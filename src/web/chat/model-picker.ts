@@ -56,7 +56,7 @@ function noteContent(app: AppState) {
   if (progress !== null || model.state === "loading") {
     const { text, fraction } = progress ?? { text: `Loading ${model.id}`, fraction: null };
     return html`<p class="note">
-      <progress max="1" value=${fraction ?? undefined} aria-label="Loading of the model"></progress> ${text}
+      <progress key=${fraction === null ? "unknown" : "known"} max="1" value=${fraction ?? undefined} aria-label="Loading of the model"></progress> ${text}
     </p>`;
   }
   return html`<p class="note">

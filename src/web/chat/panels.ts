@@ -21,6 +21,12 @@ export class Panels {
     this[name].value = true;
   }
 
+  /** Hides a panel from within; the focus goes to what shows it again. */
+  close(name: PanelName): void {
+    this[name].value = false;
+    document.getElementById(`${name}-toggle`)?.focus();
+  }
+
   /** Where a panel covers the conversation it goes once it has done its work. */
   hideIfNarrow(): void {
     if (matchMedia(NARROW).matches) this.hideAll();

@@ -11,7 +11,7 @@ export function ParameterPanel({ chat }: { chat: Chat }) {
     <div class="panel-head">
       <h2>Parameters</h2>
       <button type="button" disabled=${!store.changed} onClick=${() => store.reset()}>Reset</button>
-      <button type="button" class="quiet close" aria-label="Close" onClick=${() => (chat.panels.parameters.value = false)}>×</button>
+      <button type="button" class="quiet close" aria-label="Close" onClick=${() => chat.panels.close("parameters")}>×</button>
     </div>
     <p class="note">Of the answers to come. Empty fields leave it to the node.</p>
     <${TextField} store=${store} name="systemPrompt" label="System prompt" rows=${4} />

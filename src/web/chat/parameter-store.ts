@@ -1,4 +1,4 @@
-import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
+import { computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { Kept } from "../app/kept.js";
 import {
   DEFAULT_PARAMETERS,
@@ -13,11 +13,11 @@ const KEY = "exo-native.parameters";
 
 /** The parameter panel's fields, remembered in this browser. */
 export class ParameterStore {
-  readonly #form;
+  readonly #form: Signal<ParameterForm>;
   readonly read: ReadonlySignal<ReadParameters>;
 
   constructor(kept: Kept) {
-    this.#form = signal<ParameterForm>(parseParameters(kept.readJson(KEY)));
+    this.#form = signal(parseParameters(kept.readJson(KEY)));
     this.read = computed(() => readParameters(this.#form.value));
     effect(() => {
       kept.write(KEY, JSON.stringify(this.#form.value));

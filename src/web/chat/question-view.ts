@@ -56,22 +56,22 @@ function QuestionEditor({ chat, turn, onDone, onCancel }: EditorProps) {
     onDone();
     document.getElementById("prompt")?.focus();
   };
-  const key = (event: KeyboardEvent): void => {
-    if (event.isComposing) return;
-    if (event.key === "Escape") {
-      event.stopPropagation();
-      onCancel();
-    } else if (event.key === "Enter" && !event.shiftKey) {
-      send(event);
-    }
+  const sendOnEnter = (event: KeyboardEvent): void => {
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) send(event);
   };
-  return html`<form class="question-editor" onSubmit=${send} onKeyDown=${key}>
+  const cancelOnEscape = (event: KeyboardEvent): void => {
+    if (event.key !== "Escape" || event.isComposing) return;
+    event.stopPropagation();
+    onCancel();
+  };
+  return html`<form class="question-editor" onSubmit=${send} onKeyDown=${cancelOnEscape}>
     <textarea
       ref=${field}
       rows="3"
       aria-label="Question"
       value=${text.value}
       onInput=${(event: Event) => (text.value = valueOf(event))}
+      onKeyDown=${sendOnEnter}
     ></textarea>
     <div class="row">
       <button type="submit" class="primary">Send again</button>

@@ -1,4 +1,4 @@
-import { type ReadonlySignal, signal } from "@preact/signals";
+import { type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { chatStream } from "../api/chat-stream.js";
 import type { Server } from "../api/server.js";
 import { ServerError, sentenceOf } from "../api/server-error.js";
@@ -18,7 +18,7 @@ export interface AnswerBase {
 export class RunningAnswer {
   readonly #draft: AnswerDraft;
   readonly #abort = new AbortController();
-  readonly #shown;
+  readonly #shown: Signal<Answer>;
   readonly #waited = signal<number | null>(0);
   /** Of the turn that it becomes. */
   readonly id: string;

@@ -7,7 +7,7 @@ export interface Block {
 }
 
 /** Longer than this, an unfinished block is not read again with every token that comes. Characters. */
-const LONGEST_OPEN_BLOCK = 30_000;
+const LONGEST_OPEN_BLOCK = 100_000;
 
 /** The blocks of a text that is complete. */
 export function blocksOf(text: string): readonly Block[] {
