@@ -230,7 +230,7 @@ describe("the page's chat", { skip }, () => {
         await page.waitForSelector(".model-note >> text=This node asks for an API key");
         await page.getByRole("link", { name: "Settings" }).click();
         await page.fill("#api-key", "secret");
-        await page.getByRole("button", { name: "Use" }).click();
+        await page.getByRole("button", { name: "Use", exact: true }).click();
         await page.getByRole("link", { name: "Chat", exact: true }).click();
         await page.waitForSelector("#model optgroup", { state: "attached" });
         await ask(page, "x");

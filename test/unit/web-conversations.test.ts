@@ -25,7 +25,7 @@ function question(id: string, parent: string | null, text = id): Question {
 }
 
 function answer(id: string, parent: string, extra: Partial<Answer> = {}): Answer {
-  const nothing = { reasoning: "", toolCalls: [], failure: null, facts: null };
+  const nothing = { reasoning: "", toolCalls: [], failure: null, facts: null, requestId: "" };
   return { id, parent, role: "assistant", model: "tiny", text: id, ending: "complete", ...nothing, ...extra };
 }
 

@@ -17,6 +17,8 @@ export interface AnswerUsage {
 }
 
 export type ChatEvent =
+  /** The node began; its log and its traces know the request by this. */
+  | { readonly kind: "accepted"; readonly requestId: string }
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "reasoning"; readonly text: string }
   | { readonly kind: "tool-call"; readonly piece: ToolCallPiece }

@@ -16,6 +16,7 @@ export async function* chatStream(
   const streamed = { ...body, stream: true, stream_options: { include_usage: true } };
   const response = await server.fetch("/v1/chat/completions", jsonBody(streamed, signal));
   if (response.body === null) throw interrupted();
+  yield { kind: "accepted", requestId: response.headers.get("x-request-id") ?? "" };
   for await (const data of unbroken(response.body, signal)) {
     if (data === "[DONE]") return;
     yield* chatEvents(JSON.parse(data));

@@ -9,6 +9,7 @@ export class AnswerDraft {
   readonly #toolCalls = new Map<number, ToolCall>();
   #text = "";
   #reasoning = "";
+  #requestId = "";
   #ending: Ending = "complete";
 
   /** @param now milliseconds of any origin, when the question was sent */
@@ -19,7 +20,8 @@ export class AnswerDraft {
 
   add(event: ChatEvent, now: number): void {
     this.#speed.add(event, now);
-    if (event.kind === "text") this.#text += event.text;
+    if (event.kind === "accepted") this.#requestId = event.requestId;
+    else if (event.kind === "text") this.#text += event.text;
     else if (event.kind === "reasoning") this.#reasoning += event.text;
     else if (event.kind === "tool-call") this.#addToolCall(event.piece);
     else if (event.kind === "finished") this.#ending = endingOf(event.reason);
@@ -57,6 +59,7 @@ export class AnswerDraft {
       ending,
       failure,
       facts: this.#speed.facts(),
+      requestId: this.#requestId,
     };
   }
 

@@ -2,7 +2,9 @@ import { html } from "htm/preact";
 import { useLayoutEffect } from "preact/hooks";
 import { CopyButton } from "../app/copy-button.js";
 import { formatSeconds } from "../app/format.js";
+import { toHash } from "../app/route.js";
 import type { AppState } from "../app/state.js";
+import { VIEWS } from "../app/views.js";
 import { Markdown } from "../markdown/markdown.js";
 import { BranchSwitch } from "./branch-switch.js";
 import type { Chat } from "./chat.js";
@@ -33,7 +35,7 @@ export function AnswerView({ app, chat, turn, running, onGrown }: Props) {
   const answer = running?.shown.value ?? turn;
   useLayoutEffect(onGrown);
   const waiting = running !== null && answer.text === "" && answer.toolCalls.length === 0;
-  return html`<article class="message message-assistant" aria-label=${`Answer of ${answer.model}`} aria-busy=${running !== null}>
+  return html`<article class="message message-assistant" aria-label=${answer.model === "" ? "Answer" : `Answer of ${answer.model}`} aria-busy=${running !== null}>
     <${Reasoning} answer=${answer} writing=${running !== null} />
     <div class=${waiting ? "message-body waiting" : "message-body"}>
       <${Markdown} text=${answer.text} final=${running === null} />
@@ -60,7 +62,14 @@ function Actions({ chat, answer }: { chat: Chat; answer: Answer }) {
     document.getElementById("prompt")?.focus();
   };
   return html`<${CopyButton} text=${() => answer.text} what="the answer" />
-    <button type="button" class="quiet" disabled=${chat.running.value !== null} onClick=${regenerate}>Regenerate</button>`;
+    <button type="button" class="quiet" disabled=${chat.running.value !== null} onClick=${regenerate}>Regenerate</button>
+    <${TraceLink} requestId=${answer.requestId} />`;
+}
+
+/** Where the time of the answer went, as long as the nodes know it. */
+function TraceLink({ requestId }: { requestId: string }) {
+  if (requestId === "" || !VIEWS.some(({ id }) => id === "traces")) return null;
+  return html`<a href=${toHash("traces", requestId)}>Trace</a>`;
 }
 
 function Reasoning({ answer, writing }: { answer: Answer; writing: boolean }) {

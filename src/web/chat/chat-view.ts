@@ -22,6 +22,7 @@ export function ChatView({ app }: { app: AppState }) {
       <div class="chat">
         <div class="chat-bar">
           <${PanelToggle} chat=${chat} name="history" label="Conversations" />
+          <button type="button" id="new-chat" onClick=${() => chat.startNew()}>New chat</button>
           <${ModelPicker} app=${app} />
           <${PanelToggle} chat=${chat} name="parameters" label="Parameters" />
         </div>

@@ -76,6 +76,7 @@ export class ConversationStore {
     const keys = key === null ? this.#kept.keys(CONVERSATION_PREFIX) : [key];
     const ids = new Set(keys.map((one) => one.slice(CONVERSATION_PREFIX.length)));
     const others = key === null ? [] : this.#list.value.filter(({ id }) => !ids.has(id));
+    for (const id of key === null ? this.#sizes.keys() : ids) this.#sizes.delete(id);
     this.#list.value = newestFirst([...others, ...keys.flatMap((one) => this.#read(one))]);
   }
 

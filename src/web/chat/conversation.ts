@@ -49,6 +49,8 @@ export interface Answer extends TurnBase {
   readonly ending: Ending;
   readonly failure: Failure | null;
   readonly facts: AnswerFacts | null;
+  /** By which the node's log and traces know it; empty when there was no answer. */
+  readonly requestId: string;
 }
 
 export type Turn = Question | Answer;

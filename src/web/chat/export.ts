@@ -8,7 +8,7 @@ export function toJson(conversation: Conversation): string {
 /** The branch that is shown, to be read. */
 export function toMarkdown(conversation: Conversation): string {
   const turns = branchOf(conversation).map((turn) =>
-    turn.role === "user" ? `## You\n\n${turn.text}` : `## ${turn.model}\n\n${answerMarkdown(turn)}`,
+    turn.role === "user" ? `## You\n\n${turn.text}` : `## ${turn.model || "Answer"}\n\n${answerMarkdown(turn)}`,
   );
   return `${[`# ${titleOf(conversation)}`, ...turns].join("\n\n")}\n`;
 }

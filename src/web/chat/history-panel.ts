@@ -11,14 +11,9 @@ import { fileName, toJson, toMarkdown } from "./export.js";
 export function HistoryPanel({ chat }: { chat: Chat }) {
   const current = chat.current.value.id;
   const conversations = chat.store.list.value;
-  const begin = (): void => {
-    chat.startNew();
-    chat.panels.hideIfNarrow();
-  };
   return html`<section id="history" class="panel history" aria-label="Conversations" hidden=${!chat.panels.history.value}>
     <div class="panel-head">
       <h2>Conversations</h2>
-      <button type="button" id="new-chat" onClick=${begin}>New chat</button>
       <button type="button" class="quiet close" aria-label="Close" onClick=${() => chat.panels.close("history")}>×</button>
     </div>
     ${conversations.length === 0 ? html`<p class="note">They are kept in this browser only.</p>` : null}

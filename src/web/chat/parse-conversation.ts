@@ -45,6 +45,7 @@ function parseAnswer(kept: unknown): Omit<Answer, "id" | "parent" | "text" | "ro
     ending: parseEnding(textAt(kept, "ending")),
     failure: parseFailure(at(kept, "failure")),
     facts: parseFacts(at(kept, "facts")),
+    requestId: textAt(kept, "requestId"),
   };
 }
 

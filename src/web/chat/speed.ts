@@ -18,6 +18,7 @@ export class Speed {
   }
 
   add(event: ChatEvent, now: number): void {
+    if (event.kind === "accepted") return;
     if (event.kind === "usage") {
       this.#promptTokens = event.usage.promptTokens;
       this.#cachedTokens = event.usage.cachedTokens;
