@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Doctor, DoctorReport } from "../../src/api/ports.js";
-import { nodeDoctor } from "../../src/cli/doctor/node-doctor.js";
 import { ok, problem } from "../../src/cli/doctor/finding.js";
+import { nodeDoctor } from "../../src/cli/doctor/node-doctor.js";
 import { loadConfig } from "../../src/config/load.js";
 import { ExoError } from "../../src/core/errors.js";
 import { errorOf, SNAPSHOT, withApi } from "./api-under-test.js";

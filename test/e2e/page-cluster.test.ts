@@ -76,7 +76,10 @@ describe("the page's views of the cluster", { skip, timeout: 240_000 }, () => {
     await open("models");
     await page.fill("#other-model", model.path);
     await page.getByRole("button", { name: "Show" }).click();
-    await page.getByText(/^It fits /).first().waitFor();
+    await page
+      .getByText(/^It fits /)
+      .first()
+      .waitFor();
     await page.locator(".prediction-speed").waitFor();
     await page.getByRole("button", { name: "Load", exact: true }).click();
     await page.locator(".ring-now .state-ready").waitFor();
@@ -129,7 +132,10 @@ describe("the page's views of the cluster", { skip, timeout: 240_000 }, () => {
 
   test("says in a sentence why a split cannot be", async () => {
     await page.route("**/cluster/plan", (route) =>
-      route.fulfill({ status: 507, json: { error: { message: "Layers 0-1 do not fit on worker.", code: "out_of_memory" } } }),
+      route.fulfill({
+        status: 507,
+        json: { error: { message: "Layers 0-1 do not fit on worker.", code: "out_of_memory" } },
+      }),
     );
     await page.getByRole("slider").press("ArrowLeft");
     await page.locator(".hand-prediction .error", { hasText: "Layers 0-1 do not fit on worker." }).waitFor();
@@ -179,7 +185,10 @@ describe("the page's views of the cluster", { skip, timeout: 240_000 }, () => {
     await open("cluster");
     await page.locator(".stage-card").first().waitFor();
     await worker.kill();
-    await page.locator(".happenings p", { hasText: /^.*worker (?:is lost|has left|does not answer)/ }).first().waitFor();
+    await page
+      .locator(".happenings p", { hasText: /^.*worker (?:is lost|has left|does not answer)/ })
+      .first()
+      .waitFor();
     await page.locator(".node-list .node.is-gone, .node-list .node.is-suspect").first().waitFor();
   });
 

@@ -87,7 +87,10 @@ describe("a measurement", () => {
   test("passes on why an answer failed", async () => {
     const { ports: node } = ports();
     const broken = { ...node, complete: () => Promise.reject(new Error("The node is away.")) };
-    await assert.rejects(runBench(broken, { contextSize: 64, slots: 1 }, () => {}), /The node is away\./);
+    await assert.rejects(
+      runBench(broken, { contextSize: 64, slots: 1 }, () => {}),
+      /The node is away\./,
+    );
   });
 
   test("no two prompts begin alike", () => {

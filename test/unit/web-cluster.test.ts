@@ -191,16 +191,33 @@ describe("what flows in a ring", () => {
 describe("facts of a ring", () => {
   test("a stage is as its node is, else as far as it is loaded", () => {
     const cluster = webCluster(
-      [webNode("desk"), webNode("laptop", { state: "gone", reason: "No heartbeat." }), webNode("attic", { state: "suspect" })],
       [
-        webRing([webStage("desk", 0, 4, { phase: "fetch", progress: 0.255 }), webStage("laptop", 4, 8), webStage("attic", 8, 10)], {
-          state: "loading",
-        }),
+        webNode("desk"),
+        webNode("laptop", { state: "gone", reason: "No heartbeat." }),
+        webNode("attic", { state: "suspect" }),
+      ],
+      [
+        webRing(
+          [
+            webStage("desk", 0, 4, { phase: "fetch", progress: 0.255 }),
+            webStage("laptop", 4, 8),
+            webStage("attic", 8, 10),
+          ],
+          {
+            state: "loading",
+          },
+        ),
       ],
     );
     const [ring] = cluster.rings;
     assert.ok(ring !== undefined);
-    const states = ring.stages.map((stage) => stageState(stage, ring, cluster.nodes.find(({ id }) => id === stage.nodeId)));
+    const states = ring.stages.map((stage) =>
+      stageState(
+        stage,
+        ring,
+        cluster.nodes.find(({ id }) => id === stage.nodeId),
+      ),
+    );
     assert.deepEqual(states, [
       { kind: "loading", text: "fetching 25 %" },
       { kind: "lost", text: "lost: No heartbeat." },
@@ -246,6 +263,9 @@ describe("facts of a ring", () => {
     assert.equal(errorText(12, 10, "slower"), "predicted 20 % too slow");
     assert.equal(errorText(8, 10, "slower"), "predicted 20 % too fast");
     assert.equal(errorText(10, 10, "faster"), "as predicted");
-    assert.deepEqual([errorText(null, 10, "faster"), errorText(10, null, "faster"), errorText(10, 0, "faster")], ["", "", ""]);
+    assert.deepEqual(
+      [errorText(null, 10, "faster"), errorText(10, null, "faster"), errorText(10, 0, "faster")],
+      ["", "", ""],
+    );
   });
 });

@@ -9,7 +9,13 @@ import { webCluster, webNode, webRing, webStage } from "../support/web-cluster.j
 
 const GIB = 2 ** 30;
 
-const card = (id: string, value: string, more: object = {}) => ({ id, aliases: [], status: { value }, meta: {}, ...more });
+const card = (id: string, value: string, more: object = {}) => ({
+  id,
+  aliases: [],
+  status: { value },
+  meta: {},
+  ...more,
+});
 
 describe("the list of models", () => {
   const models = [{ id: "small", spec: "hf:org/small:Q4", complete: true, bytes: GIB }];
@@ -64,7 +70,10 @@ describe("the list of models", () => {
   test("says from sizes alone what may fit", () => {
     const free = freeMemory(cluster);
     assert.equal(free, 12 * GIB);
-    assert.deepEqual([2, 11.5, 40].map((size) => roughFit(size * GIB, free)), ["may fit", "is close", "is too large"]);
+    assert.deepEqual(
+      [2, 11.5, 40].map((size) => roughFit(size * GIB, free)),
+      ["may fit", "is close", "is too large"],
+    );
     assert.deepEqual([roughFit(null, free), roughFit(GIB, 0)], ["", ""]);
   });
 
@@ -91,7 +100,9 @@ describe("a download in words", () => {
 
 describe("plans and estimates in words", () => {
   const plan = parsePlan({
-    stages: [{ node_id: "a", layer_begin: 0, layer_end: 4, memory: { weights: 1 }, predicted: { compute_seconds: 0.01 } }],
+    stages: [
+      { node_id: "a", layer_begin: 0, layer_end: 4, memory: { weights: 1 }, predicted: { compute_seconds: 0.01 } },
+    ],
     predicted: { prompt_tokens: 512, ttft_seconds: 0.5, decode_tokens_per_second: 20, aggregate_tokens_per_second: 55 },
     unused: [{ node_id: "b", reason: "too slow" }],
   });

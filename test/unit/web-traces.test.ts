@@ -5,7 +5,14 @@ import { parseTrace } from "../../src/web/api/trace-document.js";
 import { summaryText } from "../../src/web/doctor/summary-text.js";
 import { waterfallOf } from "../../src/web/traces/waterfall.js";
 
-const span = (name: string, node: string, stage: number | null, begin: number, end: number, attributes: object = {}) => ({
+const span = (
+  name: string,
+  node: string,
+  stage: number | null,
+  begin: number,
+  end: number,
+  attributes: object = {},
+) => ({
   name,
   node_id: node,
   stage,

@@ -142,7 +142,11 @@ export interface ClusterStage {
 
 export function parseCluster(body: unknown): ClusterDocument {
   return {
-    node: { id: textAt(body, "node", "id"), name: textAt(body, "node", "name"), version: textAt(body, "node", "version") },
+    node: {
+      id: textAt(body, "node", "id"),
+      name: textAt(body, "node", "name"),
+      version: textAt(body, "node", "version"),
+    },
     nodes: listAt(body, "nodes").map(parseNode),
     links: listAt(body, "links").map(parseLink),
     rings: listAt(body, "rings").map(parseRing),

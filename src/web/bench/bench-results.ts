@@ -27,7 +27,13 @@ export function BenchResults({ history, rings, onForget }: BenchResultsProps) {
   const before = history.find(({ model, at }) => model === chosen.model && at < chosen.at) ?? null;
   // A prediction is of the ring as it is now; of another placement it says nothing.
   const ring = rings.find(({ model, stages }) => {
-    return model === chosen.model && sameNames(stages.map(({ nodeName }) => nodeName), chosen.nodes);
+    return (
+      model === chosen.model &&
+      sameNames(
+        stages.map(({ nodeName }) => nodeName),
+        chosen.nodes,
+      )
+    );
   });
   const predicted = ring?.predicted ?? null;
   return html`<section class="card" aria-labelledby="results-title">

@@ -11,7 +11,11 @@ export interface ChartRow {
 }
 
 /** How many tokens come per second, beside an earlier measurement and the planner's word. */
-export function rateRows(now: BenchResult, before: BenchResult | null, predicted: RingSpeed | null): readonly ChartRow[] {
+export function rateRows(
+  now: BenchResult,
+  before: BenchResult | null,
+  predicted: RingSpeed | null,
+): readonly ChartRow[] {
   const decode = row("one answer, from its first token on", [
     ["now", now.decodeTokensPerSecond],
     ["before", before?.decodeTokensPerSecond ?? null],

@@ -73,12 +73,7 @@ function lengthsFor(contextSize: number) {
   return { long, short, answer: Math.max(2, Math.min(ANSWER, room - short - 1)) };
 }
 
-async function together(
-  ports: BenchPorts,
-  count: number,
-  prompt: () => Promise<readonly number[]>,
-  maxTokens: number,
-) {
+async function together(ports: BenchPorts, count: number, prompt: () => Promise<readonly number[]>, maxTokens: number) {
   const prompts: (readonly number[])[] = [];
   for (let made = 0; made < count; made += 1) prompts.push(await prompt());
   const begunAt = ports.now();

@@ -25,9 +25,11 @@ export function BenchView({ app }: { app: AppState }) {
     ${app.trouble.value === null ? null : html`<p class="error" role="alert">${app.trouble.value}</p>`}
     <section class="card" aria-labelledby="measure-title">
       <h2 id="measure-title">Measure a model</h2>
-      ${ring === undefined
-        ? html`<p>No model is ready. <a href=${toHash("models")}>Load one</a>, then come back.</p>`
-        : html`<${MeasureForm} rings=${rings} ring=${ring} onChoose=${setModel} measuring=${measuring} />`}
+      ${
+        ring === undefined
+          ? html`<p>No model is ready. <a href=${toHash("models")}>Load one</a>, then come back.</p>`
+          : html`<${MeasureForm} rings=${rings} ring=${ring} onChoose=${setModel} measuring=${measuring} />`
+      }
     </section>
     <${BenchResults} history=${history} rings=${rings} onForget=${forget} />`;
 }
@@ -97,15 +99,19 @@ function MeasureForm({ rings, ring, onChoose, measuring }: MeasureFormProps) {
       <select id="bench-model" value=${ring.model} onChange=${choose} disabled=${step !== null}>
         ${rings.map(({ id, model }) => html`<option key=${id} value=${model}>${model}</option>`)}
       </select>
-      ${step === null
-        ? html`<button type="button" class="primary" onClick=${() => start(ring)}>Measure</button>`
-        : html`<button type="button" onClick=${stop}>Stop</button>`}
+      ${
+        step === null
+          ? html`<button type="button" class="primary" onClick=${() => start(ring)}>Measure</button>`
+          : html`<button type="button" onClick=${stop}>Stop</button>`
+      }
     </div>
     <div role="status">
-      ${step === null
-        ? null
-        : html`<p>Measuring ${step.text}…</p>
-            <progress class="wide" max="1" value=${step.done} aria-label="Measuring"></progress>`}
+      ${
+        step === null
+          ? null
+          : html`<p>Measuring ${step.text}…</p>
+            <progress class="wide" max="1" value=${step.done} aria-label="Measuring"></progress>`
+      }
       ${failure === null ? null : html`<p class="warning">${failure}</p>`}
     </div>`;
 }

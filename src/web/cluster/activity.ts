@@ -46,9 +46,12 @@ export function activityBetween(
 }
 
 function ringActivity(was: RingCounts, ring: RingCounts, seconds: number): RingActivity {
-  const stages = ring.stages.map((stage) => ({ stage, then: was.stages.find(({ nodeId }) => nodeId === stage.nodeId) }));
-  const flows = stages.some(({ stage, then }) => then !== undefined && stage.microBatches > then.microBatches);
-  const busy = stages.map(({ stage, then }) => shareOf(stage.busySeconds - (then?.busySeconds ?? Number.NaN), seconds));
+  const stages = ring.stages.map((stage) => ({
+    stage,
+    past: was.stages.find(({ nodeId }) => nodeId === stage.nodeId),
+  }));
+  const flows = stages.some(({ stage, past }) => past !== undefined && stage.microBatches > past.microBatches);
+  const busy = stages.map(({ stage, past }) => shareOf(stage.busySeconds - (past?.busySeconds ?? Number.NaN), seconds));
   return { flows, tokensPerSecond: flows ? rateOf(was, ring, seconds) : 0, busy, hops: ring.hopMilliseconds };
 }
 

@@ -24,12 +24,16 @@ export function RingCard({ cluster, ring, activity = IDLE }: RingCardProps) {
       ${ringBadges(ring).map((text) => html`<li key=${text} class="badge">${text}</li>`)}
     </ul>
     ${ring.reason === null ? null : html`<p class=${ring.state === "failed" ? "error" : "warning"}>${ring.reason}</p>`}
-    ${ring.state === "loading"
-      ? html`<progress class="wide" value=${ring.progress} max="1" aria-label=${`Loading ${ring.model}`}></progress>`
-      : null}
-    ${ring.stages.length === 0
-      ? html`<p class="note">It is not placed yet.</p>`
-      : html`<${RingPicture} cluster=${cluster} ring=${ring} activity=${activity} />`}
+    ${
+      ring.state === "loading"
+        ? html`<progress class="wide" value=${ring.progress} max="1" aria-label=${`Loading ${ring.model}`}></progress>`
+        : null
+    }
+    ${
+      ring.stages.length === 0
+        ? html`<p class="note">It is not placed yet.</p>`
+        : html`<${RingPicture} cluster=${cluster} ring=${ring} activity=${activity} />`
+    }
     <${RingSpeeds} ring=${ring} activity=${activity} />
     ${ring.stages.length === 0 ? null : html`<${RingTable} cluster=${cluster} ring=${ring} />`}
     <${Reasons} ring=${ring} />
@@ -66,12 +70,14 @@ function RingSpeeds({ ring, activity }: { ring: ClusterRing; activity: RingActiv
       measured=${ttftText(measured)}
       error=${errorText(predicted.ttftSeconds, measured.ttftSeconds, "slower")}
     />
-    ${hops === null
-      ? null
-      : html`<div>
+    ${
+      hops === null
+        ? null
+        : html`<div>
           <dt>Hop</dt>
           <dd>${millisecondsText(hops.p50)}, 99 of 100 below ${millisecondsText(hops.p99)}</dd>
-        </div>`}
+        </div>`
+    }
   </dl>`;
 }
 

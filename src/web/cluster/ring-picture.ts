@@ -36,15 +36,17 @@ export function RingPicture({ cluster, ring, activity }: RingPictureProps) {
               at=${isAround ? geometry.stages[index] : undefined}
               busy=${activity.busy[index] ?? null}
             />
-            ${stages.length < 2 || next === undefined
-              ? null
-              : html`<${Hop}
+            ${
+              stages.length < 2 || next === undefined
+                ? null
+                : html`<${Hop}
                   to=${next.nodeName}
                   time=${time}
                   edge=${isAround ? geometry.edges[index] : undefined}
                   isLast=${index === stages.length - 1}
                   flows=${activity.flows}
-                />`}
+                />`
+            }
           </li>`;
         })}
       </ol>
@@ -56,9 +58,11 @@ function Edges({ edges, activity }: { edges: readonly EdgeGeometry[]; activity: 
   const pace = { animationDuration: `${dotSeconds(activity.tokensPerSecond)}s` };
   return html`<svg class="ring-edges" viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">
     ${edges.map(({ path }) => html`<path key=${path} class="edge" d=${path} />`)}
-    ${activity.flows
-      ? edges.map(({ path }) => html`<path key=${`flow ${path}`} class="edge-flow" d=${path} style=${pace} />`)
-      : null}
+    ${
+      activity.flows
+        ? edges.map(({ path }) => html`<path key=${`flow ${path}`} class="edge-flow" d=${path} style=${pace} />`)
+        : null
+    }
   </svg>`;
 }
 

@@ -2,8 +2,8 @@ import { html } from "htm/preact";
 import type { ClusterNode, ClusterRing, ClusterStage } from "../api/cluster-document.js";
 import { formatBytes, formatLayers } from "../app/format.js";
 import { MemoryBar } from "./memory-bar.js";
-import type { Point } from "./ring-geometry.js";
 import { stageState } from "./ring-facts.js";
+import type { Point } from "./ring-geometry.js";
 
 /** Colours there are for stages. */
 export const TINTS = 8;

@@ -63,9 +63,9 @@ const TITLES: Readonly<Record<Severity, string>> = {
 function Findings({ report }: { report: DoctorDocument }) {
   const { findings, version, platform, arch } = report;
   return html`${SEVERITIES.map((severity) => {
-      const own = findings.filter((finding) => finding.severity === severity);
-      return own.length === 0 ? null : html`<${Group} key=${severity} severity=${severity} findings=${own} />`;
-    })}
+    const own = findings.filter((finding) => finding.severity === severity);
+    return own.length === 0 ? null : html`<${Group} key=${severity} severity=${severity} findings=${own} />`;
+  })}
     <p class="note">exo-native ${version} on ${platform} ${arch}</p>`;
 }
 
@@ -77,10 +77,14 @@ function Group({ severity, findings }: { severity: Severity; findings: readonly 
         ({ id, title, detail, mend }, index) => html`<li key=${`${id} ${index}`}>
           <h3>${title}</h3>
           ${detail === "" ? null : html`<p>${detail}</p>`}
-          ${mend === null ? null : html`<p class="mend">
+          ${
+            mend === null
+              ? null
+              : html`<p class="mend">
                 <span><span class="hidden">What to do: </span>${mend}</span>
                 <${CopyButton} text=${() => mend} what=${`what to do about: ${title}`} />
-              </p>`}
+              </p>`
+          }
           <p class="note">${id}</p>
         </li>`,
       )}

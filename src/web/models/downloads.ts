@@ -7,9 +7,11 @@ export function Downloads({ cluster }: { cluster: ClusterDocument }) {
   const busy = cluster.nodes.filter(({ downloads }) => downloads.length > 0);
   return html`<section class="card" aria-labelledby="downloads-title">
     <h2 id="downloads-title">Downloads</h2>
-    ${busy.length === 0
-      ? html`<p class="note">Nothing is fetched now. A model that is loaded and not on a disk yet is fetched first.</p>`
-      : busy.map((node) => html`<${NodeDownloads} key=${node.id} node=${node} />`)}
+    ${
+      busy.length === 0
+        ? html`<p class="note">Nothing is fetched now. A model that is loaded and not on a disk yet is fetched first.</p>`
+        : busy.map((node) => html`<${NodeDownloads} key=${node.id} node=${node} />`)
+    }
   </section>`;
 }
 

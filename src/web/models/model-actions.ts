@@ -55,14 +55,16 @@ export function ModelActions({ app, model: { id: model, spec, rings }, wishes, o
     />`;
   }
   return html`<div class="row">
-      ${rings.length === 0
-        ? html`<button type="button" class="primary" disabled=${isBusy || obstacle !== null} onClick=${() => void run(load)}>
+      ${
+        rings.length === 0
+          ? html`<button type="button" class="primary" disabled=${isBusy || obstacle !== null} onClick=${() => void run(load)}>
             ${word}
           </button>`
-        : html`<button type="button" disabled=${isBusy || obstacle !== null} onClick=${() => setQuestion("reload")}>
+          : html`<button type="button" disabled=${isBusy || obstacle !== null} onClick=${() => setQuestion("reload")}>
               ${wishes.layers === null ? "Load again so" : word}
             </button>
-            <button type="button" disabled=${isBusy} onClick=${() => setQuestion("unload")}>Unload</button>`}
+            <button type="button" disabled=${isBusy} onClick=${() => setQuestion("unload")}>Unload</button>`
+      }
     </div>
     ${failure === null ? null : html`<p class="error" role="alert">${failure}</p>`}`;
 }

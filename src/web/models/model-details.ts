@@ -36,16 +36,18 @@ export function ModelDetails({ app, cluster, row }: ModelDetailsProps) {
     ${row.rings.map((ring) => html`<${RingNow} key=${ring.id} ring=${ring} />`)}
     <${WishesForm} wishes=${wishes} onChange=${setWishes} />
     <${Prediction} plan=${plan} estimate=${estimate} />
-    ${shown.length === 0
-      ? null
-      : html`<${SplitEditor}
+    ${
+      shown.length === 0
+        ? null
+        : html`<${SplitEditor}
           split=${shown}
           plan=${split === null ? plan.answer : byHand.answer}
           isByHand=${split !== null}
           nodes=${alive}
           onChange=${setSplit}
           onReset=${() => setSplit(null)}
-        />`}
+        />`
+    }
     ${split === null ? null : html`<${HandPrediction} byHand=${byHand} planners=${plan.answer} />`}
     <${ModelActions}
       app=${app}
@@ -82,7 +84,9 @@ function whereText({ bytes, holders, state }: ModelRow): string {
 
 function RingNow({ ring }: { ring: ClusterRing }) {
   const { stages, reason, progress, state } = ring;
-  const places = stages.map(({ nodeName, layerBegin, layerEnd }) => `${nodeName} ${formatLayers(layerBegin, layerEnd)}`);
+  const places = stages.map(
+    ({ nodeName, layerBegin, layerEnd }) => `${nodeName} ${formatLayers(layerBegin, layerEnd)}`,
+  );
   return html`<div class="ring-now">
     <p>
       <span class=${`badge state-${state}`}>${ringStateText(ring)}</span>
@@ -107,9 +111,11 @@ function HandPrediction({ byHand, planners }: HandPredictionProps) {
       ? "Planning…"
       : `This split: ${speedSentence(answer.predicted)} ${comparedWith(answer.predicted, planners?.predicted ?? null)}`;
   return html`<div class="hand-prediction" aria-busy=${isAsking}>
-    ${failure === null
-      ? html`<p class="split-speed" role="status">${text}</p>`
-      : html`<p class="error" role="alert">${failure}</p>`}
+    ${
+      failure === null
+        ? html`<p class="split-speed" role="status">${text}</p>`
+        : html`<p class="error" role="alert">${failure}</p>`
+    }
   </div>`;
 }
 

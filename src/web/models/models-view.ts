@@ -14,9 +14,11 @@ export function ModelsView({ app }: { app: AppState }) {
   const chosen = app.route.value.rest[0] ?? null;
   if (cluster === null) {
     return html`<h1>Models</h1>
-      ${app.trouble.value === null
-        ? html`<p class="note">Asking the node…</p>`
-        : html`<p class="error" role="alert">${app.trouble.value}</p>`}`;
+      ${
+        app.trouble.value === null
+          ? html`<p class="note">Asking the node…</p>`
+          : html`<p class="error" role="alert">${app.trouble.value}</p>`
+      }`;
   }
   const rows = modelRows(app.models.value, cluster);
   return html`<h1>Models</h1>
@@ -27,10 +29,12 @@ export function ModelsView({ app }: { app: AppState }) {
         <${OtherModel} />
       </section>
       <section class="card models-details" aria-label="The chosen model">
-        ${chosen === null
-          ? html`<p class="note">Choose a model to see what it takes, how fast it would be here, and to load it.</p>`
-          : html`<p class="models-back"><a href=${toHash("models")}>All models</a></p>
-              <${ModelDetails} key=${chosen} app=${app} cluster=${cluster} row=${rowOfModel(rows, chosen)} />`}
+        ${
+          chosen === null
+            ? html`<p class="note">Choose a model to see what it takes, how fast it would be here, and to load it.</p>`
+            : html`<p class="models-back"><a href=${toHash("models")}>All models</a></p>
+              <${ModelDetails} key=${chosen} app=${app} cluster=${cluster} row=${rowOfModel(rows, chosen)} />`
+        }
       </section>
     </div>
     <${Downloads} cluster=${cluster} />`;

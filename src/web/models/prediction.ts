@@ -14,12 +14,16 @@ export function Prediction({ plan, estimate }: PredictionProps) {
   const isAsking = plan.isAsking || estimate.isAsking;
   return html`<div class="prediction" aria-busy=${isAsking}>
     ${estimate.failure === null ? html`<${Fit} estimate=${estimate.answer} />` : null}
-    ${plan.failure === null && plan.answer !== null
-      ? html`<p class="prediction-speed" role="status">${speedSentence(plan.answer.predicted)}</p>`
-      : null}
-    ${isAsking && plan.answer === null
-      ? html`<p class="note">Planning; the first time the nodes measure the model, which takes some seconds…</p>`
-      : null}
+    ${
+      plan.failure === null && plan.answer !== null
+        ? html`<p class="prediction-speed" role="status">${speedSentence(plan.answer.predicted)}</p>`
+        : null
+    }
+    ${
+      isAsking && plan.answer === null
+        ? html`<p class="note">Planning; the first time the nodes measure the model, which takes some seconds…</p>`
+        : null
+    }
     <${Failures} failures=${[plan.failure, estimate.failure]} />
   </div>`;
 }
@@ -32,7 +36,8 @@ function Failures({ failures }: { failures: readonly (string | null)[] }) {
 
 function Fit({ estimate }: { estimate: EstimateDocument | null }) {
   if (estimate === null) return null;
-  const { fit, weights, kvCache, compute, total, contextSize, slots, largestContext, contextTrained, advice } = estimate;
+  const { fit, weights, kvCache, compute, total, contextSize, slots, largestContext, contextTrained, advice } =
+    estimate;
   return html`<p class=${fit === "no" ? "warning" : "prediction-fit"}>${fitSentence(fit)}</p>
     <dl class="speeds">
       <${Fact} name="Memory in all" value=${formatBytes(total)} />

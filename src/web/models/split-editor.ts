@@ -71,19 +71,23 @@ function Part({ split, part, index, plan, onChange }: PartProps) {
     </p>
     <p class="node-facts">${stageText(plan, nodeId, range)}</p>
     <div class="split-row-buttons">
-      ${index === 0
-        ? null
-        : html`<button type="button" aria-label=${`Make ${nodeName} the head`} onClick=${() => onChange(makeHead(split, index))}>
+      ${
+        index === 0
+          ? null
+          : html`<button type="button" aria-label=${`Make ${nodeName} the head`} onClick=${() => onChange(makeHead(split, index))}>
               Make head
             </button>
             <button type="button" aria-label=${`Move ${nodeName} up`} onClick=${() => onChange(movePart(split, index, -1))}>
               Up
-            </button>`}
-      ${isAlone
-        ? null
-        : html`<button type="button" aria-label=${`Leave ${nodeName} out`} onClick=${() => onChange(dropPart(split, index))}>
+            </button>`
+      }
+      ${
+        isAlone
+          ? null
+          : html`<button type="button" aria-label=${`Leave ${nodeName} out`} onClick=${() => onChange(dropPart(split, index))}>
             Leave out
-          </button>`}
+          </button>`
+      }
     </div>
   </li>`;
 }
@@ -98,6 +102,9 @@ function stageText(
   if (stage === undefined || stage.layerBegin !== range?.begin || stage.layerEnd !== range.end) return "…";
   const memory = stage.weights + stage.kvCache + stage.compute;
   const time = stage.computeSeconds === null ? "" : `, ${millisecondsText(stage.computeSeconds * 1000)} per token`;
-  const hop = stage.hopSeconds === null || stage.hopSeconds === 0 ? "" : ` and ${millisecondsText(stage.hopSeconds * 1000)} to the next`;
+  const hop =
+    stage.hopSeconds === null || stage.hopSeconds === 0
+      ? ""
+      : ` and ${millisecondsText(stage.hopSeconds * 1000)} to the next`;
   return `${formatBytes(memory)} of ${formatBytes(stage.offered)} offered${time}${hop}`;
 }

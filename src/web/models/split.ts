@@ -37,7 +37,9 @@ export function rangesOf(split: Split): readonly { readonly begin: number; reado
 /** As `--layers` is written; nodes by id, because names may be shared. */
 export function layersText(split: Split): string {
   const ranges = rangesOf(split);
-  return split.map(({ nodeId }, index) => `${ranges[index]?.begin ?? 0}-${ranges[index]?.end ?? 0}@${nodeId}`).join(",");
+  return split
+    .map(({ nodeId }, index) => `${ranges[index]?.begin ?? 0}-${ranges[index]?.end ?? 0}@${nodeId}`)
+    .join(",");
 }
 
 /** Between which layers the cut behind a part may lie, so that both sides keep one. */

@@ -1,7 +1,7 @@
 import { html } from "htm/preact";
 import { useState } from "preact/hooks";
-import { askChromeTrace, askTrace, askTraces, type ListedTrace, type TraceDocument } from "../api/trace-document.js";
 import { ServerError, sentenceOf } from "../api/server-error.js";
+import { askChromeTrace, askTrace, askTraces, type ListedTrace, type TraceDocument } from "../api/trace-document.js";
 import { formatSeconds } from "../app/format.js";
 import { toHash } from "../app/route.js";
 import { saveFile } from "../app/save-file.js";
@@ -77,11 +77,13 @@ function OneTrace({ app, requestId }: { app: AppState; requestId: string }) {
     <section class="card">
       ${failure === null ? null : html`<p class="error" role="alert">${sentenceOf(failure)}</p>`}
       ${answer === null && failure === null ? html`<p class="note">Asking the nodes…</p>` : null}
-      ${answer === null
-        ? null
-        : html`${answer.isRunning ? html`<${GoesOn} onLook=${() => setLook(look + 1)} />` : null}
+      ${
+        answer === null
+          ? null
+          : html`${answer.isRunning ? html`<${GoesOn} onLook=${() => setLook(look + 1)} />` : null}
             <${TraceWaterfall} trace=${answer} />
-            <${Download} app=${app} requestId=${requestId} />`}
+            <${Download} app=${app} requestId=${requestId} />`
+      }
     </section>`;
 }
 
