@@ -234,7 +234,7 @@ describe("facts of a ring", () => {
     const cluster = webCluster([webNode("desk"), webNode("laptop")], [webRing(TWO)], links);
     const [ring] = cluster.rings;
     assert.deepEqual(ring === undefined ? [] : linkTimes(cluster, ring), [null, 0.75]);
-    assert.deepEqual([millisecondsText(0.75), millisecondsText(12.4)], ["0.8 ms", "12 ms"]);
+    assert.deepEqual([0.04, 0.75, 1.27, 12.4].map(millisecondsText), ["0.04 ms", "0.75 ms", "1.3 ms", "12 ms"]);
   });
 
   test("badges tell what is not as usual", () => {

@@ -59,7 +59,8 @@ export function linkTimes({ links }: ClusterDocument, { stages }: ClusterRing): 
 }
 
 export function millisecondsText(milliseconds: number): string {
-  return `${milliseconds < 10 ? milliseconds.toFixed(1) : Math.round(milliseconds)} ms`;
+  const decimals = milliseconds < 1 ? 2 : milliseconds < 10 ? 1 : 0;
+  return `${milliseconds.toFixed(decimals)} ms`;
 }
 
 /** Why plans left out a node that is there: the sentences of the rings' plans without its name. */

@@ -40,14 +40,14 @@ export function StageCard({ ring, stage, index, node, at, busy }: StageCardProps
 }
 
 function memoryText({ weights, kvCache }: ClusterStage): string {
-  return weights === 0 ? "nothing loaded yet" : `${formatBytes(weights)} weights, ${formatBytes(kvCache)} KV`;
+  return weights === 0 ? "nothing loaded yet" : `${formatBytes(weights)} + ${formatBytes(kvCache)} KV cache`;
 }
 
 export function devicesText({ devices, state }: ClusterNode): string {
   if (state === "gone") return "";
   return devices
     .map(({ name, memoryFree, memoryTotal }) => {
-      return `${name}: ${formatBytes(memoryFree)} free of ${formatBytes(memoryTotal)}`;
+      return `${name} ${formatBytes(memoryFree)} of ${formatBytes(memoryTotal)} free`;
     })
     .join(", ");
 }

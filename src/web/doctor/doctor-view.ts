@@ -70,24 +70,36 @@ function Findings({ report }: { report: DoctorDocument }) {
 }
 
 function Group({ severity, findings }: { severity: Severity; findings: readonly DoctorFinding[] }) {
+  const title = `${TITLES[severity]} (${findings.length})`;
+  const list = html`<ul>
+    ${findings.map((finding, index) => html`<${Finding} key=${`${finding.id} ${index}`} finding=${finding} />`)}
+  </ul>`;
+  // What is in order needs no reading.
+  if (severity === "ok") {
+    return html`<details class="card findings findings-ok">
+      <summary><h2>${title}</h2></summary>
+      ${list}
+    </details>`;
+  }
   return html`<section class=${`card findings findings-${severity}`} aria-labelledby=${`findings-${severity}`}>
-    <h2 id=${`findings-${severity}`}>${TITLES[severity]}</h2>
-    <ul>
-      ${findings.map(
-        ({ id, title, detail, mend }, index) => html`<li key=${`${id} ${index}`}>
-          <h3>${title}</h3>
-          ${detail === "" ? null : html`<p>${detail}</p>`}
-          ${
-            mend === null
-              ? null
-              : html`<p class="mend">
-                <span><span class="hidden">What to do: </span>${mend}</span>
-                <${CopyButton} text=${() => mend} what=${`what to do about: ${title}`} />
-              </p>`
-          }
-          <p class="note">${id}</p>
-        </li>`,
-      )}
-    </ul>
+    <h2 id=${`findings-${severity}`}>${title}</h2>
+    ${list}
   </section>`;
+}
+
+function Finding({ finding }: { finding: DoctorFinding }) {
+  const { id, title, detail, mend } = finding;
+  return html`<li>
+    <h3>${title}</h3>
+    ${detail === "" ? null : html`<p>${detail}</p>`}
+    ${
+      mend === null
+        ? null
+        : html`<p class="mend">
+            <span><span class="hidden">What to do: </span>${mend}</span>
+            <${CopyButton} text=${() => mend} what=${`what to do about: ${title}`} />
+          </p>`
+    }
+    <p class="note">${id}</p>
+  </li>`;
 }

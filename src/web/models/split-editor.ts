@@ -24,6 +24,7 @@ export function SplitEditor({ split, plan, isByHand, nodes, onChange, onReset }:
   const idle = nodes.filter(({ id }) => !split.some(({ nodeId }) => nodeId === id));
   return html`<fieldset class="split-editor">
     <legend>Which machine gets which layers</legend>
+    <p class="note">${isByHand ? "Made by hand." : "As the planner would place it now. Move a cut to change it."}</p>
     <${SplitBar} split=${split} layerCount=${layerCount} onChange=${onChange} />
     <ol class="split-parts">
       ${split.map(
@@ -74,22 +75,21 @@ function Part({ split, part, index, plan, onChange }: PartProps) {
       ${
         index === 0
           ? null
-          : html`<button type="button" aria-label=${`Make ${nodeName} the head`} onClick=${() => onChange(makeHead(split, index))}>
-              Make head
-            </button>
-            <button type="button" aria-label=${`Move ${nodeName} up`} onClick=${() => onChange(movePart(split, index, -1))}>
-              Up
-            </button>`
+          : html`<${RowButton} text="Make head" of=${nodeName} onClick=${() => onChange(makeHead(split, index))} />
+              <${RowButton} text="Up" of=${nodeName} onClick=${() => onChange(movePart(split, index, -1))} />`
       }
       ${
         isAlone
           ? null
-          : html`<button type="button" aria-label=${`Leave ${nodeName} out`} onClick=${() => onChange(dropPart(split, index))}>
-            Leave out
-          </button>`
+          : html`<${RowButton} text="Leave out" of=${nodeName} onClick=${() => onChange(dropPart(split, index))} />`
       }
     </div>
   </li>`;
+}
+
+/** Says to those who do not see the row which machine it is for. */
+function RowButton({ text, of, onClick }: { text: string; of: string; onClick: () => void }) {
+  return html`<button type="button" onClick=${onClick}>${text}<span class="hidden">: ${of}</span></button>`;
 }
 
 /** Memory and time of a stage; only when the plan is of just these layers. */
