@@ -34,9 +34,7 @@ export const VENDOR_MODULES: readonly VendorModule[] = [
   esModule("lowlight.js", ["lowlight"], "lib/index.js"),
   esModule("devlop.js", ["lowlight", "devlop"], "lib/default.js"),
   { ...esModule("highlight.js", ["lowlight", "highlight.js"], "lib/core.js"), commonJs: true },
-  ...LANGUAGES.map((name) =>
-    esModule(`language-${name}.js`, ["lowlight", "highlight.js"], `es/languages/${name}.js`),
-  ),
+  ...LANGUAGES.map((name) => esModule(`language-${name}.js`, ["lowlight", "highlight.js"], `es/languages/${name}.js`)),
 ];
 
 /** The module's text, as a browser can run it. */

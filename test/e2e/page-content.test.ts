@@ -53,7 +53,7 @@ describe("what a model writes", { skip }, () => {
       await page.waitForSelector("text=The answer reached its limit of tokens");
       assert.equal(await page.locator(".messages :is(img, script, iframe, style, object, form)").count(), 0);
       assert.equal(await page.title(), "Chat · exo-native");
-      const links = await page.locator(".messages a").evaluateAll((all: { href: string }[]) => all.map((a) => a.href));
+      const links = await page.evaluate(`[...document.querySelectorAll(".messages a")].map((link) => link.href)`);
       assert.deepEqual(links, ["https://tracker.example/x.png"]);
       assert.equal(await page.getByText("Image: picture").count(), 1);
       assert.equal(await page.locator(".messages [onclick], .messages [onerror], .messages [style]").count(), 0);
@@ -68,7 +68,8 @@ describe("what a model writes", { skip }, () => {
       async (page, { inference }) => {
         const row = `|${" cell |".repeat(60)}`;
         const table = [row, `|${" - |".repeat(60)}`, ...Array.from({ length: 200 }, () => row)].join("\n");
-        inference.script = () => saying([table, "\n\n", ">".repeat(4000), " deep\n\n", "[".repeat(4000), "\n\nThe end."]);
+        inference.script = () =>
+          saying([table, "\n\n", ">".repeat(4000), " deep\n\n", "[".repeat(4000), "\n\nThe end."]);
         await ask(page, "x");
         await page.waitForSelector("text=The end.");
         await untilDone(page);

@@ -16,7 +16,8 @@ const SIZES = [
 
 /** Serious and critical faults, one line each. */
 async function faults(page: Page): Promise<readonly string[]> {
-  const found: unknown = await page.evaluate(`axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) =>
+  const found: unknown =
+    await page.evaluate(`axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) =>
     violations
       .filter(({ impact }) => impact === "serious" || impact === "critical")
       .flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => id + " " + target + " " + failureSummary)))`);
@@ -50,7 +51,10 @@ describe("the page's shape", { skip }, () => {
             inference.script = () => saying([LONG_ANSWER]);
             await page.evaluate(AXE);
             assert.deepEqual(await faults(page), [], "welcome");
-            await ask(page, "How do I add two numbers, and what is a very-long-word-without-any-end-of-it-at-all-in-sight?");
+            await ask(
+              page,
+              "How do I add two numbers, and what is a very-long-word-without-any-end-of-it-at-all-in-sight?",
+            );
             await untilDone(page);
             await page.waitForSelector(".markdown .hljs-keyword");
             assert.equal(await overflow(page), 0, "chat");
@@ -121,7 +125,9 @@ describe("the page's shape", { skip }, () => {
         await page.focus(".skip");
         const reached = new Set<string>();
         for (let presses = 0; presses < 60; presses += 1) {
-          reached.add(String(await page.evaluate("document.activeElement?.id || document.activeElement?.textContent.trim()")));
+          reached.add(
+            String(await page.evaluate("document.activeElement?.id || document.activeElement?.textContent.trim()")),
+          );
           await page.keyboard.press("Tab");
         }
         const wanted = ["theme", "new-chat", "history-toggle", "model", "parameters-toggle", "messages", "Edit"];

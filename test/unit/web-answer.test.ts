@@ -35,7 +35,13 @@ describe("an answer that comes in pieces", () => {
       [1800, choice({ tool_calls: [{ index: 0, id: "1", function: { name: "f", arguments: '{"a"' } }] })],
       [1900, choice({ tool_calls: [{ index: 0, function: { arguments: ":1}" } }] })],
       [2000, { ...choice({}, "tool_calls"), timings: { predicted_n: 9, predicted_per_second: 25.04 } }],
-      [2001, { choices: [], usage: { prompt_tokens: 1200, completion_tokens: 9, prompt_tokens_details: { cached_tokens: 7 } } }],
+      [
+        2001,
+        {
+          choices: [],
+          usage: { prompt_tokens: 1200, completion_tokens: 9, prompt_tokens_details: { cached_tokens: 7 } },
+        },
+      ],
     ] as const;
     for (const [now, chunk] of chunks) for (const event of chatEvents(chunk)) draft.add(event, now);
     const answer = draft.finished();
@@ -65,11 +71,14 @@ describe("an answer that comes in pieces", () => {
 
   test("that fails tells the node's sentence and code", () => {
     const event = { error: { message: "The node laptop went away.", code: "stage_lost" } };
-    assert.throws(() => [...chatEvents(event)], (thrown) => {
-      assert.ok(thrown instanceof ServerError);
-      assert.deepEqual([thrown.message, thrown.code], ["The node laptop went away.", "stage_lost"]);
-      return true;
-    });
+    assert.throws(
+      () => [...chatEvents(event)],
+      (thrown) => {
+        assert.ok(thrown instanceof ServerError);
+        assert.deepEqual([thrown.message, thrown.code], ["The node laptop went away.", "stage_lost"]);
+        return true;
+      },
+    );
   });
 
   test("may hold anything", () => {
@@ -95,7 +104,15 @@ describe("parameters", () => {
   });
 
   test("are fields of the request", () => {
-    const form = { temperature: "0", topP: "0.5", topK: "-1", minP: "1", maxTokens: " 12 ", seed: "7", stop: "a\n\nb c" };
+    const form = {
+      temperature: "0",
+      topP: "0.5",
+      topK: "-1",
+      minP: "1",
+      maxTokens: " 12 ",
+      seed: "7",
+      stop: "a\n\nb c",
+    };
     assert.deepEqual(read(form).body, {
       temperature: 0,
       top_p: 0.5,
@@ -152,7 +169,14 @@ describe("advice", () => {
 
 describe("the loading of a model", () => {
   const cluster = (rings: object[], downloads: object[]): ClusterDocument =>
-    parseCluster({ node: {}, rings, nodes: [{ id: "n", downloads }, { id: "m", downloads }] });
+    parseCluster({
+      node: {},
+      rings,
+      nodes: [
+        { id: "n", downloads },
+        { id: "m", downloads },
+      ],
+    });
   const [model] = parseModels({ data: [{ id: "tiny", aliases: ["hf:x/tiny"], status: { value: "loading" } }] });
 
   test("is told as bytes while nodes fetch, then as a share", () => {
@@ -205,10 +229,7 @@ describe("the page's import map", () => {
     const page = readFileSync(join(packageRoot(), "src", "web", "static", "index.html"), "utf8");
     const map: unknown = JSON.parse(/<script type="importmap">([\s\S]*?)<\/script>/.exec(page)?.[1] ?? "");
     const named = Object.values(Object(Reflect.get(Object(map), "imports")));
-    assert.deepEqual(
-      named.toSorted(),
-      VENDOR_MODULES.map(({ name }) => `/modules/vendor/${name}`).toSorted(),
-    );
+    assert.deepEqual(named.toSorted(), VENDOR_MODULES.map(({ name }) => `/modules/vendor/${name}`).toSorted());
     for (const module of VENDOR_MODULES) assert.notEqual(await readVendorModule(module), "", module.name);
   });
 });

@@ -1,5 +1,5 @@
 /** What an event's own field holds now. */
-export function valueOf(event: Event): string {
+export function fieldValue(event: Event): string {
   const field = event.currentTarget;
   const isField =
     field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement || field instanceof HTMLSelectElement;

@@ -7,7 +7,11 @@ export interface Route {
 export const FIRST_VIEW = "chat";
 
 export function parseHash(hash: string): Route {
-  const [view = "", ...rest] = hash.replace(/^#?\/?/, "").split("/").filter((part) => part !== "").map(decode);
+  const [view = "", ...rest] = hash
+    .replace(/^#?\/?/, "")
+    .split("/")
+    .filter((part) => part !== "")
+    .map(decode);
   return { view: view === "" ? FIRST_VIEW : view, rest };
 }
 

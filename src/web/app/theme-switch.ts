@@ -2,7 +2,11 @@ import { html } from "htm/preact";
 import type { AppState } from "./state.js";
 import { THEMES, type Theme } from "./theme.js";
 
-const LABELS: Readonly<Record<Theme, string>> = { auto: "Colours: system", light: "Colours: light", dark: "Colours: dark" };
+const LABELS: Readonly<Record<Theme, string>> = {
+  auto: "Colours: system",
+  light: "Colours: light",
+  dark: "Colours: dark",
+};
 
 export function ThemeSwitch({ app }: { app: AppState }) {
   const choose = (event: Event): void => {

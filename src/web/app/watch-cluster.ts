@@ -23,6 +23,7 @@ function isBusy(app: AppState): boolean {
   const cluster = app.cluster.value;
   if (cluster === null) return false;
   return (
-    cluster.rings.some(({ state }) => state === "loading") || cluster.nodes.some(({ downloads }) => downloads.length > 0)
+    cluster.rings.some(({ state }) => state === "loading") ||
+    cluster.nodes.some(({ downloads }) => downloads.length > 0)
   );
 }

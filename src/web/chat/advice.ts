@@ -25,7 +25,11 @@ const BY_CODE: Readonly<Record<string, Kind>> = {
     again: null,
     way: "new-chat",
   },
-  stage_lost: { hint: "The ring forms again by itself; then the answer can be had again.", again: REGENERATE, way: null },
+  stage_lost: {
+    hint: "The ring forms again by itself; then the answer can be had again.",
+    again: REGENERATE,
+    way: null,
+  },
   peer_unreachable: { hint: "When the node is back, ask again.", again: REGENERATE, way: null },
   stale_epoch: { hint: "The ring has just changed; ask again.", again: REGENERATE, way: null },
   interrupted: { hint: "Ask again; what came so far stays above.", again: REGENERATE, way: null },

@@ -9,8 +9,8 @@ import { Markdown } from "../markdown/markdown.js";
 import { BranchSwitch } from "./branch-switch.js";
 import type { Chat } from "./chat.js";
 import type { Answer, Ending } from "./conversation.js";
-import { FailureBox } from "./failure-box.js";
 import { factsText } from "./facts-text.js";
+import { FailureBox } from "./failure-box.js";
 import type { RunningAnswer } from "./running-answer.js";
 import { ToolCalls } from "./tool-calls.js";
 

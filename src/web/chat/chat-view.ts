@@ -60,7 +60,7 @@ function useShortcuts(chat: Chat, showKeys: () => void): void {
 /** Whether the key was one of ours. */
 function act(event: KeyboardEvent, chat: Chat, showKeys: () => void): boolean {
   if (event.isComposing || document.querySelector("dialog[open]") !== null) return false;
-  if (event.key === "Escape") return escape(chat);
+  if (event.key === "Escape") return stopOrClose(chat);
   if (!(event.ctrlKey || event.metaKey) || event.altKey) return false;
   const key = event.key.toLowerCase();
   if (key === "/") showKeys();
@@ -69,7 +69,7 @@ function act(event: KeyboardEvent, chat: Chat, showKeys: () => void): boolean {
   return true;
 }
 
-function escape(chat: Chat): boolean {
+function stopOrClose(chat: Chat): boolean {
   if (chat.running.value !== null) chat.stop();
   else chat.panels.hideIfNarrow();
   return true;

@@ -1,6 +1,6 @@
 import { html } from "htm/preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
-import { valueOf } from "../app/field.js";
+import { fieldValue } from "../app/field.js";
 import type { AppState } from "../app/state.js";
 import type { Chat } from "./chat.js";
 import { ContextMeter } from "./context-meter.js";
@@ -38,7 +38,7 @@ export function Composer({ app, chat, onShortcuts }: { app: AppState; chat: Chat
         placeholder="Write a message"
         enterkeyhint="send"
         value=${text}
-        onInput=${(event: Event) => (chat.message.value = valueOf(event))}
+        onInput=${(event: Event) => (chat.message.value = fieldValue(event))}
         onKeyDown=${key}
       ></textarea>
       ${

@@ -115,7 +115,11 @@ export function showing(conversation: Conversation, id: string): Conversation {
 
 export function titleOf({ name, turns }: Conversation): string {
   if (name !== "") return name;
-  const first = turns.find(({ role }) => role === "user")?.text.replaceAll(/\s+/g, " ").trim() ?? "";
+  const first =
+    turns
+      .find(({ role }) => role === "user")
+      ?.text.replaceAll(/\s+/g, " ")
+      .trim() ?? "";
   if (first === "") return "New chat";
   return first.length > TITLE_LENGTH ? `${first.slice(0, TITLE_LENGTH - 1).trimEnd()}…` : first;
 }

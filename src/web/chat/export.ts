@@ -24,7 +24,14 @@ export function fileName(conversation: Conversation, ending: string): string {
 
 function answerMarkdown({ text, reasoning, toolCalls, ending }: Answer): string {
   return [
-    ...(reasoning === "" ? [] : [reasoning.split("\n").map((line) => `> ${line}`).join("\n")]),
+    ...(reasoning === ""
+      ? []
+      : [
+          reasoning
+            .split("\n")
+            .map((line) => `> ${line}`)
+            .join("\n"),
+        ]),
     ...(text === "" ? [] : [text]),
     ...toolCalls.map(({ name, arguments: json }) => `Tool call \`${name}\`:\n\n\`\`\`json\n${json}\n\`\`\``),
     ...(ending === "stopped" ? ["*Stopped.*"] : []),

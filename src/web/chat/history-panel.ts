@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
-import { valueOf } from "../app/field.js";
+import { fieldValue } from "../app/field.js";
 import { saveFile } from "../app/save-file.js";
 import type { Chat } from "./chat.js";
 import { type Conversation, titleOf } from "./conversation.js";
@@ -101,7 +101,7 @@ function NameForm({ chat, conversation, onDone }: { chat: Chat; conversation: Co
       aria-label="Name of the conversation"
       maxlength="200"
       value=${name.value}
-      onInput=${(event: Event) => (name.value = valueOf(event))}
+      onInput=${(event: Event) => (name.value = fieldValue(event))}
     />
     <button type="submit">Save</button>
   </form>`;

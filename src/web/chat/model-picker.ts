@@ -1,7 +1,7 @@
 import { html } from "htm/preact";
 import type { ListedModel, ModelState } from "../api/models-document.js";
 import { sentenceOf } from "../api/server-error.js";
-import { valueOf } from "../app/field.js";
+import { fieldValue } from "../app/field.js";
 import { formatBytes } from "../app/format.js";
 import type { AppState } from "../app/state.js";
 import { loadProgress } from "./load-progress.js";
@@ -22,10 +22,15 @@ export function ModelPicker({ app }: { app: AppState }) {
       disabled=${models.length === 0}
       value=${app.model.value}
       aria-describedby="model-note"
-      onChange=${(event: Event) => app.chooseModel(valueOf(event))}
+      onChange=${(event: Event) => app.chooseModel(fieldValue(event))}
     >
       ${models.length === 0 ? html`<option value="">No model</option>` : null}
-      ${GROUPS.map(({ state, label }) => optionGroup(label, models.filter((model) => model.state === state)))}
+      ${GROUPS.map(({ state, label }) =>
+        optionGroup(
+          label,
+          models.filter((model) => model.state === state),
+        ),
+      )}
     </select>
   </label>`;
 }

@@ -1,5 +1,5 @@
 import { html } from "htm/preact";
-import { valueOf } from "../app/field.js";
+import { fieldValue } from "../app/field.js";
 import type { Chat } from "./chat.js";
 import type { ParameterStore } from "./parameter-store.js";
 import { NUMBER_FIELDS, type NumberField, type ParameterName } from "./parameters.js";
@@ -42,7 +42,7 @@ function TextField({ store, name, label, rows, code = false }: FieldProps) {
       spellcheck=${!code}
       value=${store.form.value[name]}
       ...${faultAttributes(store, name)}
-      onInput=${(event: Event) => store.set(name, valueOf(event))}
+      onInput=${(event: Event) => store.set(name, fieldValue(event))}
     ></textarea>
     <${Fault} store=${store} name=${name} />
   </div>`;
@@ -58,7 +58,7 @@ function NumberInput({ store, field }: { store: ParameterStore; field: NumberFie
       placeholder=${placeholder}
       value=${store.form.value[name]}
       ...${faultAttributes(store, name)}
-      onInput=${(event: Event) => store.set(name, valueOf(event))}
+      onInput=${(event: Event) => store.set(name, fieldValue(event))}
     />
     <${Fault} store=${store} name=${name} />
   </div>`;
@@ -71,7 +71,7 @@ function Format({ store }: { store: ParameterStore }) {
       <select
         id=${idOf("format")}
         value=${format}
-        onChange=${(event: Event) => store.set("format", valueOf(event))}
+        onChange=${(event: Event) => store.set("format", fieldValue(event))}
       >
         <option value="text">Text</option>
         <option value="json_object">JSON, any</option>

@@ -2,7 +2,7 @@ import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
 import { CopyButton } from "../app/copy-button.js";
-import { valueOf } from "../app/field.js";
+import { fieldValue } from "../app/field.js";
 import { BranchSwitch } from "./branch-switch.js";
 import type { Chat } from "./chat.js";
 import type { Question } from "./conversation.js";
@@ -70,7 +70,7 @@ function QuestionEditor({ chat, turn, onDone, onCancel }: EditorProps) {
       rows="3"
       aria-label="Question"
       value=${text.value}
-      onInput=${(event: Event) => (text.value = valueOf(event))}
+      onInput=${(event: Event) => (text.value = fieldValue(event))}
       onKeyDown=${sendOnEnter}
     ></textarea>
     <div class="row">

@@ -6,21 +6,22 @@ export interface Block {
   readonly token: Token;
 }
 
-/** Longer than this, an unfinished block is not read again with every token that comes. Characters. */
-const LONGEST_OPEN_BLOCK = 100_000;
+/** After a reading, as many times as long nothing is read: some texts are slow to read, and the page is not to stand still. */
+const REST = 4;
 
 /** The blocks of a text that is complete. */
 export function blocksOf(text: string): readonly Block[] {
   return positioned(lexBlocks(normalised(text)), 0);
 }
 
-/** Markdown as tokens; a text that cannot be read as Markdown is one paragraph. */
+/** Markdown as tokens; a part that cannot be read as Markdown is a plain paragraph. */
 function lexBlocks(text: string): readonly Token[] {
   try {
     return lexer(text, { gfm: true, breaks: true });
   } catch {
-    // Quotes within quotes a thousand times over, for one, exceed the stack.
-    return [plainToken(text)];
+    // Quotes within quotes a thousand times over, for one, exceed the stack. The rest of the text is not to suffer.
+    const parts = text.split(/(?<=\n\n)(?=\S)/);
+    return parts.length === 1 ? [plainToken(text)] : parts.flatMap(lexBlocks);
   }
 }
 
@@ -29,11 +30,19 @@ function lexBlocks(text: string): readonly Token[] {
  * still change; so an answer costs as much per token at its end as at its beginning.
  */
 export class GrowingMarkdown {
+  readonly #now: () => number;
+  /** Before this nothing is read. */
+  #restsUntil = Number.NEGATIVE_INFINITY;
   #text = "";
   #done: readonly Block[] = [];
   #open: readonly Block[] = [];
   /** Of the text: where the open blocks begin. */
   #openAt = 0;
+
+  /** @param now milliseconds of any origin */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
 
   /** Blocks that will not change any more, in order. Only ever grows. */
   get done(): readonly Block[] {
@@ -48,17 +57,21 @@ export class GrowingMarkdown {
   /** @param text the whole of it; begins with what was given before */
   update(text: string): void {
     const plain = normalised(text);
-    if (plain === this.#text) return;
+    const begin = this.#now();
+    if (plain === this.#text || begin < this.#restsUntil) return;
     if (!plain.startsWith(this.#text)) this.#startOver();
     this.#text = plain;
     this.#read(plain.slice(this.#openAt));
+    const end = this.#now();
+    this.#restsUntil = end + REST * (end - begin);
   }
 
   #read(rest: string): void {
-    const tokens = rest.length > LONGEST_OPEN_BLOCK ? [plainToken(rest)] : lexBlocks(rest);
-    const blocks = positioned(tokens, this.#openAt);
+    const blocks = positioned(lexBlocks(rest), this.#openAt);
     const last = blocks.findLastIndex(({ token }) => token.type !== "space");
-    const done = Math.max(0, last);
+    // Where marked mends a text in reading it, say an empty item of a list, lengths need not add up: that stays open.
+    const mended = blocks.findIndex(({ at, token }) => !this.#text.startsWith(token.raw, at));
+    const done = Math.max(0, mended === -1 ? last : Math.min(last, mended));
     this.#done = done === 0 ? this.#done : [...this.#done, ...blocks.slice(0, done)];
     this.#open = blocks.slice(done);
     this.#openAt = this.#open[0]?.at ?? this.#openAt;

@@ -98,12 +98,20 @@ export class MarkdownDrawing {
 
   #table(token: Tokens.Table, depth: number): ComponentChild {
     const row = (cells: readonly Tokens.TableCell[], tag: "th" | "td") =>
-      h("tr", {}, cells.map((cell) => h(tag, { class: cell.align ?? "" }, this.blocks(cell.tokens, depth + 1))));
+      h(
+        "tr",
+        {},
+        cells.map((cell) => h(tag, { class: cell.align ?? "" }, this.blocks(cell.tokens, depth + 1))),
+      );
     const table = h(
       "table",
       {},
       h("thead", {}, row(token.header, "th")),
-      h("tbody", {}, token.rows.map((cells) => row(cells, "td"))),
+      h(
+        "tbody",
+        {},
+        token.rows.map((cells) => row(cells, "td")),
+      ),
     );
     // It scrolls by itself when it is wide, also by keyboard.
     return h("div", { class: "table-box", tabIndex: 0, role: "group", "aria-label": "Table" }, table);
