@@ -1,7 +1,7 @@
 import { html } from "htm/preact";
 import { useState } from "preact/hooks";
 import type { ClusterRing } from "../api/cluster-document.js";
-import { valueOf } from "../app/field.js";
+import { fieldValue } from "../app/field.js";
 import { formatSeconds } from "../app/format.js";
 import { BenchChart } from "./bench-chart.js";
 import type { BenchResult } from "./bench-history.js";
@@ -61,7 +61,7 @@ interface HistoryProps {
 }
 
 function History({ history, chosen, onChoose, onForget }: HistoryProps) {
-  const read = (event: Event): void => onChoose(Number(valueOf(event)));
+  const read = (event: Event): void => onChoose(Number(fieldValue(event)));
   return html`<div class="row">
     <label for="bench-run">Measurements that this browser remembers</label>
     <select id="bench-run" value=${chosen.at} onChange=${read}>

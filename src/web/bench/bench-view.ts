@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { ClusterRing } from "../api/cluster-document.js";
 import { measureCompletion, tokenize } from "../api/measured-completion.js";
 import { sentenceOf } from "../api/server-error.js";
-import { valueOf } from "../app/field.js";
+import { fieldValue } from "../app/field.js";
 import { toHash } from "../app/route.js";
 import type { AppState } from "../app/state.js";
 import { type BenchResult, forgetHistory, readHistory, remember } from "./bench-history.js";
@@ -89,7 +89,7 @@ interface MeasureFormProps {
 
 function MeasureForm({ rings, ring, onChoose, measuring }: MeasureFormProps) {
   const { step, failure, start, stop } = measuring;
-  const choose = (event: Event): void => onChoose(valueOf(event));
+  const choose = (event: Event): void => onChoose(fieldValue(event));
   return html`<p class="note">
       A prompt of up to 512 tokens, then one, two and four answers of 64 tokens at once, as far as there are slots. It takes
       a minute or less on most machines; other requests at the same time make it slower.

@@ -1,6 +1,6 @@
 import { html } from "htm/preact";
 import { useState } from "preact/hooks";
-import { valueOf } from "../app/field.js";
+import { fieldValue } from "../app/field.js";
 import { toHash } from "../app/route.js";
 import type { AppState } from "../app/state.js";
 import { Downloads } from "./downloads.js";
@@ -43,7 +43,7 @@ export function ModelsView({ app }: { app: AppState }) {
 /** A path or an address that no list has. */
 function OtherModel() {
   const [text, setText] = useState("");
-  const type = (event: Event): void => setText(valueOf(event));
+  const type = (event: Event): void => setText(fieldValue(event));
   const show = (event: Event): void => {
     event.preventDefault();
     if (text.trim() !== "") location.hash = toHash("models", text.trim());

@@ -1,6 +1,6 @@
 import { html } from "htm/preact";
 import type { PlacementWishes } from "../api/planning-documents.js";
-import { valueOf } from "../app/field.js";
+import { fieldValue } from "../app/field.js";
 
 export const NO_WISHES: PlacementWishes = { contextSize: null, slots: null, strategy: null, kv: null, layers: null };
 
@@ -67,7 +67,7 @@ interface NumberFieldProps {
 
 function NumberField({ label, hint, min, value, onChange }: NumberFieldProps) {
   const read = (event: Event): void => {
-    const number = Math.floor(Number(valueOf(event)));
+    const number = Math.floor(Number(fieldValue(event)));
     onChange(Number.isFinite(number) && number > 0 ? number : null);
   };
   return html`<label>
@@ -84,7 +84,7 @@ interface ChoiceFieldProps {
 }
 
 function ChoiceField({ label, choices, value, onChange }: ChoiceFieldProps) {
-  const read = (event: Event): void => onChange(valueOf(event) || null);
+  const read = (event: Event): void => onChange(fieldValue(event) || null);
   return html`<label>
     <span>${label}</span>
     <select value=${value ?? ""} onChange=${read}>

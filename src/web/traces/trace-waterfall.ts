@@ -1,7 +1,7 @@
 import { html } from "htm/preact";
 import { useState } from "preact/hooks";
 import type { TraceDocument } from "../api/trace-document.js";
-import { valueOf } from "../app/field.js";
+import { fieldValue } from "../app/field.js";
 import { formatSeconds } from "../app/format.js";
 import { TINTS } from "../cluster/stage-card.js";
 import { type Lane, type Waterfall, waterfallOf } from "./waterfall.js";
@@ -14,7 +14,7 @@ export function TraceWaterfall({ trace }: { trace: TraceDocument }) {
   const nameOf = (nodeId: string): string => trace.nodeNames.get(nodeId) ?? nodeId;
   const [zoom, setZoom] = useState(1);
   const waterfall = waterfallOf(trace.spans);
-  const read = (event: Event): void => setZoom(Number(valueOf(event)));
+  const read = (event: Event): void => setZoom(Number(fieldValue(event)));
   if (waterfall.lanes.length === 0) return html`<p class="note">No node has recorded a part of this request.</p>`;
   return html`<p>
       ${span(waterfall.seconds)} in all.
