@@ -162,6 +162,21 @@ describe("the page's views of the cluster", { skip, timeout: 240_000 }, () => {
     await page.getByText(/in order, at /).waitFor();
   });
 
+  test("shows where the time of a request went, or says that this node records nothing", async () => {
+    await open("traces");
+    if (!(await fetch(`${head.http}/cluster/traces`)).ok) {
+      await page.getByText("This node records no traces").waitFor();
+      return;
+    }
+    await page.locator(".table-scroll th a").first().click();
+    await page.locator(".lane-name", { hasText: /^compute stage 1$/ }).waitFor();
+    const nodes = await page.locator(".waterfall-node").allTextContents();
+    assert.deepEqual(nodes.toSorted(), ["entry", "worker"]);
+    const saved = page.waitForEvent("download");
+    await page.getByRole("button", { name: "Download for chrome://tracing" }).click();
+    assert.match((await saved).suggestedFilename(), /^exo-native-.+\.json$/);
+  });
+
   for (const [width, height, colorScheme] of [
     [360, 740, "dark"],
     [1440, 900, "light"],
