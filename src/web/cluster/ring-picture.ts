@@ -76,8 +76,8 @@ interface HopProps {
 }
 
 function Hop({ to, time, edge, isLast, flows }: HopProps) {
-  const place = edge === undefined ? {} : { left: `${edge.middle.x}%`, top: `${edge.middle.y}%` };
-  const turn = edge === undefined ? {} : { transform: `rotate(${edge.direction}deg)` };
+  const place = edge === undefined ? {} : { "--left": `${edge.middle.x}%`, "--top": `${edge.middle.y}%` };
+  const turn = edge === undefined ? {} : { "--turn": `${edge.direction}deg` };
   return html`<p class=${`hop${flows ? " flows" : ""}${isLast ? " hop-back" : ""}`} style=${place}>
     <span class="hop-arrow" style=${turn} aria-hidden="true">→</span>
     <span class="hidden">${isLast ? `back to ${to}: ` : `to ${to}: `}</span>

@@ -21,7 +21,7 @@ interface StageCardProps {
 /** One stage of a ring: its node, what it holds, and how it is. */
 export function StageCard({ ring, stage, index, node, at, busy }: StageCardProps) {
   const state = stageState(stage, ring, node);
-  const place = at === undefined ? {} : { left: `${at.x}%`, top: `${at.y}%` };
+  const place = at === undefined ? {} : { "--left": `${at.x}%`, "--top": `${at.y}%` };
   const name = node?.name ?? stage.nodeName;
   return html`<div class=${`stage-card tint-${index % TINTS} is-${state.kind}`} style=${place}>
     <h3 class="stage-name">
