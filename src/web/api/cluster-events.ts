@@ -2,7 +2,7 @@ import { parseActivity, type RingCounts } from "./activity-document.js";
 import { type ClusterDocument, parseCluster } from "./cluster-document.js";
 import { serverEvents } from "./event-stream.js";
 import type { Server } from "./server.js";
-import { ServerError } from "./server-error.js";
+import { hasStatus } from "./server-error.js";
 
 export type ClusterEvent =
   | { readonly kind: "cluster"; readonly cluster: ClusterDocument }
@@ -20,5 +20,5 @@ export async function* clusterEvents(server: Server, signal: AbortSignal): Async
 
 /** A node of another version, or one that does not tell; its cluster can be asked for all the same. */
 export function hasNoSuchRoute(thrown: unknown): boolean {
-  return thrown instanceof ServerError && thrown.status === 404;
+  return hasStatus(thrown, 404);
 }

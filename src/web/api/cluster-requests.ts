@@ -9,6 +9,7 @@ import {
   wishFields,
 } from "./planning-documents.js";
 import type { Server } from "./server.js";
+import { hasStatus } from "./server-error.js";
 
 /** Where the model would be placed; measuring it for the first time takes a while. */
 export async function askPlan(
@@ -36,8 +37,13 @@ export async function loadModel(server: Server, model: string, wishes: Placement
   return parseRing(await server.post("/cluster/rings", { model, ...wishFields(wishes) }));
 }
 
+/** Also when it is gone already, which is what was wanted. */
 export async function unloadRing(server: Server, ringId: string): Promise<void> {
-  await server.json(`/cluster/rings/${encodeURIComponent(ringId)}`, { method: "DELETE" });
+  try {
+    await server.json(`/cluster/rings/${encodeURIComponent(ringId)}`, { method: "DELETE" });
+  } catch (thrown) {
+    if (!hasStatus(thrown, 404)) throw thrown;
+  }
 }
 
 /** Has the node look at its machine, which takes some seconds. */

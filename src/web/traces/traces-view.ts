@@ -1,6 +1,6 @@
 import { html } from "htm/preact";
 import { useState } from "preact/hooks";
-import { ServerError, sentenceOf } from "../api/server-error.js";
+import { hasStatus, sentenceOf } from "../api/server-error.js";
 import { askChromeTrace, askTrace, askTraces, type ListedTrace, type TraceDocument } from "../api/trace-document.js";
 import { formatSeconds } from "../app/format.js";
 import { toHash } from "../app/route.js";
@@ -31,7 +31,7 @@ function TraceList({ app }: { app: AppState }) {
 
 /** A node that has no such route is no fault of the reader's. */
 function Failure({ failure }: { failure: unknown }) {
-  if (failure instanceof ServerError && failure.status === 404) {
+  if (hasStatus(failure, 404)) {
     return html`<p class="warning">This node records no traces; a newer exo-native does.</p>`;
   }
   return html`<p class="error" role="alert">${sentenceOf(failure)}</p>`;
