@@ -113,7 +113,7 @@ describe("the page's views of the cluster", { skip, timeout: 240_000 }, () => {
     const slider = page.getByRole("slider", { name: /^Cut between/ });
     await slider.waitFor();
     // The head is to outlive the other one.
-    const makeHead = page.getByRole("button", { name: "Make head: entry" });
+    const makeHead = page.getByRole("button", { name: "Make head (entry)" });
     if ((await makeHead.count()) > 0) await makeHead.click();
     await slider.press("Home");
     await page.getByText(/^This split: /).waitFor();

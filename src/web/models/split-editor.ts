@@ -89,7 +89,7 @@ function Part({ split, part, index, plan, onChange }: PartProps) {
 
 /** Says to those who do not see the row which machine it is for. */
 function RowButton({ text, of, onClick }: { text: string; of: string; onClick: () => void }) {
-  return html`<button type="button" onClick=${onClick}>${text}<span class="hidden">: ${of}</span></button>`;
+  return html`<button type="button" onClick=${onClick}>${text} <span class="hidden">(${of})</span></button>`;
 }
 
 /** Memory and time of a stage; only when the plan is of just these layers. */
