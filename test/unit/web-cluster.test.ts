@@ -177,8 +177,11 @@ describe("what flows in a ring", () => {
     assert.equal(meter.add(event(0, 0), 10).get("r1")?.flows, false);
     const told = meter.add(event(3, 2), 10.5).get("r1");
     assert.deepEqual(told, { flows: true, tokensPerSecond: 6, busy: [0.5], hops: [0.7, null] });
+    assert.deepEqual(meter.add(event(4, 3), 10.6).get("r1"), told, "too soon to say anything");
     assert.equal(meter.add(event(5, 4), 60).get("r1")?.tokensPerSecond, 2, "what was silent did nothing");
     assert.deepEqual(meter.idle().get("r1"), { flows: false, tokensPerSecond: 0, busy: [], hops: [0.7, null] });
+    meter.restart();
+    assert.equal(meter.add(event(500, 400), 61).get("r1")?.flows, false, "the first word tells where the counts stand");
     assert.deepEqual(parseActivity("nonsense"), []);
   });
 

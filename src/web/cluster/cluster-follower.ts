@@ -61,6 +61,7 @@ export class ClusterFollower {
   async #stream(signal: AbortSignal): Promise<boolean> {
     try {
       for await (const event of clusterEvents(this.#app.server, signal)) {
+        if (!this.#streams) this.#meter.restart();
         this.#streams = true;
         if (event.kind === "cluster") this.#app.cluster.value = event.cluster;
         else this.#flow(event.rings);
@@ -85,8 +86,10 @@ export class ClusterFollower {
     if (cluster === null) return;
     const before = this.#seen;
     this.#seen = cluster;
+    // Nobody knows how old the first one is.
+    if (before === null) return;
     if (!this.#streams) this.#flow(countsOf(cluster));
-    if (before !== null) this.#tell(changesBetween(before, cluster));
+    this.#tell(changesBetween(before, cluster));
   }
 
   #flow(counts: readonly RingCounts[]): void {
