@@ -40,6 +40,8 @@ export const FIGURES = {
   hop_p99: { label: "hop p99", ...milliseconds, digits: 3 },
   wire_bytes: { label: "bytes per token and hop", unit: "B", better: "lower", digits: 0 },
   copies: { label: "copies per frame and hop", unit: "", better: "lower", digits: 2 },
+  accepted_drafts: { label: "drafted tokens in 100 of the answer", unit: "", better: "higher", digits: 0 },
+  rejected_drafts: { label: "drafted for nothing, per 100", unit: "", better: "lower", digits: 0 },
   detected_after: { label: "loss known after", ...milliseconds, digits: 0 },
   resumed_after: { label: "answer goes on after", ...milliseconds, digits: 0 },
   resumed_beyond_loading: { label: "answer goes on after, beyond loading and prompt", ...milliseconds, digits: 0 },

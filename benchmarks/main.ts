@@ -68,8 +68,9 @@ function readRequest(args: readonly string[]): Request | null {
 /** From the cache of `npm start`, or from where it comes. */
 async function fetchModel(spec: BenchOptions["model"]): Promise<ResolvedModel> {
   const { paths } = await loadConfig();
-  const screen = new StatusScreen(process.stderr, () => performance.now());
-  const display = new DownloadDisplay(screen, paintFor(process.stderr, process.env), spec);
+  const now = (): number => performance.now();
+  const screen = new StatusScreen(process.stderr, now);
+  const display = new DownloadDisplay(screen, paintFor(process.stderr, process.env), spec, now);
   try {
     const store = new ModelStore({ modelsDir: paths.modelsDir });
     return await store.resolve(spec, { onProgress: (progress) => display.update(progress) });

@@ -166,7 +166,7 @@ class RunningNode implements ExoNode {
     });
     this.#rings = new LocalRings(() => this.#manager.local());
     this.#measurement = this.#createMeasurement();
-    this.inference = new Router(this.#rings, this.#manager);
+    this.inference = new Router(this.#rings, this.#manager, (nodeId) => this.#membership.refresh(nodeId));
     this.#transport = this.#createTransport();
     this.#api = this.#createApi();
     this.#services = new ServiceGroup(`node ${this.name}`, [

@@ -1,4 +1,4 @@
-import type { RingClient, Streamed, Timings } from "./ring-client.js";
+import type { Drafted, RingClient, Streamed, Timings } from "./ring-client.js";
 
 /** Greedy, to the full length, and nothing of the prompt taken from a cache. */
 export const PLAIN = { temperature: 0, ignore_eos: true, cache_prompt: false } as const;
@@ -18,10 +18,10 @@ interface Asked<How extends "complete" | "stream"> {
 }
 
 /** Asks, and makes sure that the ring computed what the question says: other counts would give speeds of something else. */
-export async function ask({ client }: Asked<"complete">, question: Question): Promise<Timings> {
-  const timings = await client.complete(bodyOf(question));
-  checkCounts(question, timings);
-  return timings;
+export async function ask({ client }: Asked<"complete">, question: Question): Promise<Timings & Drafted> {
+  const answered = await client.complete(bodyOf(question));
+  checkCounts(question, answered);
+  return answered;
 }
 
 /** The same, as a streaming client sees it. */

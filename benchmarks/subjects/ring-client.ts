@@ -7,7 +7,8 @@ const timings = z.object({
   predicted_n: z.int(),
   predicted_ms: z.number(),
 });
-const answerSchema = z.object({ timings });
+const drafts = z.object({ accepted_prediction_tokens: z.int(), rejected_prediction_tokens: z.int() });
+const answerSchema = z.object({ timings, usage: z.object({ completion_tokens_details: drafts }) });
 const chunkSchema = z.object({
   choices: z.array(z.object({ text: z.string().optional() })),
   /** In the last one. */
@@ -40,6 +41,11 @@ const clusterSchema = z.object({
 });
 
 export type Timings = z.infer<typeof timings>;
+/** Tokens drafted: those that became part of the answer, and those computed for nothing. */
+export interface Drafted {
+  readonly accepted: number;
+  readonly rejected: number;
+}
 export type StageWork = z.infer<typeof work>;
 export type ClusterDocument = z.infer<typeof clusterSchema>;
 
@@ -63,9 +69,12 @@ export class RingClient {
     this.#timeout = timeout;
   }
 
-  async complete(body: object): Promise<Timings> {
+  async complete(body: object): Promise<Timings & Drafted> {
     const response = await this.#post("/v1/completions", body);
-    return answerSchema.parse(await response.json()).timings;
+    const { timings, usage } = answerSchema.parse(await response.json());
+    const { accepted_prediction_tokens: accepted, rejected_prediction_tokens: rejected } =
+      usage.completion_tokens_details;
+    return { ...timings, accepted, rejected };
   }
 
   /** @param onText called for each piece of text */

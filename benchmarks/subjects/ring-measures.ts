@@ -139,6 +139,8 @@ async function weights(ring: RingUnderTest): Promise<Figures> {
 }
 
 async function continuation(ring: RingUnderTest, text: ContinuationKind, tokens: number): Promise<Figures> {
-  const { predicted_ms } = await ask(ring, { prompt: await ring.continuations.take(text), tokens: tokens + 1 });
-  return { decode: (tokens / predicted_ms) * 1000 };
+  const prompt = await ring.continuations.take(text);
+  const { predicted_ms, accepted, rejected } = await ask(ring, { prompt, tokens: tokens + 1 });
+  const drafts = { accepted_drafts: (accepted * 100) / tokens, rejected_drafts: (rejected * 100) / tokens };
+  return { decode: (tokens / predicted_ms) * 1000, ...drafts };
 }

@@ -88,7 +88,7 @@ function collect(value: string, before: readonly string[] | undefined): readonly
 }
 
 function withDefault(option: Option<unknown>): string {
-  const text = defaultText(option.default);
+  const text = option.defaultText ?? defaultText(option.default);
   return text === "" || option.description.includes("(default:")
     ? option.description
     : `${option.description} (default: ${text})`;

@@ -1,4 +1,5 @@
 import { CommanderError } from "commander";
+import { OPTIONS } from "../config/options.js";
 import { ExoError } from "../core/errors.js";
 
 /** Exit codes that scripts rely on. */
@@ -23,7 +24,15 @@ export async function asUsage<Value>(read: () => Promise<Value>): Promise<Value>
 
 export function exitCodeOf(thrown: unknown): number {
   if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT.done : EXIT.badUsage;
-  return thrown instanceof UsageError ? EXIT.badUsage : EXIT.failed;
+  return thrown instanceof UsageError || isWrongSetting(thrown) ? EXIT.badUsage : EXIT.failed;
+}
+
+const FLAGS: ReadonlySet<string> = new Set(Object.values(OPTIONS).map(({ flag }) => flag));
+
+/** Some settings can be seen to be wrong only later: the name of a device, or layers that the model does not have. */
+function isWrongSetting(thrown: unknown): boolean {
+  if (!(thrown instanceof ExoError) || thrown.code !== "invalid_argument" || thrown.param === null) return false;
+  return FLAGS.has(thrown.param.replace(/^--/, ""));
 }
 
 /** What to print for a failure, or `null` when it has been said already (commander prints its own). */

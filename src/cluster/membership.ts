@@ -139,6 +139,11 @@ export class Membership implements Service {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Something changed there: asks it soon instead of with the next heartbeat. */
+  refresh(nodeId: string): void {
+    this.#roster.get(nodeId)?.nudge();
+  }
+
   /** Follows what `discovery` finds. */
   follow(discovery: Discovery): void {
     const unsubscribe = discovery.onPeer((peer) => this.#found(peer));

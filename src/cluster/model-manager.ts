@@ -20,7 +20,7 @@ import { RingUpkeep, type RingUpkeepOptions } from "./ring-upkeep.js";
 export interface ModelManagerOptions<Head extends LoadedHead>
   extends Pick<RingPlannerOptions, "ownRecord" | "place" | "copies" | "gatherSpeeds">,
     Pick<OwnRingsOptions<Head>, "createRing" | "settleMs">,
-    Pick<RingReplanningOptions, "worthReplacing" | "replanAfterMs" | "idleMomentMs">,
+    Pick<RingReplanningOptions, "worthReplacing" | "replanAfterMs" | "remeasureAfterMs" | "idleMomentMs">,
     Pick<RingUpkeepOptions<Head>, "pins" | "failedMs" | "clock" | "logger"> {
   readonly selfId: string;
   readonly membership: Pick<MemberView, "alive" | "members" | "find" | "onChange">;

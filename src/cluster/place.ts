@@ -64,7 +64,7 @@ function placeWith(options: PlaceOptions, contextSize: number): Placement {
     layers,
     minNodes,
     wireType: ring.wireType,
-    besideHead: besideHead === null ? 0 : totalBytes(stageMemory(besideHead, wholeModel(besideHead), needs)),
+    besideHead: besideHead === null ? 0 : besideHeadBytes(besideHead, needs),
   });
   if (head !== null && plan.head !== head) throw headElsewhere(nodes, head, plan.head);
   return { plan, ring: { ...ring, contextSize } };
@@ -90,6 +90,11 @@ export function memoryNeeds(ring: Omit<RingSettings, "contextSize">, contextSize
     ubatch: ring.microBatchSize,
     flashAttention: ring.flashAttention !== "off",
   };
+}
+
+/** What a model takes that the head holds whole beside its stage. */
+export function besideHeadBytes(info: GgufInfo, needs: MemoryNeeds): number {
+  return totalBytes(stageMemory(info, wholeModel(info), needs));
 }
 
 function wholeModel({ layerCount }: GgufInfo): ModelPart {

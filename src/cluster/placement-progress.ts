@@ -12,6 +12,8 @@ export interface PlacementProgress {
     readonly nodeName: string;
     readonly layerBegin: number;
     readonly layerEnd: number;
+    /** Bytes of weights that it is to hold; absent or 0 while nobody knows. */
+    readonly plannedWeights?: number;
     /** `waiting`, `fetch`, `load` or `loaded`. */
     readonly phase: string;
     /** 0…1 within its phase. */

@@ -1,3 +1,4 @@
+import { formatByteSize } from "../config/byte-size.js";
 import type { KvType, Strategy } from "../config/config.js";
 import type { LayerAssignment } from "../config/layer-assignment.js";
 import type { ModelShape } from "../model/model-shape.js";
@@ -8,7 +9,15 @@ import { UNMEASURED_LINK } from "../planning/ring/make-problem.js";
 import type { RingLink } from "../planning/ring/ring-problem.js";
 import type { Speeds } from "../planning/speeds.js";
 import { compareIds, type TopologyNode } from "../planning/topology.js";
-import { DEFAULT_CONTEXT, memoryNeeds, type PlaceableNode, place, topologyOf, withoutStages } from "./place.js";
+import {
+  besideHeadBytes,
+  DEFAULT_CONTEXT,
+  memoryNeeds,
+  type PlaceableNode,
+  place,
+  topologyOf,
+  withoutStages,
+} from "./place.js";
 import type { Placement } from "./placed-model.js";
 import { type RingSettings, withCache } from "./ring-settings.js";
 
@@ -29,6 +38,8 @@ export interface PlannerOptions {
     ring: Pick<RingSettings, "kvTypeK" | "kvTypeV">,
     signal: AbortSignal,
   ) => Promise<Speeds | null>;
+  /** Spec of the model that drafts for this one on its head, as the node was started; `null`: none. */
+  readonly draftModelFor: (model: KnownModel, asked: string) => string | null;
   readonly ring: Omit<RingSettings, "contextSize">;
   readonly contextSize: number | null;
   readonly strategy: Strategy;
@@ -46,6 +57,8 @@ export interface PlanQuestion {
   readonly kvV: KvType | null;
   readonly minNodes: number | null;
   readonly layers: readonly LayerAssignment[] | null;
+  /** Spec of a model that drafts on the head. */
+  readonly draftModel: string | null;
   /** Id or name of the head. */
   readonly head: string | null;
 }
@@ -79,6 +92,8 @@ export class Planner {
     const { contextSize, strategy, minNodes, layers, header, speeds } = this.#options;
     const ring = withCache(this.#options.ring, question);
     const model = await header(question.model, signal);
+    const draftSpec = question.draftModel ?? this.#options.draftModelFor(model, question.model);
+    const draft = draftSpec === null ? null : await header(draftSpec, signal);
     const measured = await speeds(model, ring, signal);
     // A model that is loaded already is planned as if it were not.
     const nodes = withoutStages(this.#options.nodes(), (stage) => stage.model === model.id);
@@ -88,13 +103,13 @@ export class Planner {
       ring: { ...ring, slots: question.slots ?? ring.slots },
       contextSize: question.contextSize ?? contextSize,
       layers: question.layers ?? layers,
-      besideHead: null,
+      besideHead: draft?.info ?? null,
       strategy: question.strategy ?? strategy,
       speeds: measured,
       minNodes: question.minNodes ?? minNodes,
       head: nodes.find(({ id, name }) => [id, name].includes(question.head ?? ""))?.id ?? question.head,
     });
-    return { ...placement, nodes };
+    return { ...(draft === null ? placement : withDraftModel(placement, draft)), nodes };
   }
 
   async estimate(question: EstimateQuestion, signal: AbortSignal): Promise<Estimate> {
@@ -129,6 +144,16 @@ export class Planner {
   #nodes(): readonly TopologyNode[] {
     return topologyOf(this.#options.nodes()).nodes.toSorted((a, b) => compareIds(a.id, b.id));
   }
+}
+
+/** Says what the head holds besides, which is not in the memory of its stage. */
+function withDraftModel({ plan, ring }: Placement, { id, info }: KnownModel): Placement {
+  const bytes = formatByteSize(besideHeadBytes(info, memoryNeeds(ring, ring.contextSize)));
+  const reason =
+    `The head holds the draft model ${id} besides: ${bytes}. What is predicted is without drafts, which are made only ` +
+    "where they make answers quicker.";
+  const at = plan.reasons.length - plan.unused.length;
+  return { plan: { ...plan, reasons: plan.reasons.toSpliced(at, 0, reason) }, ring };
 }
 
 /** A machine that offers just so much. */

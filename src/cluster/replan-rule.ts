@@ -12,7 +12,9 @@ export interface ReplanQuestion {
   readonly model: PlaceableModel;
   readonly request: ModelRequest;
   readonly now: Placement;
-  readonly then: Placement;
+  readonly next: Placement;
+  /** Part of the speed that is to be gained at least. */
+  readonly leastGain: number;
   /** What the nodes say of themselves. */
   readonly nodes: readonly NodeRecord[];
 }
@@ -23,25 +25,26 @@ const LOAD_SPEED = 500e6;
 
 /** Why the other placement is worth loading, in a sentence; `null`: it is not. */
 export function worthReplacing(question: ReplanQuestion): string | null {
-  const { request, now, then } = question;
-  const [before, after] = [now.ring.contextSize, then.ring.contextSize];
+  const { request, now, next } = question;
+  const [before, after] = [now.ring.contextSize, next.ring.contextSize];
   if (after > before) return `The ring changes: its context can be ${after} tokens instead of ${before}.`;
   if (after < before) return null;
-  const [slow, fast] = [planRate(now.plan), planRate(then.plan)];
-  if (slow !== null && fast !== null && now.plan.strategy === then.plan.strategy)
+  const [slow, fast] = [planRate(now.plan), planRate(next.plan)];
+  if (slow !== null && fast !== null && now.plan.strategy === next.plan.strategy)
     return worthItsLoad(question, slow, fast);
-  const more = then.plan.stages.length - now.plan.stages.length;
+  const more = next.plan.stages.length - now.plan.stages.length;
   // Who deals layers out by memory wants every node used.
   if (request.strategy !== "memory-weighted" || more <= 0) return null;
   return `The ring changes: ${more === 1 ? "a node has come" : `${more} nodes have come`} to take a share of the layers.`;
 }
 
-function worthItsLoad({ model, now, then, nodes }: ReplanQuestion, slow: number, fast: number): string | null {
-  const { contextSize, ...ring } = then.ring;
+function worthItsLoad(question: ReplanQuestion, slow: number, fast: number): string | null {
+  const { model, now, next, nodes, leastGain } = question;
+  const { contextSize, ...ring } = next.ring;
   const seconds = reloadSeconds({
     cost: modelCost(model.info, memoryNeeds(ring, contextSize)),
     current: now.plan.stages,
-    wanted: then.plan.stages,
+    wanted: next.plan.stages,
     supply: new Map(nodes.map((node) => [node.id, supplyOf(node, model, now)])),
     // Only a ring that nobody uses at the moment is placed anew.
     liveTokens: 0,
@@ -52,6 +55,7 @@ function worthItsLoad({ model, now, then, nodes }: ReplanQuestion, slow: number,
     next: fast,
     reloadSeconds: seconds,
     horizonSeconds: RE_PLAN_HORIZON,
+    leastGain,
   });
   return worthIt ? reason : null;
 }

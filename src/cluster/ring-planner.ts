@@ -84,11 +84,17 @@ export class RingPlanner {
     return this.#fits(question) ? this.#options.copies(question) : [];
   }
 
-  /** How a ring that works would be placed now. */
-  async placeAgain(ringId: string, model: PlaceableModel, request: ModelRequest): Promise<Placement> {
+  /** How a ring that works would be placed now; and as it is, with what is foreseen of that now. */
+  async placeAgain(
+    ringId: string,
+    model: PlaceableModel,
+    request: ModelRequest,
+    placement: Placement,
+  ): Promise<{ readonly now: Placement; readonly next: Placement }> {
     const ask = await this.#questioner(model, request, never);
     const records = withoutRings(await this.records(), new Set([ringId]));
-    return this.#options.place(ask(withClaims(records, ringId)));
+    const question = ask(withClaims(records, ringId));
+    return { now: this.#foreseen(question, placement), next: this.#options.place(question) };
   }
 
   /** Nodes that can each hold the whole model. */
@@ -110,6 +116,21 @@ export class RingPlanner {
     const measured = (await this.records()).filter(allowed);
     const speeds = await this.#options.gatherSpeeds(measured, model, request, signal);
     return (nodes) => ({ model, request, nodes: nodes.filter(allowed), speeds });
+  }
+
+  /** The same placement by the measurements of another moment. */
+  #foreseen(question: PlaceQuestion, { plan, ring }: Placement): Placement {
+    const layers = plan.stages.map(({ nodeId, layerBegin, layerEnd }) => {
+      return { node: nodeId, begin: layerBegin, end: layerEnd };
+    });
+    try {
+      const request = { ...question.request, layers, contextSize: ring.contextSize };
+      const { predicted, strategy } = this.#options.place({ ...question, request }).plan;
+      return predicted === null ? { plan, ring } : { plan: { ...plan, predicted, strategy }, ring };
+    } catch {
+      // A node has less memory than it seems to give back, say; then what was foreseen before has to do.
+      return { plan, ring };
+    }
   }
 
   /** As few as make room, those that were used longest ago; none when that would not help. */

@@ -1,7 +1,6 @@
-import { z } from "zod";
 import { ON_DEMAND, type Settings } from "./config.js";
 import { parseKeepAlive } from "./duration.js";
-import { listOf, nonEmpty, type Option, oneOf, parsed } from "./option.js";
+import { anyOf, listOf, nonEmpty, type Option, parsed } from "./option.js";
 
 type ModelSettings = Pick<Settings, "pin" | "onDemand" | "keepAlive">;
 
@@ -21,8 +20,7 @@ export const MODEL_OPTIONS: { readonly [Key in keyof ModelSettings]: Option<Mode
     argument: "models",
     description:
       "which models a request may have loaded: known (on disk or in the catalogue), any path or address too, or off",
-    expects: oneOf(ON_DEMAND),
-    schema: z.enum(ON_DEMAND),
+    ...anyOf(ON_DEMAND),
     default: "known",
   },
   keepAlive: {

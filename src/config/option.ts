@@ -13,6 +13,10 @@ export interface Option<Value> {
   /** From text (flag, variable) or JSON (file) to the value. */
   readonly schema: z.ZodType<Value>;
   readonly default: Value;
+  /** How the default is called where it differs from machine to machine. */
+  readonly defaultText?: string;
+  /** All that it can be, where these are a few words; in a list, what each of its items can be. */
+  readonly choices?: readonly string[];
   /** May be given more than once on the command line; one text may also hold several, separated by commas. */
   readonly repeatable?: boolean;
   /** Stands without a flag on the command line. */
@@ -50,8 +54,9 @@ export const toggle: z.ZodType<boolean> = z.union([
 
 export const nonEmpty = z.string().trim().min(1);
 
-export function oneOf(words: readonly string[]): string {
-  return `one of ${words.join(", ")}`;
+/** What an option accepts that is one of these words. */
+export function anyOf<const Words extends readonly string[]>(words: Words) {
+  return { expects: `one of ${words.join(", ")}`, choices: words, schema: z.enum(words) };
 }
 
 /** A list given as JSON array, repeated flag or comma-separated text. */

@@ -18,7 +18,7 @@ import {
 import { parseInvite } from "./invite.js";
 import { parseLayerAssignments } from "./layer-assignment.js";
 import { MODEL_OPTIONS } from "./model-options.js";
-import { listOf, nonEmpty, type Option, oneOf, parsed, toggle, wholeNumber } from "./option.js";
+import { anyOf, listOf, nonEmpty, type Option, parsed, toggle, wholeNumber } from "./option.js";
 
 export const DEFAULT_HTTP_PORT = 52_415;
 export const DEFAULT_GRPC_PORT = 52_416;
@@ -94,6 +94,7 @@ export const OPTIONS: { readonly [Key in keyof Settings]: Option<Settings[Key]> 
     expects: "a name of at most 63 letters, digits, dots, dashes or underscores",
     schema: z.string().regex(NODE_NAME),
     default: nameOfThisMachine(),
+    defaultText: "the host name",
   },
   cluster: {
     flag: "cluster",
@@ -133,6 +134,7 @@ export const OPTIONS: { readonly [Key in keyof Settings]: Option<Settings[Key]> 
     argument: "kinds",
     description: `how other nodes are found: any of ${DISCOVERY_KINDS.join(", ")} (default: all with --open, else static)`,
     expects: `any of ${DISCOVERY_KINDS.join(", ")}, separated by commas`,
+    choices: DISCOVERY_KINDS,
     schema: listOf(z.enum(DISCOVERY_KINDS)),
     default: null,
   },
@@ -173,6 +175,7 @@ export const OPTIONS: { readonly [Key in keyof Settings]: Option<Settings[Key]> 
     argument: "on|off",
     description: "map the model file instead of reading it (default: on)",
     expects: "on or off",
+    choices: ["on", "off"],
     schema: toggle,
     default: true,
   },
@@ -220,16 +223,14 @@ export const OPTIONS: { readonly [Key in keyof Settings]: Option<Settings[Key]> 
     flag: "context-full",
     argument: "what",
     description: `when the context is full: ${CONTEXT_FULL_MODES.join(", ")} (forget the oldest tokens but the system prompt)`,
-    expects: oneOf(CONTEXT_FULL_MODES),
-    schema: z.enum(CONTEXT_FULL_MODES),
+    ...anyOf(CONTEXT_FULL_MODES),
     default: "stop",
   },
   speculation: {
     flag: "speculation",
     argument: "mode",
     description: `what drafts tokens, to compute several at once where that pays: ${SPECULATION_MODES.join(", ")}`,
-    expects: oneOf(SPECULATION_MODES),
-    schema: z.enum(SPECULATION_MODES),
+    ...anyOf(SPECULATION_MODES),
     default: "auto",
   },
   draftModel: {
@@ -260,40 +261,35 @@ export const OPTIONS: { readonly [Key in keyof Settings]: Option<Settings[Key]> 
     flag: "kv",
     argument: "type",
     description: `number format of the KV cache: ${KV_TYPES.join(", ")}`,
-    expects: oneOf(KV_TYPES),
-    schema: z.enum(KV_TYPES),
+    ...anyOf(KV_TYPES),
     default: "f16",
   },
   kvV: {
     flag: "kv-v",
     argument: "type",
     description: "number format of the values in the KV cache (default: as --kv)",
-    expects: oneOf(KV_TYPES),
-    schema: z.enum(KV_TYPES),
+    ...anyOf(KV_TYPES),
     default: null,
   },
   wire: {
     flag: "wire",
     argument: "type",
     description: `number format of activations between nodes: ${WIRE_TYPES.join(", ")} (f32 is exact)`,
-    expects: oneOf(WIRE_TYPES),
-    schema: z.enum(WIRE_TYPES),
+    ...anyOf(WIRE_TYPES),
     default: "f32",
   },
   flashAttention: {
     flag: "flash-attention",
     argument: "mode",
     description: `flash attention: ${FLASH_ATTENTION_MODES.join(", ")}`,
-    expects: oneOf(FLASH_ATTENTION_MODES),
-    schema: z.enum(FLASH_ATTENTION_MODES),
+    ...anyOf(FLASH_ATTENTION_MODES),
     default: "auto",
   },
   strategy: {
     flag: "strategy",
     argument: "name",
     description: `what a placement aims for: ${STRATEGIES.join(", ")} (before anything is measured, the last)`,
-    expects: oneOf(STRATEGIES),
-    schema: z.enum(STRATEGIES),
+    ...anyOf(STRATEGIES),
     default: "latency",
   },
   minNodes: {
@@ -341,16 +337,14 @@ export const OPTIONS: { readonly [Key in keyof Settings]: Option<Settings[Key]> 
     flag: "log-level",
     argument: "level",
     description: `how much to log: ${LOG_LEVELS.join(", ")}`,
-    expects: oneOf(LOG_LEVELS),
-    schema: z.enum(LOG_LEVELS),
+    ...anyOf(LOG_LEVELS),
     default: "info",
   },
   logFormat: {
     flag: "log-format",
     argument: "format",
     description: "pretty lines or JSON (default: pretty on a terminal)",
-    expects: oneOf(LOG_FORMATS),
-    schema: z.enum(LOG_FORMATS),
+    ...anyOf(LOG_FORMATS),
     default: "auto",
   },
 };

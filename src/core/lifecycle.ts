@@ -50,3 +50,30 @@ export class ServiceGroup implements Service {
     }
   }
 }
+
+/** Work that goes on from `start` until `stop`, which asks it to end and waits until it has. */
+export class BackgroundWork {
+  readonly #work: (signal: AbortSignal) => Promise<void>;
+  #stopping: AbortController | null = null;
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(work: (signal: AbortSignal) => Promise<void>) {
+    this.#work = work;
+  }
+
+  get started(): boolean {
+    return this.#stopping !== null;
+  }
+
+  start(): void {
+    if (this.#stopping !== null) return;
+    this.#stopping = new AbortController();
+    this.#running = this.#work(this.#stopping.signal);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping?.abort();
+    await this.#running;
+    this.#stopping = null;
+  }
+}

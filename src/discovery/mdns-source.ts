@@ -1,4 +1,5 @@
 import { isIP, isIPv4 } from "node:net";
+import { BackgroundWork } from "../core/lifecycle.js";
 import type { Clock, Logger } from "../core/ports.js";
 import type { Announcement, Heard } from "./announcement.js";
 import type { SourceReport } from "./discovery.js";
@@ -46,8 +47,7 @@ export class MdnsSource implements PeerSource {
   readonly #links = new Map<string, OpenLink>();
   /** When each origin's announcement ends, by the monotonic clock. */
   readonly #heard = new Map<string, number>();
-  #stopping: AbortController | null = null;
-  #running: Promise<void> = Promise.resolve();
+  readonly #searching = new BackgroundWork((signal) => this.#run(signal));
 
   constructor(options: MdnsSourceOptions) {
     this.#options = options;
@@ -64,18 +64,14 @@ export class MdnsSource implements PeerSource {
   }
 
   async start(): Promise<void> {
-    if (this.#stopping !== null) return;
-    this.#stopping = new AbortController();
-    this.#running = this.#run(this.#stopping.signal);
+    this.#searching.start();
   }
 
   async stop(): Promise<void> {
-    this.#stopping?.abort();
-    await this.#running;
+    await this.#searching.stop();
     const links = [...this.#links.values()];
     this.#links.clear();
     await Promise.all(links.map(({ link }) => link.close()));
-    this.#stopping = null;
   }
 
   async #run(signal: AbortSignal): Promise<void> {

@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import { formatHostPort, type HostPort } from "../config/address.js";
 import { ExoError } from "../core/errors.js";
+import { BackgroundWork } from "../core/lifecycle.js";
 import type { Logger } from "../core/ports.js";
 import type { SourceReport } from "./discovery.js";
 import type { OfferSink, PeerSource, Sleep } from "./peer-source.js";
@@ -31,8 +32,7 @@ export class StaticSource implements PeerSource {
   #fault: string | null = null;
   /** Origins offered so far. */
   #offered = new Set<string>();
-  #stopping: AbortController | null = null;
-  #running: Promise<void> = Promise.resolve();
+  readonly #searching = new BackgroundWork((signal) => this.#run(signal));
 
   constructor(options: StaticSourceOptions) {
     this.#options = options;
@@ -45,16 +45,13 @@ export class StaticSource implements PeerSource {
 
   /** Rejects with `invalid_argument` when the file cannot be read or says something else than addresses. */
   async start(): Promise<void> {
-    if (this.#stopping !== null) return;
+    if (this.#searching.started) return;
     if (this.#options.file !== null) this.#fromFile = await this.#readFile(this.#options.file);
-    this.#stopping = new AbortController();
-    this.#running = this.#run(this.#stopping.signal);
+    this.#searching.start();
   }
 
   async stop(): Promise<void> {
-    this.#stopping?.abort();
-    await this.#running;
-    this.#stopping = null;
+    await this.#searching.stop();
   }
 
   async #run(signal: AbortSignal): Promise<void> {

@@ -1,3 +1,4 @@
+import { BackgroundWork } from "../core/lifecycle.js";
 import type { Logger } from "../core/ports.js";
 import type { SourceReport } from "./discovery.js";
 import type { OfferSink, PeerSource, Sleep } from "./peer-source.js";
@@ -29,8 +30,7 @@ export class TailscaleSource implements PeerSource {
   readonly name = "Tailscale";
   readonly #options: TailscaleSourceOptions;
   #status: TailnetStatus = { fault: "Its status is not known yet.", peers: [] };
-  #stopping: AbortController | null = null;
-  #running: Promise<void> = Promise.resolve();
+  readonly #searching = new BackgroundWork((signal) => this.#run(signal));
 
   constructor(options: TailscaleSourceOptions) {
     this.#options = options;
@@ -43,15 +43,11 @@ export class TailscaleSource implements PeerSource {
   }
 
   async start(): Promise<void> {
-    if (this.#stopping !== null) return;
-    this.#stopping = new AbortController();
-    this.#running = this.#run(this.#stopping.signal);
+    this.#searching.start();
   }
 
   async stop(): Promise<void> {
-    this.#stopping?.abort();
-    await this.#running;
-    this.#stopping = null;
+    await this.#searching.stop();
   }
 
   async #run(signal: AbortSignal): Promise<void> {

@@ -13,7 +13,9 @@ const DRAFTED_ROWS = 31;
  * of test/native/memory-plan.test.ts, whose whole memory it agrees with within 5 %. A head of several nodes has two graphs:
  * its layers and, after the way round, the output head.
  */
-export function computeBytes(info: GgufInfo, part: ModelPart, needs: MemoryNeeds): number {
+export function computeBytes(info: GgufInfo, part: ModelPart, asked: MemoryNeeds): number {
+  // A pass never has more rows than all caches have room for (`llama_context`): a small context makes small buffers.
+  const needs = { ...asked, ubatch: Math.min(asked.ubatch, asked.contextSize * asked.slots) };
   const layers = part.begin === part.end ? 0 : layerNumbers(info, part, needs);
   const output = part.hasOutput ? outputNumbers(info, needs) : 0;
   const isOneGraph = part.begin === 0 && part.end === info.layerCount;

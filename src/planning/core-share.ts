@@ -42,3 +42,22 @@ function dealCores(neighbours: readonly CoreUser[], shares: Map<string, number>)
     if (taker !== undefined) shares.set(taker.id, has(taker) + 1);
   }
 }
+
+/** What a node computes with. */
+export interface ComputingNode extends CoreUser {
+  /** As its owner set them; `null`: one per core that is its part. */
+  readonly threads: { readonly decode: number | null; readonly batch: number | null };
+}
+
+/** Whether this node and those of its machine have more threads together than cores, so that they wait for each other. */
+export function areCoresShared(node: ComputingNode, others: readonly ComputingNode[]): boolean {
+  const neighbours = others.filter(({ id, machine }) => id !== node.id && machine === node.machine && machine !== "");
+  const together = [node, ...neighbours];
+  const shares = coreShares(together);
+  const threads = together.map(({ id, threads: { decode, batch } }) => {
+    const one = decode ?? shares.get(id) ?? 1;
+    return Math.max(one, batch ?? one);
+  });
+  const cores = new Set(together.flatMap((each) => each.cores)).size;
+  return neighbours.length > 0 && threads.reduce((sum, each) => sum + each, 0) > cores;
+}

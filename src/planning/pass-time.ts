@@ -1,4 +1,4 @@
-import type { ModelSpeed, PassTime } from "./speeds.js";
+import { FEW_ROWS, type LayerSpeed, type ModelSpeed, type PassTime } from "./speeds.js";
 
 /** Seconds of a pass of so many rows: between the two nearest measured sizes, beyond the largest as steep as before it. */
 export function passSeconds(passes: readonly PassTime[], rows: number): number {
@@ -33,11 +33,15 @@ export interface PassCosts {
  */
 export function passCosts(speed: ModelSpeed, rows: number, cachedTokens: number, outputRows: number): PassCosts {
   const kinds = speed.kinds.map(
-    ({ passes, perCachedToken }) => passSeconds(passes, rows) + perCachedToken * rows * cachedTokens,
+    (kind) => passSeconds(kind.passes, rows) + perCachedTokenOf(kind, rows) * rows * cachedTokens,
   );
   const upTo = new Float64Array(speed.kindOfLayer.length + 1);
   for (const [layer, kind] of speed.kindOfLayer.entries()) upTo[layer + 1] = (upTo[layer] ?? 0) + (kinds[kind] ?? 0);
   return { upTo, fixed: speed.perPass, output: passSeconds(speed.output, outputRows) };
+}
+
+function perCachedTokenOf({ perCachedToken, perCachedTokenOfMany }: LayerSpeed, rows: number): number {
+  return rows <= FEW_ROWS ? perCachedToken : perCachedTokenOfMany;
 }
 
 /** Whether these are times of a model of so many layers: what a peer tells is not believed blindly. */
@@ -46,7 +50,10 @@ export function isUsableSpeed(speed: ModelSpeed, layerCount: number): boolean {
   return (
     kindOfLayer.length === layerCount &&
     kindOfLayer.every((kind) => kinds[kind] !== undefined) &&
-    kinds.every(({ passes, perCachedToken }) => areUsable(passes) && isDuration(perCachedToken)) &&
+    kinds.every(
+      ({ passes, perCachedToken, perCachedTokenOfMany }) =>
+        areUsable(passes) && isDuration(perCachedToken) && isDuration(perCachedTokenOfMany),
+    ) &&
     areUsable(output) &&
     isDuration(perPass)
   );

@@ -61,6 +61,8 @@ export interface RePlanRequest {
   readonly now: number;
   readonly next: number;
   readonly reloadSeconds: number;
+  /** Part of the speed that is to be gained at least. Default `LEAST_GAIN`. */
+  readonly leastGain?: number;
   /** Over which the change must pay. Seconds. */
   readonly horizonSeconds: number;
 }
@@ -73,14 +75,17 @@ export interface RePlanDecision {
 
 /** Predictions are no better than this part, so a gain must be larger. */
 export const LEAST_GAIN = 0.1;
+/** Without a new node, by other measurements alone: nodes that compute are corrected by it, and those that do not are not. */
+export const LEAST_GAIN_BY_MEASURES = 0.2;
 /** A ring is expected to stay as it is for about so long. Seconds. */
 export const RE_PLAN_HORIZON = 600;
 
 /** Whether a better plan gives more tokens over the horizon than it costs while nothing is answered. */
-export function worthRePlanning({ now, next, reloadSeconds, horizonSeconds }: RePlanRequest): RePlanDecision {
+export function worthRePlanning(request: RePlanRequest): RePlanDecision {
+  const { now, next, reloadSeconds, horizonSeconds, leastGain = LEAST_GAIN } = request;
   const gain = next / Math.max(1e-9, now) - 1;
   const speeds = `${rate(next)} instead of ${rate(now)}`;
-  if (gain < LEAST_GAIN) {
+  if (gain < leastGain) {
     return { worthIt: false, reason: `The ring stays: another would give ${speeds}, too little to tell from chance.` };
   }
   const tokens = next * Math.max(0, horizonSeconds - reloadSeconds);

@@ -1,3 +1,6 @@
+/** Most rows of a pass that count as few, as the next tokens of streams are; a prompt has more. */
+export const FEW_ROWS = 16;
+
 /** How long one compute pass of so many rows takes. */
 export interface PassTime {
   readonly rows: number;
@@ -8,8 +11,10 @@ export interface PassTime {
 export interface LayerSpeed {
   /** One layer, with an empty cache; rising in rows. */
   readonly passes: readonly PassTime[];
-  /** Seconds that each cached token adds to one row in one layer. */
+  /** Seconds that each cached token adds to one row in one layer, in passes of at most `FEW_ROWS` rows. */
   readonly perCachedToken: number;
+  /** The same in passes of more rows, which share what is read of the cache. */
+  readonly perCachedTokenOfMany: number;
 }
 
 /** What the parts of one model take on one node with the threads and devices it has, as measured there. */

@@ -15,7 +15,7 @@ export interface ManagerSources extends RingMakerOptions {
   readonly measure: Measurement["gather"];
 }
 
-const TIMES = { tickMs: 500, failedMs: 10_000, replanAfterMs: 5_000, idleMomentMs: 1_000 };
+const TIMES = { tickMs: 500, failedMs: 10_000, replanAfterMs: 5_000, remeasureAfterMs: 60_000, idleMomentMs: 1_000 };
 /** On a network where nodes find each other, those that are started together shall be placed on together. */
 const SETTLE_MS = 1_500;
 

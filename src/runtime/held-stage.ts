@@ -7,14 +7,14 @@ import type { HopRegistrationHandle } from "../transport/hop-server.js";
 import type { LoadStageRequest } from "../transport/node-service.js";
 import { MeteredStage } from "./metered-stage.js";
 import { type HopPorts, OutgoingEdge } from "./outgoing-edge.js";
+import type { ComputedPasses } from "./pass-log.js";
 import type { StagePart } from "./probe/predicted-work.js";
 import { StageRunner } from "./stage-runner.js";
 import { frameLimits, HOP_WINDOW } from "./stage-settings.js";
-import type { RowClassWork } from "./work-by-rows.js";
 
-/** A part of the model, and what was computed with it since it was loaded. */
+/** A part of the model, and the micro-batches that were computed with it. */
 export interface MeteredPart extends StagePart {
-  readonly work: readonly RowClassWork[];
+  readonly passes: ComputedPasses;
 }
 
 export interface HeldStageOptions {
@@ -96,7 +96,7 @@ export class HeldStage {
   }
 
   parts(): readonly MeteredPart[] {
-    return [{ ...this.request, work: this.#metered.workByRows() }];
+    return [{ ...this.request, passes: this.#metered.passes() }];
   }
 
   /** Resolves when the stage's memory is free, though a dead neighbour may keep the edge to it open longer. Idempotent. */

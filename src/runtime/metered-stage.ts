@@ -1,7 +1,7 @@
 import type { StageWorkRecord } from "../cluster/node-record.js";
 import { ROW_BYTES } from "../native/bindings.js";
 import type { DecodeResult, MicroBatch, Stage } from "../native/stage.js";
-import { type RowClassWork, WorkByRows } from "./work-by-rows.js";
+import { type ComputedPasses, PassLog } from "./pass-log.js";
 
 /** What an edge sent, as its `HopClient` counts it. */
 export interface SentFrames {
@@ -19,7 +19,7 @@ export class MeteredStage implements Pick<Stage, "decode" | "close"> {
   #copies = 0;
   #computeSeconds = 0;
   #underWay = 0;
-  readonly #byRows = new WorkByRows();
+  readonly #passes = new PassLog();
 
   constructor(stage: Pick<Stage, "decode" | "close">) {
     this.#stage = stage;
@@ -29,7 +29,7 @@ export class MeteredStage implements Pick<Stage, "decode" | "close"> {
     this.#underWay += 1;
     try {
       const result = await this.#stage.decode(batch);
-      this.#byRows.add(batch.rows, result.computeSeconds);
+      this.#passes.add(batch.rows, result.computeSeconds);
       this.#microBatches += 1;
       this.#rows += batch.rows.byteLength / ROW_BYTES;
       this.#copies += result.copies;
@@ -49,9 +49,9 @@ export class MeteredStage implements Pick<Stage, "decode" | "close"> {
     return this.#underWay > 0;
   }
 
-  /** The same as `work`, by the size of micro-batches. */
-  workByRows(): readonly RowClassWork[] {
-    return this.#byRows.snapshot();
+  /** What `work` sums up, one by one. */
+  passes(): ComputedPasses {
+    return this.#passes.snapshot();
   }
 
   /** Since the stage was loaded. */

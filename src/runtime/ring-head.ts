@@ -155,7 +155,7 @@ export class RingHead implements LoadedHead {
     };
   }
 
-  /** What was computed here with each part of the model since it was loaded. */
+  /** What was computed here with each part of the model. */
   parts(): readonly MeteredPart[] {
     return this.#metered.parts();
   }
@@ -261,7 +261,7 @@ function localPipeline(layerCount: number, stage: Stage, clock: Clock): MeteredP
   return {
     pipeline: new LocalPipeline(metered, clock),
     work: () => metered.work(),
-    parts: () => [{ layerBegin: 0, layerEnd: layerCount, hasOutput: true, work: metered.workByRows() }],
+    parts: () => [{ layerBegin: 0, layerEnd: layerCount, hasOutput: true, passes: metered.passes() }],
     hops: () => null,
   };
 }
@@ -305,8 +305,8 @@ function ringPipeline(
     pipeline,
     work: () => headWork(front, output, edges.sent()),
     parts: () => [
-      { layerBegin: 0, layerEnd: options.layerEnd, hasOutput: false, work: front.workByRows() },
-      { layerBegin: options.layerCount, layerEnd: options.layerCount, hasOutput: true, work: output.workByRows() },
+      { layerBegin: 0, layerEnd: options.layerEnd, hasOutput: false, passes: front.passes() },
+      { layerBegin: options.layerCount, layerEnd: options.layerCount, hasOutput: true, passes: output.passes() },
     ],
     hops: () => pipeline.hops.summary(),
   };

@@ -33,12 +33,15 @@ const never = new AbortController().signal;
 export class Router implements InferenceService {
   readonly #local: InferenceService;
   readonly #directory: RingDirectory;
+  readonly #refresh: (nodeId: string) => void;
   /** Requests of this node under way, by ring: heads tell of theirs only now and then. */
   readonly #underWay = new Map<string, number>();
 
-  constructor(local: InferenceService, directory: RingDirectory) {
+  /** @param refresh asks a node what it has to tell, before it would tell by itself */
+  constructor(local: InferenceService, directory: RingDirectory, refresh: (nodeId: string) => void = () => {}) {
     this.#local = local;
     this.#directory = directory;
+    this.#refresh = refresh;
   }
 
   async *generate(request: InferenceRequest, signal: AbortSignal): AsyncGenerator<InferenceEvent, void, void> {
@@ -80,7 +83,7 @@ export class Router implements InferenceService {
   }
 
   async *#through(
-    { ring, client }: FoundRing,
+    { ring, client, head }: FoundRing,
     request: InferenceRequest,
     signal: AbortSignal,
   ): AsyncGenerator<InferenceEvent, void, void> {
@@ -90,6 +93,8 @@ export class Router implements InferenceService {
       yield* (client ?? this.#local).generate({ ...request, model: ring.spec }, signal);
     } finally {
       this.#count(ring.id, -1);
+      // Or its slots would still be told to be busy for a while.
+      if (client !== null && !this.#underWay.has(ring.id)) this.#refresh(head);
     }
   }
 

@@ -1,6 +1,7 @@
 import { type DestinationStream, type LoggerOptions, pino, stdSerializers } from "pino";
 import { prettyFactory } from "pino-pretty";
 import type { LogFormat, LogLevel } from "../config/config.js";
+import { wantsColours } from "../core/colours.js";
 import { ExoError } from "../core/errors.js";
 import type { Logger } from "../core/ports.js";
 
@@ -47,8 +48,7 @@ function destinationOf(settings: LoggerSettings): DestinationStream {
   const plain = settings.destination ?? pino.destination({ fd: STANDARD_ERROR, sync: true });
   const isTerminal = settings.isTerminal ?? process.stderr.isTTY === true;
   if (settings.format === "json" || (settings.format === "auto" && !isTerminal)) return plain;
-  // A set and not empty NO_COLOR means no colour, whatever its value (no-color.org).
-  const colorize = isTerminal && ((settings.env ?? process.env).NO_COLOR ?? "") === "";
+  const colorize = wantsColours(isTerminal, settings.env ?? process.env);
   const pretty = prettyFactory({ colorize, ignore: "pid,hostname", translateTime: "SYS:HH:MM:ss", singleLine: true });
   return { write: (line) => plain.write(pretty(line)) };
 }

@@ -16,13 +16,16 @@ export interface EchoOptions {
   readonly credentials: TransportCredentials;
   readonly caller: Caller;
   readonly clock: Clock;
-  /** For the answer to one message. */
+  /** While messages are under way, an answer has to come at least so often. */
   readonly deadlineMs: number;
 }
 
 /** A stream to a peer on a connection of its own, as a hop has one. */
 export interface EchoStream {
-  /** Sends so many bytes; resolves with the seconds until the peer's short answer is here. One at a time. */
+  /**
+   * Sends so many bytes; resolves with the seconds until the peer's short answer is here. Several may be under way: they
+   * follow each other without waiting, as the chunks of a prompt do.
+   */
   exchange(bytes: number): Promise<number>;
   close(): void;
 }
@@ -32,7 +35,6 @@ interface Awaited {
   readonly begun: number;
   readonly resolve: (seconds: number) => void;
   readonly reject: (error: ExoError) => void;
-  readonly timer: NodeJS.Timeout;
 }
 
 /** Connects with the first message. */
@@ -42,8 +44,10 @@ export class EchoClient implements EchoStream {
   readonly #stream: ClientDuplexStream<EchoRequest, EchoReply__Output>;
   /** Random, so that nothing on the way can make it shorter. */
   readonly #payload = randomBytes(MAX_ECHO_BYTES);
+  /** In the order in which they were sent and are answered. */
+  readonly #awaited: Awaited[] = [];
   #sequence = 0;
-  #awaited: Awaited | null = null;
+  #deadline: NodeJS.Timeout | undefined;
   #ended: ExoError | null = null;
 
   constructor(options: EchoOptions) {
@@ -60,12 +64,11 @@ export class EchoClient implements EchoStream {
 
   exchange(bytes: number): Promise<number> {
     if (this.#ended !== null) return Promise.reject(this.#ended);
-    const { clock, deadlineMs } = this.#options;
     this.#sequence += 1;
     const sequence = this.#sequence;
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.#end(this.#late()), deadlineMs);
-      this.#awaited = { sequence, begun: clock.monotonic(), resolve, reject, timer };
+      this.#awaited.push({ sequence, begun: this.#options.clock.monotonic(), resolve, reject });
+      if (this.#awaited.length === 1) this.#armDeadline();
       this.#stream.write({ sequence, payload: this.#payload.subarray(0, bytes) });
     });
   }
@@ -79,22 +82,27 @@ export class EchoClient implements EchoStream {
   }
 
   #onReply({ sequence }: EchoReply__Output): void {
-    const awaited = this.#awaited;
+    const [awaited] = this.#awaited;
     if (awaited?.sequence !== sequence) {
       this.#end(new ExoError("peer_incompatible", `${this.#peer} answered a message that was not sent.`));
       return;
     }
-    this.#awaited = null;
-    clearTimeout(awaited.timer);
+    this.#awaited.shift();
+    this.#armDeadline();
     awaited.resolve((this.#options.clock.monotonic() - awaited.begun) / 1000);
+  }
+
+  #armDeadline(): void {
+    clearTimeout(this.#deadline);
+    if (this.#awaited.length === 0) return;
+    this.#deadline = setTimeout(() => this.#end(this.#late()), this.#options.deadlineMs);
   }
 
   #end(error: ExoError): void {
     if (this.#ended !== null) return;
     this.#ended = error;
-    clearTimeout(this.#awaited?.timer);
-    this.#awaited?.reject(error);
-    this.#awaited = null;
+    clearTimeout(this.#deadline);
+    for (const { reject } of this.#awaited.splice(0)) reject(error);
     this.#stream.cancel();
     this.#stub.close();
   }

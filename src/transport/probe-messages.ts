@@ -18,7 +18,7 @@ const passes = z
 export const modelSpeedSchema: z.ZodType<ModelSpeed> = z
   .object({
     kinds: z
-      .array(z.object({ passes, perCachedToken: seconds }))
+      .array(z.object({ passes, perCachedToken: seconds, perCachedTokenOfMany: seconds }))
       .min(1)
       .max(4096),
     kindOfLayer: z.array(u32).min(1).max(4096),

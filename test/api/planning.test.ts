@@ -14,6 +14,7 @@ function planner(measured: boolean): Planner {
   const speeds = speedsOf({ "id-a": speedOf(LAYERS, 1), "id-b": speedOf(LAYERS, 2) }, bothWays("id-a", "id-b", 0.5));
   return new Planner({
     header: async (spec) => {
+      if (spec === "small") return { id: "small", spec, info: modelOf([20 * MIB]) };
       if (spec !== "tiny") throw new ExoError("model_not_found", `There is no model "${spec}".`);
       return { id: "tiny", spec, info };
     },
@@ -36,6 +37,7 @@ function planner(measured: boolean): Planner {
     contextSize: 256,
     strategy: "latency",
     minNodes: 1,
+    draftModelFor: () => null,
     layers: null,
   });
 }
@@ -81,6 +83,23 @@ describe("POST /cluster/plan", () => {
           byHand.stages.map((stage: { layer_end: number }) => stage.layer_end),
           [8, 10],
         );
+      },
+      { planner: planner(true) },
+    );
+  });
+
+  test("leaves room on the head for the model that drafts, and says so", async () => {
+    await withApi(
+      async ({ post }) => {
+        const ask = async (more: object) => post("/cluster/plan", { model: "tiny", ...more });
+        const alone = parsed(await (await ask({})).text());
+        assert.equal(alone.stages.length, 1);
+        const drafting = parsed(await (await ask({ draft_model: "small" })).text());
+        assert.ok(drafting.stages.length > 1, "both do not fit on one node");
+        assert.match(drafting.reasons.join(" "), /The head holds the draft model small besides: [\d.]+ MiB\./);
+        assert.ok(drafting.reasons.indexOf(drafting.reasons.find((one: string) => one.includes("draft model"))) > 0);
+        const missing = await ask({ draft_model: "none" });
+        assert.deepEqual([missing.status, (await errorOf(missing)).code], [404, "model_not_found"]);
       },
       { planner: planner(true) },
     );

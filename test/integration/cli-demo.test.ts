@@ -26,7 +26,9 @@ describe("demo", () => {
 
   function spawnDemo(...args: readonly string[]): ChildProcess {
     const env = { ...process.env, EXO_NATIVE_HOME: home };
-    return spawn(process.execPath, [MAIN, "demo", "--model", model.path, ...args], {
+    // Its own ports may be another demo's.
+    const ports = ["--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"];
+    return spawn(process.execPath, [MAIN, "demo", "--model", model.path, ...ports, ...args], {
       env,
       stdio: ["ignore", "pipe", "pipe"],
     });

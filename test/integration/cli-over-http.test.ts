@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -67,6 +67,55 @@ describe("commands over a running node", () => {
     assert.equal(code, 0);
     assert.equal(out, "The capital is Paris.\n");
     assert.match(err, /^\(2 tokens at 10\.0 tokens\/s, the first after \d+\.\d\d s\)\n$/);
+  });
+
+  test("a file or a pipe of the shell stands below the prompt", { skip: process.platform === "win32" }, async () => {
+    const file = join(home, "report.txt");
+    await writeFile(file, "It rains.\n");
+    const exoNative = `"${process.execPath}" "${MAIN}"`;
+    for (const line of [
+      `${exoNative} run tinyllama Summarize this: < "${file}"`,
+      `cat "${file}" | ${exoNative} run tinyllama "Summarize this:"`,
+    ]) {
+      const env = { PATH: process.env.PATH, EXO_NATIVE_HOME: home, EXO_NATIVE_URL: stub.url };
+      const child = spawn("sh", ["-c", line], { env, stdio: ["ignore", "pipe", "pipe"] });
+      const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
+      assert.deepEqual({ out, err }, { out: "The capital is Paris.\n", err: "" });
+    }
+    const content = "Summarize this:\n\nIt rains.";
+    const messages = [{ role: "user", content }];
+    assert.deepEqual(
+      stub.asked.map((asked) =>
+        typeof asked === "object" && asked !== null && "messages" in asked ? asked.messages : null,
+      ),
+      [messages, messages],
+    );
+  });
+
+  test("an input that another program left open is not waited for when there is a prompt", async () => {
+    const env = { PATH: process.env.PATH, EXO_NATIVE_HOME: home, EXO_NATIVE_URL: stub.url };
+    const child = spawn(process.execPath, [MAIN, "run", "tinyllama", "Hello?"], { env, stdio: "pipe" });
+    const [out, [code]] = await Promise.all([text(child.stdout), once(child, "close")]);
+    child.stdin.destroy();
+    assert.deepEqual({ code, out }, { code: 0, out: "The capital is Paris.\n" });
+  });
+
+  test("Ctrl-C in the middle of one answer hangs up and is exit code 1", async () => {
+    stub.answer = null;
+    const before = stub.hungUp;
+    const env = { PATH: process.env.PATH, EXO_NATIVE_HOME: home, EXO_NATIVE_URL: stub.url };
+    const child = spawn(process.execPath, [MAIN, "run", "tinyllama", "Tell"], {
+      env,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const err = text(child.stderr);
+    const closed = once(child, "close");
+    await once(child.stdout, "data");
+    child.kill("SIGINT");
+    const [code] = await closed;
+    assert.equal(code, 1);
+    assert.equal(await err, "error: Stopped before the answer had ended.\n");
+    assert.equal(stub.hungUp, before + 1);
   });
 
   test("run with --url of a node that lacks the model says what it has", async () => {

@@ -8,6 +8,7 @@ import { text } from "node:stream/consumers";
 import { after, before, describe, test } from "node:test";
 import { packageRoot } from "../../src/core/package.js";
 import { NodeProcess } from "../support/node-process.js";
+import { writeTinyModel } from "../support/tiny-gguf.js";
 
 const MAIN = join(packageRoot(), "dist", "src", "cli", "main.js");
 
@@ -63,6 +64,22 @@ describe("serve", () => {
     const { code, err } = await ended(spawnServe(join(home, "nonesuch.gguf")));
     assert.equal(code, 1);
     assert.match(err, /^error: .*nonesuch\.gguf/m);
+  });
+
+  test("a device or layers that cannot be are bad usage, and said once", async () => {
+    const model = writeTinyModel();
+    try {
+      const device = await ended(spawnServe("--device", "cuda:77"));
+      assert.equal(device.code, 2);
+      assert.match(device.err, /^error: There is no device "cuda:77" here; this node has cpu/m);
+      const layers = await ended(spawnServe(model.path, "--name", "me", "--layers", "0-3@me"));
+      assert.equal(layers.code, 2);
+      assert.match(layers.err, /^error: The placement 0-3@me cannot be used: layers 3-4 are on no node\.$/m);
+      const logged = layers.err.split("\n").filter((line) => line.startsWith("{") && line.includes("layers 3-4"));
+      assert.equal(logged.length, 1, layers.err);
+    } finally {
+      model.remove();
+    }
   });
 
   test("Ctrl-C, termination and the end of the owner stop it cleanly", async () => {

@@ -63,8 +63,9 @@ function assertPlausible(passes: readonly PassTime[]): void {
 function assertSpeed(speed: ModelSpeed, layers: number): void {
   assert.deepEqual(modelSpeedSchema.parse(speed), speed);
   assert.equal(speed.kindOfLayer.length, layers);
-  for (const { passes, perCachedToken } of speed.kinds) {
+  for (const { passes, perCachedToken, perCachedTokenOfMany } of speed.kinds) {
     assertPlausible(passes);
+    assert.ok(perCachedTokenOfMany >= 0 && perCachedTokenOfMany <= perCachedToken);
     assert.ok(perCachedToken >= 0 && perCachedToken < 1e-3);
   }
   assertPlausible(speed.output);
@@ -79,7 +80,7 @@ afterEach(async () => {
 describe("a probe of this machine", () => {
   test("tells what layers, cached tokens and the output head take", async () => {
     const path = tinyModel({ layers: 6, width: 256, headSize: 64, contextLength: 4096 });
-    const speed = await probeDevice(await options(path));
+    const { speed } = await probeDevice(await options(path));
     assertSpeed(speed, 6);
     assert.equal(speed.kinds.length, 1);
     const [kind] = speed.kinds;
@@ -99,14 +100,14 @@ describe("a probe of this machine", () => {
     const { header, fileBytes } = await readGgufHeader(path);
     await truncate(path, header.dataOffset);
     await truncate(path, fileBytes);
-    assertSpeed(await probeDevice(await options(path)), 3);
+    assertSpeed((await probeDevice(await options(path))).speed, 3);
   });
 
   test("measures only what it must when it takes too long", async () => {
     const path = tinyModel({ layers: 3, contextLength: 2048 });
     let now = 0;
     const clock = { monotonic: () => (now += 60_000), wall: () => 0 };
-    const speed = await probeDevice(await options(path, { clock }));
+    const { speed } = await probeDevice(await options(path, { clock }));
     assertSpeed(speed, 3);
     assert.equal(speed.kinds[0]?.passes.at(-1)?.rows, 8);
     assert.equal(speed.kinds[0]?.perCachedToken, 0);
@@ -115,7 +116,7 @@ describe("a probe of this machine", () => {
   test("takes no more rows than the node computes in a pass", async () => {
     const path = tinyModel({ layers: 3, contextLength: 2048 });
     const base = await options(path);
-    const speed = await probeDevice({ ...base, settings: { ...base.settings, microBatchSize: 6 } });
+    const { speed } = await probeDevice({ ...base, settings: { ...base.settings, microBatchSize: 6 } });
     assertSpeed(speed, 3);
     assert.deepEqual(
       speed.kinds[0]?.passes.map(({ rows }) => rows),
@@ -125,10 +126,10 @@ describe("a probe of this machine", () => {
 
   test("knows layers that keep a state of fixed size, windows, and models of one layer", async () => {
     const mamba = writeTinyMamba();
-    assertSpeed(await probeDevice(await options(mamba.path)), 2);
+    assertSpeed((await probeDevice(await options(mamba.path))).speed, 2);
     mamba.remove();
-    assertSpeed(await probeDevice(await options(fileOf("windowed", tinyWindowedGguf(32)))), 4);
-    assertSpeed(await probeDevice(await options(tinyModel({ layers: 1, tied: true }))), 1);
+    assertSpeed((await probeDevice(await options(fileOf("windowed", tinyWindowedGguf(32))))).speed, 4);
+    assertSpeed((await probeDevice(await options(tinyModel({ layers: 1, tied: true })))).speed, 1);
   });
 
   test("measures a model that cannot be cut as a whole", async () => {
@@ -140,7 +141,7 @@ describe("a probe of this machine", () => {
     ]);
     const path = fileOf("bitnet", encodeGguf(tinyMetadata(shape), [...tinyTensors(shape), ...norms]));
     await assert.rejects(loadRange(path, [1, 3, true]), { code: "unsupported" });
-    const speed = await probeDevice(await options(path));
+    const { speed } = await probeDevice(await options(path));
     assertSpeed(speed, 3);
     assert.equal(speed.output.length, 1);
   });

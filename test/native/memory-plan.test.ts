@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { readGgufInfo } from "../../src/model/gguf-info.js";
 import { type MemoryNeeds, type ModelPart, stageMemory, totalBytes } from "../../src/model/memory-estimate.js";
 import { planStageMemory } from "../../src/native/memory-plan.js";
-import { MODEL_SHAPES, writeModelShape } from "../support/model-shapes.js";
+import { MODEL_SHAPES, type ModelShapeCase, writeModelShape } from "../support/model-shapes.js";
 import { tinyModel } from "../support/models.js";
 
 const MIB = 2 ** 20;
@@ -52,6 +52,71 @@ describe("the estimate agrees with llama.cpp's own accounting within 5 %:", () =
           const what = `${(estimate / MIB).toFixed(0)} MiB estimated, ${(found / MIB).toFixed(0)} MiB by llama.cpp`;
           assert.ok(Math.abs(error) <= 0.05, `${what}, layers ${part.begin}-${part.end}, ${JSON.stringify(common)}`);
         }
+      }
+    });
+  }
+});
+
+const LLAMA = { architecture: "llama", tied: true } as const;
+
+/** As their `config.json` has them; buffers are a large part of what these take. */
+const SMALL_SHAPES: readonly ModelShapeCase[] = [
+  {
+    ...LLAMA,
+    name: "stories-15m",
+    layers: 6,
+    width: 288,
+    heads: 6,
+    kvHeads: 6,
+    headSize: 48,
+    feedForward: 768,
+    vocabulary: 32_000,
+    context: 256,
+  },
+  {
+    ...LLAMA,
+    name: "stories-110m",
+    layers: 12,
+    width: 768,
+    heads: 12,
+    kvHeads: 12,
+    headSize: 64,
+    feedForward: 2048,
+    vocabulary: 32_000,
+    context: 1024,
+  },
+  {
+    ...LLAMA,
+    name: "smollm2-135m",
+    layers: 30,
+    width: 576,
+    heads: 9,
+    kvHeads: 3,
+    headSize: 64,
+    feedForward: 1536,
+    vocabulary: 49_152,
+    context: 8192,
+  },
+];
+
+describe("the estimate of a small model agrees with llama.cpp's own accounting within 5 %:", () => {
+  for (const shape of SMALL_SHAPES) {
+    test(shape.name, async (context) => {
+      const { path, remove } = writeModelShape(shape);
+      context.after(remove);
+      const info = await readGgufInfo(path);
+      const whole = { begin: 0, end: info.layerCount, hasEmbedding: true, hasOutput: true };
+      for (const [contextSize, slots] of [
+        [shape.context, 1],
+        [shape.context, 4],
+        [200, 1],
+        [128, 2],
+      ] as const) {
+        const needs = { contextSize, slots, ubatch: 512, kvType: "f16", kvTypeV: "f16", flashAttention: true } as const;
+        const estimate = totalBytes(stageMemory(info, whole, needs));
+        const found = accounted(path, whole, needs);
+        const what = `${(estimate / MIB).toFixed(1)} MiB estimated, ${(found / MIB).toFixed(1)} MiB by llama.cpp`;
+        assert.ok(Math.abs(estimate / found - 1) <= 0.05, `${what}, context ${contextSize}, ${slots} slots`);
       }
     });
   }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { type CoreUser, coreShares } from "../../src/planning/core-share.js";
+import { areCoresShared, type ComputingNode, type CoreUser, coreShares } from "../../src/planning/core-share.js";
 
 const user = (id: string, cores: readonly number[], machine = "desk"): CoreUser => ({ id, machine, cores });
 
@@ -57,5 +57,37 @@ describe("cores of a machine", () => {
         }
       }),
     );
+  });
+});
+
+describe("nodes of a machine are in each other's way", () => {
+  const node = (
+    id: string,
+    cores: readonly number[],
+    decode: number | null,
+    batch: number | null = null,
+  ): ComputingNode => ({
+    ...user(id, cores),
+    threads: { decode, batch },
+  });
+  const both = [0, 1];
+
+  test("when they have more threads than cores together", () => {
+    assert.equal(areCoresShared(node("a", both, 2), [node("b", [1], 1)]), true);
+    assert.equal(areCoresShared(node("a", both, 1), [node("b", both, 1)]), false);
+    assert.equal(areCoresShared(node("a", both, 1, 2), [node("b", both, 1)]), true);
+    assert.equal(areCoresShared(node("a", [0], 1), [node("b", [0], 1)]), true);
+  });
+
+  test("but not where each has its part", () => {
+    assert.equal(areCoresShared(node("a", both, null), [node("b", both, null)]), false);
+  });
+
+  test("and only with nodes of the same machine", () => {
+    const elsewhere = { ...node("b", both, 2), machine: "attic" };
+    assert.equal(areCoresShared(node("a", both, 2), [elsewhere]), false);
+    assert.equal(areCoresShared(node("a", both, 4), []), false);
+    const unknown = { ...node("b", both, 2), machine: "" };
+    assert.equal(areCoresShared({ ...node("a", both, 2), machine: "" }, [unknown]), false);
   });
 });

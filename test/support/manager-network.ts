@@ -168,6 +168,7 @@ export class ManagedNode {
       tickMs: 1_000_000_000,
       failedMs: 10_000,
       replanAfterMs: 5_000,
+      remeasureAfterMs: 60_000,
       idleMomentMs: 1_000,
       clock,
       logger: silentLogger,

@@ -13,7 +13,13 @@ export function speedOf(layers: number, perLayer: number, output = perLayer, per
     { rows: 64, seconds: (milliseconds * 8) / 1000 },
   ];
   return {
-    kinds: [{ passes: passes(perLayer), perCachedToken: (perLayer / 1000) * 1e-4 }],
+    kinds: [
+      {
+        passes: passes(perLayer),
+        perCachedToken: (perLayer / 1000) * 1e-4,
+        perCachedTokenOfMany: (perLayer / 1000) * 1e-4,
+      },
+    ],
     kindOfLayer: new Array<number>(layers).fill(0),
     output: passes(output),
     perPass: perPass / 1000,

@@ -84,7 +84,7 @@ test("every address that was found is told with what found it and what it is rea
   });
 });
 
-test("nodes that are called alike bear a notice, those that take no part do not count", () => {
+test("of nodes that are called alike the first bears a notice, those that take no part do not count", () => {
   const node = (id: string, name: string, state: ClusterNode["state"] = "alive"): ClusterNode => {
     return { id, name, version: "", address: `${id}:1`, state, reason: null, devices: [] };
   };
@@ -95,6 +95,6 @@ test("nodes that are called alike bear a notice, those that take no part do not 
     node("4", "desk"),
     node("5", "desk", "gone"),
   ]).map(({ notice }) => notice);
-  const pi = "2 other nodes are named pi, too; start each with a --name of its own.";
-  assert.deepEqual(notices, [pi, pi, pi, undefined, undefined]);
+  const pi = "3 nodes are named pi; start each with a --name of its own.";
+  assert.deepEqual(notices, [pi, undefined, undefined, undefined, undefined]);
 });

@@ -85,7 +85,7 @@ const timings = (prompt_n: number, predicted_n: number) => ({ prompt_n, prompt_m
 /** A ring whose every answer has these timings. */
 const answering = (prompt_n: number, predicted_n: number) => ({
   client: {
-    complete: async () => timings(prompt_n, predicted_n),
+    complete: async () => ({ ...timings(prompt_n, predicted_n), accepted: 0, rejected: 0 }),
     stream: async () => ({ firstAfter: 1, gaps: [], timings: timings(prompt_n, predicted_n) }),
   },
 });

@@ -228,7 +228,15 @@ describe("the report", () => {
   const [ring] = cluster.rings;
   assert.ok(ring !== undefined);
   const client = new NodeClient(new URL("http://127.0.0.1:1"), null);
-  const model = { id: "tinyllama", aliases: [], loaded: true, vocabularySize: null, parameterCount: null, bytes: null };
+  const model = {
+    id: "tinyllama",
+    aliases: [],
+    loaded: true,
+    contextSize: null,
+    vocabularySize: null,
+    parameterCount: null,
+    bytes: null,
+  };
   const samples: readonly BenchSample[] = [
     { kind: "prompt", tokens: 128, tokensPerSecond: 100, firstSeconds: 1.3 },
     { kind: "prompt", tokens: 128, tokensPerSecond: 110, firstSeconds: 1.2 },

@@ -5,7 +5,7 @@ import type { CliIo } from "../../src/cli/terminal/cli-io.js";
 export class CapturedOutput extends Writable {
   text = "";
   readonly isTTY: boolean;
-  readonly columns: number;
+  columns: number;
 
   constructor(isTTY = false, columns = 80) {
     super({ decodeStrings: false });

@@ -3,7 +3,6 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { AnswerPrinter, outcomeText } from "../../src/cli/chat/answer-printer.js";
 import { Conversation } from "../../src/cli/chat/conversation.js";
-import { LineJoiner } from "../../src/cli/chat/line-joiner.js";
 import { type ChatPiece, readChatStream } from "../../src/cli/node-client/chat-stream.js";
 import type { ChatRequest } from "../../src/cli/node-client/node-client.js";
 import { plainPaint } from "../../src/cli/terminal/paint.js";
@@ -138,6 +137,57 @@ describe("conversation", () => {
   });
 });
 
+describe("the course of a conversation", () => {
+  test("the last question is taken back, and asked again", async () => {
+    const node = new FakeNode();
+    node.pieces = [{ type: "text", text: "One." }, END];
+    const conversation = node.conversation();
+    await conversation.say("Hi", ignore, never);
+    node.pieces = [{ type: "text", text: "Two." }, END];
+    await conversation.sayAgain(ignore, never);
+    assert.deepEqual(conversation.messages, [
+      { role: "user", content: "Hi" },
+      { role: "assistant", content: "Two." },
+    ]);
+    assert.equal(conversation.undo(), "Hi");
+    assert.equal(conversation.undo(), null);
+    assert.equal(conversation.exchanges, 0);
+    await assert.rejects(conversation.sayAgain(ignore, never), /no question yet/);
+  });
+
+  test("when asking again brings nothing the old answer stays", async () => {
+    const node = new FakeNode();
+    node.pieces = [{ type: "text", text: "One." }, END];
+    const conversation = node.conversation();
+    await conversation.say("Hi", ignore, never);
+    const before = conversation.messages;
+    node.pieces = [];
+    node.failure = new Error("no");
+    await assert.rejects(conversation.sayAgain(ignore, never), /no/);
+    assert.deepEqual(conversation.messages, before);
+  });
+
+  test("model, system prompt and fields hold from the next question on", async () => {
+    const node = new FakeNode();
+    node.pieces = [END];
+    const conversation = node.conversation();
+    conversation.model = "other";
+    conversation.system = "Be brief.";
+    conversation.fields = { seed: 7 };
+    await conversation.say("Hi", ignore, never);
+    assert.deepEqual(node.requests, [
+      {
+        seed: 7,
+        model: "other",
+        messages: [
+          { role: "system", content: "Be brief." },
+          { role: "user", content: "Hi" },
+        ],
+      },
+    ]);
+  });
+});
+
 describe("printing an answer", () => {
   function printed(pieces: readonly ChatPiece[], tty: boolean): string {
     const output = new CapturedOutput(tty);
@@ -167,12 +217,4 @@ describe("printing an answer", () => {
     assert.match(outcomeText({ ...outcome, finishReason: "length" }) ?? "", /cut off at the limit$/);
     assert.equal(outcomeText({ ...outcome, numbers: null }), null);
   });
-});
-
-test("a backslash at the end of a line joins it with the next", () => {
-  const joiner = new LineJoiner();
-  assert.equal(joiner.add("a\\"), null);
-  assert.equal(joiner.pending, true);
-  assert.equal(joiner.add("b"), "a\nb");
-  assert.equal(joiner.pending, false);
 });

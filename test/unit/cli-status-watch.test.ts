@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { stripVTControlCharacters } from "node:util";
 import { type ClusterDocument, clusterDocument } from "../../src/cli/node-client/cluster-document.js";
 import { LiveScreen } from "../../src/cli/terminal/live-screen.js";
 import { plainPaint } from "../../src/cli/terminal/paint.js";
@@ -140,25 +141,43 @@ describe("live screen", () => {
     const screen = new LiveScreen(output);
     screen.open();
     output.text = "";
-    screen.draw(["x".repeat(80), "2", "3", "4", "5", "6"]);
+    screen.draw(["x".repeat(80)], ["2", "3", "4", "5", "6"]);
     const lines = output.text.split("\n");
     assert.equal(lines.length, 4);
     assert.match(lines[0] ?? "", /x{48}…/);
-    assert.match(lines[3] ?? "", /^… 3 more lines/);
+    assert.match(lines[3] ?? "", /^… 3 more below/);
+  });
+
+  test("what does not fit can be scrolled to, and the head stays", () => {
+    const output = Object.assign(new CapturedOutput(true, 50), { rows: 4 });
+    const screen = new LiveScreen(output);
+    const shownAfter = (...keys: readonly string[]): readonly string[] => {
+      for (const key of keys) screen.scroll(key);
+      output.text = "";
+      screen.draw(["head"], ["1", "2", "3", "4", "5"]);
+      return stripVTControlCharacters(output.text).split("\n");
+    };
+    screen.open();
+    assert.deepEqual(shownAfter("up", "x"), ["head", "1", "2", "… 3 more below; ↑ and ↓ scroll"]);
+    assert.deepEqual(shownAfter("down"), ["head", "2", "3", "… 2 more below; ↑ and ↓ scroll"]);
+    assert.deepEqual(shownAfter("pagedown", "space"), ["head", "4", "5", "… 3 more above; ↑ and ↓ scroll"]);
+    assert.deepEqual(shownAfter("k"), ["head", "3", "4", "… 1 more below; ↑ and ↓ scroll"]);
+    screen.draw(["head"], ["1"]);
+    assert.deepEqual(shownAfter(), ["head", "1", "2", "… 3 more below; ↑ and ↓ scroll"]);
   });
 
   test("a terminal without a size is taken for one of the usual size", () => {
     const output = Object.assign(new CapturedOutput(true, 0), { rows: 0 });
     const screen = new LiveScreen(output);
     screen.open();
-    screen.draw(["one", "x".repeat(70)]);
+    screen.draw(["one"], ["x".repeat(70)]);
     assert.match(output.text, /one[\s\S]*x{70}/);
   });
 
   test("opened and closed twice it does so once, and draws nothing when closed", () => {
     const output = new CapturedOutput(true);
     const screen = new LiveScreen(output);
-    screen.draw(["early"]);
+    screen.draw(["early"], []);
     assert.equal(output.text, "");
     screen.open();
     const opened = output.text;
@@ -167,7 +186,7 @@ describe("live screen", () => {
     screen.close();
     const closed = output.text;
     screen.close();
-    screen.draw(["late"]);
+    screen.draw(["late"], []);
     assert.equal(output.text, closed);
   });
 });

@@ -41,6 +41,42 @@ describe("progress", () => {
     );
   });
 
+  test("on narrow terminals the bytes go first, then the rate, the bar and the end of the label", () => {
+    const state = {
+      label: "fetching tinyllama",
+      fraction: 0.45,
+      bytes: { done: 45 * MIB, total: 100 * MIB },
+      perSecond: 5 * MIB,
+    };
+    const at = (width: number): string => drawBar(state, width, plainPaint).trim();
+    assert.match(
+      at(90),
+      /^fetching tinyllama {2}█+░+ {3}45 % {2}45\.0 MiB of 100\.0 MiB {2}5\.00 MiB\/s {2}0:11 left$/,
+    );
+    assert.match(at(50), /^fetching tinyllama {2}█+░+ {3}45 % {2}0:11 left$/);
+    assert.match(at(40), /^fetching tiny.* {2}█+░+ {3}45 % {2}0:11 left$|^fetching tiny.* {2}█+░+ {3}45 %$/);
+    assert.equal(at(24), "fetching tinyl…  45 %");
+    for (let width = 20; width < 120; width += 1) {
+      assert.ok(visibleLength(drawBar(state, width, plainPaint)) < width, String(width));
+    }
+  });
+
+  test("loading tells bytes and the time that is left, where the weights are known", () => {
+    let now = 0;
+    const output = new CapturedOutput(true, 100);
+    const screen = new StatusScreen(output, () => now);
+    const display = new PlacementDisplay({ screen, paint: plainPaint, tell: () => {}, now: () => now });
+    for (now = 0; now <= 4000; now += 1000) {
+      const stage = { nodeName: "a", layerBegin: 0, layerEnd: 11, phase: "load", progress: now / 10_000 };
+      const stages = [{ ...stage, plannedWeights: 100 * MIB }];
+      display.update({ model: "m", state: "loading", reason: null, stages });
+    }
+    assert.match(
+      output.text,
+      /a {2}\[0, 11\) {2}loading .* 40 % {2}40\.0 MiB of 100\.0 MiB {2}10\.0 MiB\/s {2}0:06 left\n$/,
+    );
+  });
+
   test("clock times", () => {
     assert.deepEqual([0, 6.2, 59.9, 61, 3723].map(clockText), ["0:00", "0:07", "1:00", "1:01", "1:02:03"]);
   });
@@ -57,16 +93,28 @@ describe("progress", () => {
     assert.equal(rate.update(5), null);
   });
 
-  test("a download is a line per tenth where there is no terminal", () => {
+  test("a download is a line now and then, more and more rarely, where there is no terminal", () => {
     const output = new CapturedOutput();
-    const display = new DownloadDisplay(new StatusScreen(output, () => 0), plainPaint, "tiny");
+    let now = 0;
+    const display = new DownloadDisplay(new StatusScreen(output, () => now), plainPaint, "tiny", () => now);
     for (let received = 0; received <= 100; received += 1) {
-      display.update({ phase: "downloading", received, total: 100, bytesPerSecond: 10 });
+      now = received * 1000;
+      display.update({ phase: "downloading", received, total: 100, bytesPerSecond: 1 });
     }
     display.finish();
-    const lines = output.text.trimEnd().split("\n");
-    assert.equal(lines.length, 11);
-    assert.equal(lines[5], "fetching tiny: 50 %  50 B of 100 B  10 B/s  0:05 left");
+    const percents = [...output.text.matchAll(/^fetching tiny: (\d+) %/gm)].map(([, percent]) => Number(percent));
+    assert.deepEqual(percents, [0, 3, 9, 21, 45, 93, 100]);
+    assert.match(output.text, /^fetching tiny: 45 % {2}45 B of 100 B {2}1 B\/s {2}0:55 left$/m);
+  });
+
+  test("of a download whose size nobody knows a line comes, too", () => {
+    const output = new CapturedOutput();
+    let now = 0;
+    const display = new DownloadDisplay(new StatusScreen(output, () => now), plainPaint, "tiny", () => now);
+    for (now = 0; now <= 10_000; now += 500) {
+      display.update({ phase: "downloading", received: now, total: null, bytesPerSecond: 1 });
+    }
+    assert.equal(output.text.trimEnd().split("\n").length, 3);
   });
 
   test("placing is told of at each change and every few seconds where there is no terminal", () => {
@@ -86,7 +134,6 @@ describe("progress", () => {
       "m loading",
       "a [0, 11) loading",
       "a [0, 11) loading 30 %",
-      "a [0, 11) loading 60 %",
       "a [0, 11) loading 90 %",
       "m ready",
       "a [0, 11) loaded",
@@ -118,6 +165,17 @@ describe("status screen", () => {
     assert.equal(output.text.split("at ").length - 1 < 20, true);
   });
 
+  test("when the terminal was made narrower, the lines that it wrapped are taken away, too", () => {
+    const output = new CapturedOutput(true, 80);
+    const screen = new StatusScreen(output, () => 0);
+    screen.show(["x".repeat(70), "y".repeat(10)]);
+    output.columns = 30;
+    output.text = "";
+    screen.show(["z".repeat(70)]);
+    assert.ok(output.text.startsWith("\u001b[4A\u001b[1G\u001b[0J"), "three rows of the first line, one of the second");
+    assert.equal(output.text.split("\n")[0]?.endsWith(`${"z".repeat(28)}…`), true);
+  });
+
   test("nothing changes on what is not a terminal", () => {
     const output = new CapturedOutput(false);
     const screen = new StatusScreen(output, () => 0);
@@ -146,6 +204,17 @@ describe("text", () => {
     assert.equal(paintFor(new CapturedOutput(false), {})("red", "x"), "x");
     assert.equal(paintFor(new CapturedOutput(true), { NO_COLOR: "1" })("red", "x"), "x");
     assert.notEqual(paintFor(new CapturedOutput(true), {})("red", "x"), "x");
+    assert.equal(paintFor(new CapturedOutput(true), { TERM: "dumb" })("red", "x"), "x");
+  });
+
+  test("FORCE_COLOR asks for them anywhere, or for none; NO_COLOR wins", () => {
+    const red = (tty: boolean, env: Record<string, string>): string =>
+      paintFor(new CapturedOutput(tty), env)("red", "x");
+    assert.notEqual(red(false, { FORCE_COLOR: "1" }), "x");
+    assert.notEqual(red(false, { FORCE_COLOR: "1", NO_COLOR: "" }), "x");
+    assert.equal(red(false, { FORCE_COLOR: "1", NO_COLOR: "1" }), "x");
+    assert.equal(red(true, { FORCE_COLOR: "0" }), "x");
+    assert.equal(red(true, { FORCE_COLOR: "false" }), "x");
   });
 
   test("shortening and wrapping", () => {

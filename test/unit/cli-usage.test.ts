@@ -29,12 +29,44 @@ describe("command line", () => {
     const whole = await cli("--help");
     assert.equal(whole.code, 0);
     assert.equal(whole.err, "");
-    for (const name of ["serve", "run", "status", "bench", "models", "doctor", "demo"]) {
+    for (const name of ["serve", "run", "status", "bench", "models", "doctor", "demo", "completion"]) {
       assert.match(whole.out, new RegExp(`^ {2}${name}\\b`, "m"));
       const one = await cli(name, "--help");
       assert.equal(one.code, 0, name);
       assert.match(one.out, new RegExp(`^Usage: exo-native ${name}`), name);
     }
+    assert.doesNotMatch(whole.out, /model-names/, "what only scripts use is hidden");
+  });
+
+  test("every command's help ends with examples of itself", async () => {
+    for (const name of ["serve", "run", "status", "plan", "estimate", "bench", "doctor", "demo", "completion"]) {
+      assert.match((await cli(name, "--help")).out, new RegExp(`\\nExamples:\\n[\\s\\S]*exo-native ${name}`), name);
+    }
+    for (const name of ["list", "pull", "rm", "verify"]) {
+      const { out } = await cli("models", name, "--help");
+      assert.match(out, new RegExp(`\\nExamples:\\n {2}exo-native models ${name}`), name);
+    }
+  });
+
+  test("completion prints a script, and the names that it asks for", async () => {
+    const script = await cli("completion", "bash");
+    assert.equal(script.code, 0);
+    assert.match(script.out, /^complete -F _exo_native exo-native$/m);
+    assert.equal((await cli("completion", "tcsh")).code, 2);
+    const names = await cli("model-names", "--url", NOBODY);
+    assert.deepEqual({ code: names.code, err: names.err }, { code: 0, err: "" });
+    assert.match(names.out, /^tinyllama$/m);
+  });
+
+  test("colours where they are wanted", async () => {
+    const help = async (env: Record<string, string>): Promise<string> => {
+      const io = capturedIo({ env: { EXO_NATIVE_HOME: home, ...env } });
+      await runCli(["--help"], io);
+      return io.stdout.text;
+    };
+    assert.ok(!(await help({})).includes("\u001b["));
+    assert.ok((await help({ FORCE_COLOR: "1" })).includes("\u001b["));
+    assert.ok(!(await help({ FORCE_COLOR: "1", NO_COLOR: "1" })).includes("\u001b["));
   });
 
   test("help fits 80 columns", async () => {
@@ -45,6 +77,8 @@ describe("command line", () => {
       ["bench", "--help"],
       ["doctor", "--help"],
       ["models", "pull", "--help"],
+      ["completion", "--help"],
+      ["demo", "--help"],
     ]) {
       const { out } = await cli(...args);
       const tooLong = out.split("\n").filter((line) => line.length > 80);

@@ -73,7 +73,15 @@ describe("what is said of it", () => {
   assert.ok(ring !== undefined);
   const target = {
     client: new NodeClient(new URL("http://127.0.0.1:1"), null),
-    model: { id: "tinyllama", aliases: [], loaded: true, vocabularySize: null, parameterCount: null, bytes: null },
+    model: {
+      id: "tinyllama",
+      aliases: [],
+      loaded: true,
+      contextSize: null,
+      vocabularySize: null,
+      parameterCount: null,
+      bytes: null,
+    },
     ring,
   };
   const report = (
@@ -148,7 +156,15 @@ describe("an answer that has to be exact", () => {
 });
 
 describe("the file to compare with", () => {
-  const model = { id: "tiny", aliases: [], loaded: true, vocabularySize: null, parameterCount: null, bytes: null };
+  const model = {
+    id: "tiny",
+    aliases: [],
+    loaded: true,
+    contextSize: null,
+    vocabularySize: null,
+    parameterCount: null,
+    bytes: null,
+  };
   const [ring] = clusterDocument.parse(twoNodeCluster()).rings;
   assert.ok(ring !== undefined);
   const store = new ModelStore({ modelsDir: "/nonexistent" });

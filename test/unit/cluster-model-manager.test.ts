@@ -334,6 +334,22 @@ function placeWithMore(question: PlaceQuestion): Placement {
   return { plan, ring: { ...ring, contextSize: 64 * question.nodes.length } };
 }
 
+/** Tokens per second that are foreseen for a ring as it is, and for the best; `null`: nothing is measured. */
+interface Foreseen {
+  now: number | null;
+  best: number | null;
+}
+
+function placeForeseen(foreseen: Foreseen): (question: PlaceQuestion) => Placement {
+  return (question) => {
+    const { plan, ring } = placeOnOne(question);
+    const rate = question.request.layers === null ? foreseen.best : foreseen.now;
+    if (rate === null) return { plan: { ...plan, strategy: "memory-weighted" }, ring };
+    const predicted = { ttftSeconds: 1, decodeTokensPerSecond: rate, aggregateTokensPerSecond: rate, stages: [] };
+    return { plan: { ...plan, predicted }, ring };
+  };
+}
+
 describe("a ring that works", () => {
   test("is placed anew for nodes that came and stayed, when nobody uses it, and says why", async (context) => {
     const made = network(context);
@@ -359,6 +375,44 @@ describe("a ring that works", () => {
       a.heads.map(({ closedBy }) => closedBy.length),
       [1, 0],
     );
+  });
+
+  test("is judged again by what is measured later, and placed anew only where that is worth it", async (context) => {
+    const made = network(context);
+    const foreseen: Foreseen = { now: 10, best: 10 };
+    const settings = { strategy: "latency" } as const;
+    const a = await made.add("a", { given: wants("tiny"), place: placeForeseen(foreseen), settings });
+    await made.add("b", { settings });
+    made.connect();
+    await startAll(made);
+    await made.beat();
+    foreseen.now = 9;
+    await made.beat(61);
+    assert.equal(a.heads.length, 1, "10 instead of 9 is worth it with new nodes only");
+    foreseen.best = 13;
+    await made.beat(61);
+    assert.equal(a.heads.length, 1, "it is not judged all the time");
+    await made.beat(61);
+    await made.beat();
+    assert.equal(a.heads.length, 2);
+    assert.match(a.manager.local()[0]?.record().planReasons[0] ?? "", /13\.0 tokens\/s instead of 9\.00 tokens\/s/);
+  });
+
+  test("that was planned before anything was measured is placed anew when something is", async (context) => {
+    const made = network(context);
+    const foreseen: Foreseen = { now: null, best: null };
+    const settings = { strategy: "latency" } as const;
+    const a = await made.add("a", { given: wants("tiny"), place: placeForeseen(foreseen), settings });
+    await made.add("b", { settings });
+    made.connect();
+    await startAll(made);
+    await made.beat();
+    await made.beat(61);
+    assert.equal(a.heads.length, 1);
+    [foreseen.now, foreseen.best] = [10, 20];
+    await made.beat(121);
+    await made.beat();
+    assert.equal(a.heads.length, 2);
   });
 
   test("stays as it is when the other placement is not worth it, and when nodes come and go", async (context) => {

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join, sep } from "node:path";
+import { basename, dirname, join, sep } from "node:path";
 import { describe, test } from "node:test";
+import { stripVTControlCharacters } from "node:util";
 import type { Command } from "commander";
 import { createProgram } from "../../src/cli/program.js";
+import { generatedDocs } from "../../src/cli/reference/cli-docs.js";
 import { packageRoot } from "../../src/core/package.js";
 import { capturedIo } from "./cli-captured-io.js";
 
@@ -17,9 +20,6 @@ const PAGES = [
     .map((name) => `docs/${name}`),
 ];
 
-/** Options that need no line of their own; nothing is joined by a token yet. */
-const UNLISTED = new Set(["--help", "--version"]);
-
 const program = createProgram(capturedIo());
 
 function isPage(name: string): boolean {
@@ -29,6 +29,12 @@ function isPage(name: string): boolean {
 function read(page: string): string {
   return readFileSync(join(ROOT, page), "utf8");
 }
+
+/** Bold letters are not struck twice. */
+const PLAIN = ["-P-b", "-P-o", "-P-u"];
+
+/** Why the manual cannot be set here, or `false`. */
+const noGroff = spawnSync("groff", ["--version"]).status === 0 ? false : "there is no groff here";
 
 function longFlags(command: Command): readonly string[] {
   const own = command.options.map((option) => option.long).filter((flag) => typeof flag === "string");
@@ -45,25 +51,39 @@ function flagsIn(text: string): Set<string> {
   return new Set([...text.matchAll(/(?<![\w-])--[a-z][a-z-]*/g)].map(([flag]) => flag));
 }
 
+/** What `help` lists, without what only scripts use. */
+const commands = program
+  .createHelp()
+  .visibleCommands(program)
+  .filter((command) => command.name() !== "help");
+
 describe("docs/cli.md", () => {
-  for (const command of program.commands) {
-    test(`says of ${command.name()} exactly the options that it has`, () => {
-      const told = flagsIn(sectionOf(command.name()));
-      const real = new Set(longFlags(command).filter((flag) => !UNLISTED.has(flag)));
-      const { serve } = Object.fromEntries(program.commands.map((one) => [one.name(), one]));
-      assert.ok(serve !== undefined);
+  for (const { path, text } of generatedDocs(program)) {
+    test(`${basename(path)} is as npm run docs:cli makes it`, () => {
+      assert.equal(readFileSync(path, "utf8"), text, "run npm run docs:cli after npm run build:ts");
+    });
+  }
+
+  for (const command of commands) {
+    test(`says of ${command.name()} only options that it has`, () => {
+      const section = sectionOf(command.name());
+      assert.notEqual(section, "", "it has a section");
+      const real = new Set([...longFlags(command), "--help"]);
       assert.deepEqual(
-        [...real].filter((flag) => !told.has(flag)),
+        [...flagsIn(section)].filter((flag) => !real.has(flag)),
         [],
-        "not told",
-      );
-      assert.deepEqual(
-        [...told].filter((flag) => !real.has(flag)),
-        [],
-        "not there",
       );
     });
   }
+
+  test("the manual can be set without a warning", { skip: noGroff }, () => {
+    const page = join(ROOT, "man", "exo-native.1");
+    const { stderr, stdout } = spawnSync("groff", ["-man", "-Tutf8", "-ww", ...PLAIN, page], { encoding: "utf8" });
+    assert.equal(stderr, "");
+    const plain = stripVTControlCharacters(stdout);
+    for (const command of commands) assert.match(plain, new RegExp(`exo-native ${command.name()}`));
+    assert.match(plain, /--min-nodes <n>[\s\S]*EXO_NATIVE_MIN_NODES/);
+  });
 });
 
 /** Command lines in fenced blocks, without comments. */

@@ -111,4 +111,15 @@ describe("time of a pass", () => {
     ];
     assert.equal(passSeconds(scattered, 100), 1);
   });
+
+  test("grows with what is cached, and for each row of a prompt by less than for a token alone", () => {
+    const [kind] = speedOf(1, 1).kinds;
+    assert.ok(kind !== undefined);
+    const speed = { ...speedOf(1, 1), kinds: [{ ...kind, perCachedToken: 5e-7, perCachedTokenOfMany: 1e-7 }] };
+    const added = (rows: number): number =>
+      (passCosts(speed, rows, 1000, 0).upTo[1] ?? 0) - (passCosts(speed, rows, 0, 0).upTo[1] ?? 0);
+    assert.ok(Math.abs(added(1) - 1000 * 5e-7) < 1e-9);
+    assert.ok(Math.abs(added(16) - 16 * 1000 * 5e-7) < 1e-9);
+    assert.ok(Math.abs(added(128) - 128 * 1000 * 1e-7) < 1e-9);
+  });
 });

@@ -4,9 +4,9 @@ import { parseNodeRecord } from "../../src/cluster/node-record.js";
 import { ExoError } from "../../src/core/errors.js";
 import { silentLogger } from "../../src/core/ports.js";
 import type { ModelSpeed } from "../../src/planning/speeds.js";
+import { PassLog } from "../../src/runtime/pass-log.js";
 import { gatherSpeeds, type SpeedSources } from "../../src/runtime/probe/gather-speeds.js";
 import { StageUses } from "../../src/runtime/probe/stage-uses.js";
-import { WorkByRows } from "../../src/runtime/work-by-rows.js";
 import type { ProbeModelRequest } from "../../src/transport/node-service.js";
 import { sampleRecord } from "../support/sample-record.js";
 
@@ -21,7 +21,7 @@ const REQUEST = {
 
 function speed(seconds: number): ModelSpeed {
   return {
-    kinds: [{ passes: [{ rows: 1, seconds }], perCachedToken: 0 }],
+    kinds: [{ passes: [{ rows: 1, seconds }], perCachedToken: 0, perCachedTokenOfMany: 0 }],
     kindOfLayer: [0],
     output: [{ rows: 1, seconds }],
     perPass: 0,
@@ -39,6 +39,7 @@ function sources(own: Answer, others: Readonly<Record<string, Answer>>, hopOverh
       const probeModel = others[id];
       return probeModel === undefined ? null : { client: { probeModel } };
     },
+    links: async ({ links }) => links,
     hopOverhead: () => hopOverhead,
     logger: silentLogger,
   };
@@ -147,6 +148,14 @@ describe("the speeds of a set of nodes", () => {
     ]);
   });
 
+  test("hold the links as they are known when the nodes have been measured", async () => {
+    const fresh = sources(async () => speed(1), {});
+    const links = async ({ id }: { readonly id: string }) =>
+      id === "a" ? [{ to: "b", seconds: 9, bytesPerSecond: 1 }] : [];
+    const found = await gatherSpeeds({ ...fresh, links }, nodes, REQUEST, 1000, NEVER);
+    assert.deepEqual(found.links, [{ from: "a", to: "b", seconds: 9, bytesPerSecond: 1 }]);
+  });
+
   test("are not told when nobody wants them any more", async () => {
     const abort = new AbortController();
     const own: Answer = async () => {
@@ -170,22 +179,25 @@ describe("the speeds of a set of nodes", () => {
 
 describe("what stages did lately", () => {
   test("is what they did since the last look, and nothing at the first", () => {
-    const work = new WorkByRows();
+    const log = new PassLog();
     const row = new Uint8Array(12);
     const held = {
       request: { ...REQUEST, layerBegin: 1, layerEnd: 2, hasOutput: false },
       stage: { options: { threads: 2, batchThreads: 3 } },
-      parts: () => [{ layerBegin: 1, layerEnd: 2, hasOutput: false, work: work.snapshot() }],
+      parts: () => [{ layerBegin: 1, layerEnd: 2, hasOutput: false, passes: log.snapshot() }],
     };
     const uses = new StageUses({ list: () => [] }, { held: () => [held] });
-    work.add(row, 9);
+    log.add(row, 9);
     assert.deepEqual(uses.take(), []);
-    work.add(row, 1);
-    work.add(row, 2);
+    log.add(row, 1);
+    log.add(row, 2);
     const [use] = uses.take();
     assert.equal(use?.request.model, "demo");
     assert.deepEqual([use?.threads, use?.batchThreads], [2, 3]);
-    assert.deepEqual(use?.work[0], { microBatches: 2, rows: 2, cachedTokens: 0, computeSeconds: 3 });
-    assert.equal(uses.take()[0]?.work[0]?.microBatches, 0);
+    assert.deepEqual(
+      use?.passes.map(({ seconds }) => seconds),
+      [1, 2],
+    );
+    assert.deepEqual(uses.take()[0]?.passes, []);
   });
 });

@@ -6,7 +6,7 @@ import { after, beforeEach, describe, test } from "node:test";
 import { ExoError } from "../../src/core/errors.js";
 import { silentLogger } from "../../src/core/ports.js";
 import type { ModelSpeed } from "../../src/planning/speeds.js";
-import type { DeviceProbeOptions } from "../../src/runtime/probe/device-probe.js";
+import type { DeviceProbeOptions, ProbedSpeed } from "../../src/runtime/probe/device-probe.js";
 import { ModelProbe, type ModelProbeOptions } from "../../src/runtime/probe/model-probe.js";
 import type { ProbeModel } from "../../src/runtime/probe/probe-model.js";
 import { Quiet } from "../../src/runtime/probe/quiet.js";
@@ -17,11 +17,13 @@ import { modelOf } from "./planning-models.js";
 const NEVER = new AbortController().signal;
 
 const SPEED: ModelSpeed = {
-  kinds: [{ passes: [{ rows: 1, seconds: 0.1 }], perCachedToken: 0 }],
+  kinds: [{ passes: [{ rows: 1, seconds: 0.1 }], perCachedToken: 0, perCachedTokenOfMany: 0 }],
   kindOfLayer: [0, 0],
   output: [{ rows: 1, seconds: 0.2 }],
   perPass: 0,
 };
+
+const STEADY: ProbedSpeed = { speed: SPEED, disturbed: false };
 
 const REQUEST: ProbeModelRequest = {
   model: "demo",
@@ -39,7 +41,7 @@ class FakeNode {
   waits = 0;
   onWait: () => void = () => {};
   now = 0;
-  readonly clock = { monotonic: () => this.now, wall: () => 0 };
+  readonly clock = { monotonic: () => this.now, wall: () => this.now };
   readonly quiet = new Quiet({
     activity: () => ({ busy: this.busy, microBatches: this.microBatches }),
     clock: this.clock,
@@ -65,10 +67,11 @@ function modelProbe(change: Partial<ModelProbeOptions> = {}): ModelProbe {
     probe: async (options) => {
       probes.push(options);
       options.checkpoint();
-      return SPEED;
+      return STEADY;
     },
     cache: new SpeedCache(join(directory, "speeds")),
     quiet: node.quiet,
+    linksSettled: async () => {},
     directory,
     cacheBytes: async () => 1,
     processor: "cpu",
@@ -117,13 +120,13 @@ describe("what parts of models take", () => {
     let underWay = 0;
     let most = 0;
     let count = 0;
-    const slow = async (): Promise<ModelSpeed> => {
+    const slow = async (): Promise<ProbedSpeed> => {
       underWay += 1;
       most = Math.max(most, underWay);
       await new Promise((resolve) => setImmediate(resolve));
       underWay -= 1;
       count += 1;
-      return SPEED;
+      return STEADY;
     };
     const probe = modelProbe({ probe: slow });
     const other = { ...REQUEST, cores: 1 };
@@ -166,18 +169,18 @@ describe("what parts of models take", () => {
   });
 
   test("a probe makes way for a request, and begins again afterwards", async () => {
-    const disturbed = async (options: DeviceProbeOptions): Promise<ModelSpeed> => {
+    const disturbed = async (options: DeviceProbeOptions): Promise<ProbedSpeed> => {
       probes.push(options);
       if (probes.length === 1) node.microBatches += 1;
       options.checkpoint();
-      return SPEED;
+      return STEADY;
     };
     assert.deepEqual(await modelProbe({ probe: disturbed }).speed(REQUEST, NEVER), SPEED);
     assert.equal(probes.length, 2);
-    const always = async (options: DeviceProbeOptions): Promise<ModelSpeed> => {
+    const always = async (options: DeviceProbeOptions): Promise<ProbedSpeed> => {
       node.microBatches += 1;
       options.checkpoint();
-      return SPEED;
+      return STEADY;
     };
     const failing = modelProbe({ probe: always }).speed({ ...REQUEST, cores: 7 }, NEVER);
     await assert.rejects(failing, { code: "not_ready" });
@@ -188,7 +191,7 @@ describe("what parts of models take", () => {
     const probe = modelProbe({
       probe: async () => {
         if (fails) throw new ExoError("out_of_memory", "Too large.");
-        return SPEED;
+        return STEADY;
       },
     });
     await assert.rejects(probe.speed(REQUEST, NEVER), { code: "out_of_memory" });
@@ -208,10 +211,10 @@ describe("what parts of models take", () => {
     const probe = modelProbe();
     const before = await probe.speed(REQUEST, NEVER);
     // Twice as long as measured.
-    const work = [{ microBatches: 10, rows: 10, cachedTokens: 0, computeSeconds: 10 * 2 * 0.2 }];
+    const passes = Array.from({ length: 10 }, () => ({ rows: 1, outputs: 1, cachedTokens: 0, seconds: 2 * 0.2 }));
     const part = { layerBegin: 0, layerEnd: 2, hasOutput: false };
-    const use = { part, request: REQUEST, threads: 2, batchThreads: 2, work };
-    for (let round = 0; round < 30; round += 1) await probe.learn([use]);
+    const use = { part, request: REQUEST, threads: 2, batchThreads: 2, passes };
+    for (let round = 0; round < 30; round += 1) await probe.learn([use], false);
     const learned = await probe.speed(REQUEST, NEVER);
     const ratio = (learned.kinds[0]?.passes[0]?.seconds ?? 0) / (before.kinds[0]?.passes[0]?.seconds ?? 1);
     assert.ok(Math.abs(ratio - 2) < 0.01, `${ratio}`);
@@ -219,13 +222,81 @@ describe("what parts of models take", () => {
     assert.equal(probes.length, 1);
   });
 
+  test("learns nothing of prompts where nodes of the machine share its cores", async () => {
+    const probe = modelProbe();
+    const before = await probe.speed(REQUEST, NEVER);
+    const part = { layerBegin: 0, layerEnd: 2, hasOutput: false };
+    const passesOf = (rows: number) => [{ rows, outputs: 1, cachedTokens: 0, seconds: 60 }];
+    const use = { part, request: REQUEST, threads: 2, batchThreads: 2 };
+    await probe.learn([{ ...use, passes: passesOf(100) }], true);
+    assert.deepEqual(await probe.speed(REQUEST, NEVER), before);
+    await probe.learn([{ ...use, passes: passesOf(1) }], true);
+    assert.notDeepEqual(await probe.speed(REQUEST, NEVER), before);
+  });
+
+  test("that was disturbed is measured again when it is asked for some time later, and the best of it counts", async () => {
+    const results = [0.3, 0.4, 0.2].map((seconds, index) => {
+      const kinds = [{ passes: [{ rows: 1, seconds }], perCachedToken: 0, perCachedTokenOfMany: 0 }];
+      return { speed: { ...SPEED, kinds }, disturbed: index < 2 };
+    });
+    let times = 0;
+    const probe = modelProbe({ probe: async () => results[times++] ?? STEADY });
+    const secondsOf = async () => (await probe.speed(REQUEST, NEVER)).kinds[0]?.passes[0]?.seconds;
+    assert.equal(await secondsOf(), 0.3);
+    node.now += 30_000;
+    assert.equal(await secondsOf(), 0.3);
+    assert.equal(times, 1);
+    node.now += 60_000;
+    assert.equal(await secondsOf(), 0.3, "the second took longer");
+    assert.equal(times, 2);
+    node.now += 60_000;
+    assert.equal(await secondsOf(), 0.3, "longer is waited after each");
+    node.now += 100_000;
+    node.busy = true;
+    assert.equal(await secondsOf(), 0.3, "better than nothing");
+    assert.equal(times, 2);
+    node.busy = false;
+    assert.equal(await secondsOf(), 0.2);
+    node.now += 3_600_000;
+    assert.equal(await secondsOf(), 0.2);
+    assert.equal(times, 3);
+  });
+
+  test("that cannot be measured again stays as it was", async () => {
+    let times = 0;
+    const probe = modelProbe({
+      probe: async () => {
+        times += 1;
+        if (times > 1) throw new ExoError("out_of_memory", "No room now.");
+        return { speed: SPEED, disturbed: true };
+      },
+    });
+    await probe.speed(REQUEST, NEVER);
+    node.now += 600_000;
+    assert.deepEqual(await probe.speed(REQUEST, NEVER), SPEED);
+    assert.equal(times, 2);
+  });
+
+  test("waits for the links to be measured, and says while it measures", async () => {
+    const seen: boolean[] = [];
+    const probe: ModelProbe = modelProbe({
+      linksSettled: async () => void seen.push(probe.probing),
+      probe: async () => {
+        seen.push(probe.probing);
+        return STEADY;
+      },
+    });
+    await probe.speed(REQUEST, NEVER);
+    assert.deepEqual([...seen, probe.probing], [false, true, false]);
+  });
+
   test("stages of models that nobody asked about, or with other threads, teach nothing", async () => {
     const probe = modelProbe();
     await probe.speed(REQUEST, NEVER);
-    const work = [{ microBatches: 10, rows: 10, cachedTokens: 0, computeSeconds: 100 }];
-    const use = { part: { layerBegin: 0, layerEnd: 2, hasOutput: false }, request: REQUEST, work };
-    await probe.learn([{ ...use, threads: 1, batchThreads: 1 }]);
-    await probe.learn([{ ...use, request: { ...REQUEST, model: "other" }, threads: 2, batchThreads: 2 }]);
+    const passes = [{ rows: 1, outputs: 1, cachedTokens: 0, seconds: 10 }];
+    const use = { part: { layerBegin: 0, layerEnd: 2, hasOutput: false }, request: REQUEST, passes };
+    await probe.learn([{ ...use, threads: 1, batchThreads: 1 }], false);
+    await probe.learn([{ ...use, request: { ...REQUEST, model: "other" }, threads: 2, batchThreads: 2 }], false);
     assert.deepEqual(await probe.speed(REQUEST, NEVER), SPEED);
   });
 });

@@ -2,19 +2,70 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { encodeRows } from "../../src/native/micro-batch.js";
 import type { ModelSpeed } from "../../src/planning/speeds.js";
-import { observe } from "../../src/runtime/probe/predicted-work.js";
-import { WorkByRows, workSince } from "../../src/runtime/work-by-rows.js";
+import { type ComputedPass, PassLog, passesSince } from "../../src/runtime/pass-log.js";
+import { NO_CORRECTION } from "../../src/runtime/probe/correction.js";
+import { observe, type StagePart } from "../../src/runtime/probe/predicted-work.js";
 
-/** Rows of one sequence from a position on. */
+/** Rows of one sequence from a position on; the last one's output is wanted. */
 function rows(count: number, position = 0, sequence = 0): Uint8Array {
   const list = Array.from({ length: count }, (_, index) => ({
     sequence,
     position: position + index,
     token: 1,
-    output: false,
+    output: index === count - 1,
   }));
   return encodeRows(list);
 }
+
+function close(actual: number | undefined, expected: number): void {
+  assert.ok(Math.abs((actual ?? Number.NaN) - expected) < 1e-9, `${actual} is not ${expected}`);
+}
+
+describe("the micro-batches that a stage computed", () => {
+  test("are kept with rows, outputs, time and what lay in the cache before", () => {
+    const log = new PassLog();
+    log.add(rows(1, 100), 0.5);
+    log.add(rows(64, 1000), 2);
+    assert.deepEqual(log.snapshot(), {
+      count: 2,
+      lately: [
+        { rows: 1, outputs: 1, cachedTokens: 100, seconds: 0.5 },
+        { rows: 64, outputs: 1, cachedTokens: 64_000, seconds: 2 },
+      ],
+    });
+  });
+
+  test("count each sequence's own tokens", () => {
+    const log = new PassLog();
+    log.add(Buffer.concat([rows(2, 10, 0), rows(3, 100, 1)]), 1);
+    const [one] = log.snapshot().lately;
+    assert.deepEqual([one?.outputs, one?.cachedTokens], [2, 2 * 10 + 3 * 100]);
+  });
+
+  test("leave out what has no rows, and take damaged positions for 0", () => {
+    const log = new PassLog();
+    log.add(rows(0), 1);
+    log.add(rows(1, -5), 1);
+    assert.deepEqual(log.snapshot(), { count: 1, lately: [{ rows: 1, outputs: 1, cachedTokens: 0, seconds: 1 }] });
+  });
+
+  test("are told between two looks, as far as they are kept", () => {
+    const log = new PassLog();
+    log.add(rows(1), 1);
+    const before = log.snapshot();
+    assert.deepEqual(passesSince(log.snapshot(), before), []);
+    log.add(rows(1, 7), 2);
+    assert.deepEqual(passesSince(log.snapshot(), before), [{ rows: 1, outputs: 1, cachedTokens: 7, seconds: 2 }]);
+    assert.equal(passesSince(log.snapshot(), null).length, 2);
+    for (let pass = 0; pass < 2000; pass += 1) log.add(rows(1), pass);
+    const kept = passesSince(log.snapshot(), before);
+    assert.ok(kept.length >= 256 && kept.length < 2000, `${kept.length} are kept`);
+    assert.deepEqual(
+      kept.map(({ seconds }) => seconds),
+      Array.from({ length: kept.length }, (_, index) => 2000 - kept.length + index),
+    );
+  });
+});
 
 const SPEED: ModelSpeed = {
   kinds: [
@@ -24,6 +75,7 @@ const SPEED: ModelSpeed = {
         { rows: 101, seconds: 0.11 },
       ],
       perCachedToken: 1e-6,
+      perCachedTokenOfMany: 1e-6,
     },
   ],
   kindOfLayer: [0, 0, 0, 0],
@@ -31,64 +83,60 @@ const SPEED: ModelSpeed = {
   perPass: 0.005,
 };
 
-describe("a stage's work by the size of micro-batches", () => {
-  test("counts rows, time and what lay in the cache before", () => {
-    const work = new WorkByRows();
-    work.add(rows(1, 100), 0.5);
-    work.add(rows(1, 200), 0.25);
-    work.add(rows(64, 1000), 2);
-    const [single, ...others] = work.snapshot().filter(({ microBatches }) => microBatches > 0);
-    assert.deepEqual(single, { microBatches: 2, rows: 2, cachedTokens: 300, computeSeconds: 0.75 });
-    assert.deepEqual(others, [{ microBatches: 1, rows: 64, cachedTokens: 64_000, computeSeconds: 2 }]);
-  });
+const WHOLE: StagePart = { layerBegin: 0, layerEnd: 4, hasOutput: true };
 
-  test("counts each sequence's own tokens", () => {
-    const work = new WorkByRows();
-    work.add(Buffer.concat([rows(2, 10, 0), rows(3, 100, 1)]), 1);
-    const [one] = work.snapshot().filter(({ microBatches }) => microBatches > 0);
-    assert.equal(one?.cachedTokens, 2 * 10 + 3 * 100);
-  });
+function passOf(seconds: number, change: Partial<ComputedPass> = {}): ComputedPass {
+  return { rows: 1, outputs: 1, cachedTokens: 0, seconds, ...change };
+}
 
-  test("leaves out what has no rows, and takes damaged positions for 0", () => {
-    const work = new WorkByRows();
-    work.add(rows(0), 1);
-    work.add(rows(1, -5), 1);
-    const all = work.snapshot().filter(({ microBatches }) => microBatches > 0);
-    assert.deepEqual(all, [{ microBatches: 1, rows: 1, cachedTokens: 0, computeSeconds: 1 }]);
-  });
+describe("what is observed of a stage", () => {
+  const look = (part: StagePart, passes: readonly ComputedPass[]) => observe(SPEED, NO_CORRECTION, part, passes);
 
-  test("tells what was done between two looks", () => {
-    const work = new WorkByRows();
-    work.add(rows(1), 1);
-    const before = work.snapshot();
-    work.add(rows(1, 7), 2);
-    const [single] = workSince(work.snapshot(), before);
-    assert.deepEqual(single, { microBatches: 1, rows: 1, cachedTokens: 7, computeSeconds: 2 });
-    assert.deepEqual(workSince(before, [])[0], before[0]);
-  });
-});
-
-describe("what the probe says of a stage's work", () => {
   test("few rows: layers, cache, pass and output head", () => {
-    const work = [{ microBatches: 10, rows: 10, cachedTokens: 5_000, computeSeconds: 1 }];
-    const inner = observe(SPEED, { layerBegin: 1, layerEnd: 3, hasOutput: false }, work);
-    assert.equal(inner.few.measured, 1);
-    assert.ok(Math.abs(inner.few.predicted - 10 * (2 * (0.01 + 500e-6) + 0.005)) < 1e-9);
-    assert.deepEqual(inner.many, { measured: 0, predicted: 0 });
-    const whole = observe(SPEED, { layerBegin: 0, layerEnd: 4, hasOutput: true }, work);
-    assert.ok(Math.abs(whole.few.predicted - 10 * (4 * (0.01 + 500e-6) + 0.005 + 0.02)) < 1e-9);
+    const pass = passOf(1, { cachedTokens: 500 });
+    const [inner, ...more] = look({ layerBegin: 1, layerEnd: 3, hasOutput: false }, [pass]);
+    assert.deepEqual(more, []);
+    assert.deepEqual([inner?.measured, inner?.isFew, inner?.output], [1, true, 0]);
+    close(inner?.layers, 2 * (0.01 + 500e-6));
+    close(inner?.predicted, 2 * (0.01 + 500e-6) + 0.005);
+    const [whole] = look(WHOLE, [pass]);
+    close(whole?.output, 0.02);
+    close(whole?.predicted, 4 * (0.01 + 500e-6) + 0.005 + 0.02);
   });
 
-  test("many rows: the output head of one of them", () => {
-    const work = [{ microBatches: 2, rows: 102, cachedTokens: 0, computeSeconds: 1 }];
-    const { few, many } = observe(SPEED, { layerBegin: 0, layerEnd: 4, hasOutput: true }, work);
-    assert.deepEqual(few, { measured: 0, predicted: 0 });
-    assert.ok(Math.abs(many.predicted - 2 * (4 * 0.06 + 0.005 + 0.02)) < 1e-9);
+  test("many rows: the output head of those that are wanted", () => {
+    const [many, ...more] = look(WHOLE, [passOf(1, { rows: 51 })]);
+    assert.deepEqual([more, many?.isFew], [[], false]);
+    close(many?.predicted, 4 * 0.06 + 0.005 + 0.02);
+    close(look(WHOLE, [passOf(1, { rows: 51, outputs: 0 })])[0]?.predicted, 4 * 0.06 + 0.005);
   });
 
   test("the output head alone", () => {
-    const work = [{ microBatches: 3, rows: 3, cachedTokens: 0, computeSeconds: 1 }];
-    const { few } = observe(SPEED, { layerBegin: 4, layerEnd: 4, hasOutput: true }, work);
-    assert.ok(Math.abs(few.predicted - 3 * (0.005 + 0.02)) < 1e-9);
+    const [seen] = look({ layerBegin: 4, layerEnd: 4, hasOutput: true }, [passOf(1)]);
+    close(seen?.predicted, 0.005 + 0.02);
+  });
+
+  test("few rows and many apart, of each the pass in the middle", () => {
+    const times = [0.07, 0.9, 0.068, 0.069, 0.5, 0.071, 0.0701];
+    const seen = look(WHOLE, [...times.map((seconds) => passOf(seconds)), passOf(0.3, { rows: 100 })]);
+    assert.deepEqual(
+      seen.map(({ measured, isFew }) => [measured, isFew]),
+      [
+        [0.0701, true],
+        [0.3, false],
+      ],
+    );
+  });
+
+  test("nothing, where too little was computed to tell", () => {
+    assert.deepEqual(look(WHOLE, []), []);
+    assert.deepEqual(look(WHOLE, [passOf(0.01), passOf(0.02)]), []);
+  });
+
+  test("against what was learned before", () => {
+    const twice = { ...NO_CORRECTION, few: 2, perPass: 0.001 };
+    const [seen] = observe(SPEED, twice, WHOLE, [passOf(1)]);
+    close(seen?.predicted, 4 * 0.02 + 0.006 + 0.02);
+    close(seen?.layers, 4 * 0.01);
   });
 });

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { PassTime } from "../../src/planning/speeds.js";
 import { assembleSpeed, type ProbeTimes, rising } from "../../src/runtime/probe/assemble-speed.js";
-import { corrected, NO_CORRECTION, nextFactor } from "../../src/runtime/probe/correction.js";
 import { rowCounts, timePass, timeRows, typicalSeconds } from "../../src/runtime/probe/time-passes.js";
 
 function passes(...list: readonly (readonly [rows: number, seconds: number])[]): PassTime[] {
@@ -19,27 +18,55 @@ describe("what a pass takes", () => {
     assert.equal(typicalSeconds([11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]), 2);
   });
 
-  test("is timed for longer where other programs are in the way", async () => {
-    let times = 0;
-    const disturbed = async (): Promise<number> => {
-      times += 1;
-      return times % 4 === 0 ? 0.002 : 0.009;
+  /** Passes that take so long in turn, with that part of their processor time. */
+  function machine(...passes: readonly (readonly [seconds: number, share: number])[]) {
+    const counted = { times: 0 };
+    const pass = async () => {
+      const [seconds = 0, share = 1] = passes[counted.times % passes.length] ?? [];
+      counted.times += 1;
+      return { seconds, share };
     };
-    assert.equal(await timePass(disturbed), 0.002);
-    assert.ok(times > 20 && times <= 40, `${times} times`);
+    return { counted, pass };
+  }
+
+  test("is timed for longer where other programs are in the way", async () => {
+    const { counted, pass } = machine([0.009, 1], [0.009, 1], [0.009, 1], [0.002, 1]);
+    assert.equal((await timePass(pass, 1)).seconds, 0.002);
+    assert.ok(counted.times > 20 && counted.times <= 40, `${counted.times} times`);
   });
 
   test("is timed often where it is short, and once where it is long", async () => {
-    let times = 0;
-    const pass = (seconds: number) => async (): Promise<number> => {
-      times += 1;
-      return seconds;
-    };
-    await timePass(pass(0.001));
-    assert.equal(times, 10);
-    times = 0;
-    await timePass(pass(1));
-    assert.equal(times, 1);
+    const short = machine([0.001, 1]);
+    await timePass(short.pass, 1);
+    assert.equal(short.counted.times, 10);
+    const long = machine([1, 1]);
+    assert.deepEqual(await timePass(long.pass, 1), { seconds: 1, disturbed: false, waited: 0 });
+    assert.equal(long.counted.times, 1);
+  });
+
+  test("counts where its threads had their cores, and else the time that they had them", async () => {
+    // As steady as can be, and too long but for one: of two threads one waits for the other, which is processor time too.
+    const passes = Array.from({ length: 10 }, (_, index) =>
+      index === 4 ? ([0.05, 0.97] as const) : ([0.1, 0.7] as const),
+    );
+    const { counted, pass } = machine(...passes);
+    const { seconds, disturbed, waited } = await timePass(pass, 2);
+    assert.deepEqual([seconds, disturbed], [0.05, false]);
+    assert.ok(counted.times > 2 && waited > 0);
+  });
+
+  test("is known to be disturbed where they never had, and is not timed for ever", async () => {
+    const { counted, pass } = machine([0.1, 0.5]);
+    const { seconds, disturbed, waited } = await timePass(pass, 2);
+    assert.deepEqual([seconds, disturbed], [0.05, true]);
+    assert.ok(waited > 0 && waited < 1 && counted.times < 10);
+    const impatient = machine([0.1, 0.5]);
+    assert.equal((await timePass(impatient.pass, 0)).waited, 0);
+    assert.equal(impatient.counted.times, 2);
+  });
+
+  test("is not judged by processor time where it is short: threads wake up and sleep", async () => {
+    assert.equal((await timePass(machine([0.0005, 0.4]).pass, 2)).disturbed, false);
   });
 
   test("of more and more rows is timed until it would take too long", async () => {
@@ -69,7 +96,7 @@ describe("the parts of passes", () => {
     // 0.1 ms for the pass, 0.2 ms for a layer
     const times: ProbeTimes = {
       ...one,
-      alone: [{ passes: passes([1, 0.0003], [8, 0.0009]), perCachedToken: 0.5 }],
+      alone: [{ passes: passes([1, 0.0003], [8, 0.0009]), perCachedToken: 0.5, perCachedTokenOfMany: 0.5 }],
       window: { range: { begin: 1, end: 4 }, passes: passes([1, 0.0007]) },
       output: passes([1, 0.0005]),
     };
@@ -85,7 +112,7 @@ describe("the parts of passes", () => {
   test("a layer that a cache held counts as it does among others", () => {
     const times: ProbeTimes = {
       ...one,
-      alone: [{ passes: passes([1, 2], [512, 100]), perCachedToken: 0 }],
+      alone: [{ passes: passes([1, 2], [512, 100]), perCachedToken: 0, perCachedTokenOfMany: 0 }],
       window: { range: { begin: 1, end: 4 }, passes: passes([1, 9]) },
       output: passes([1, 5]),
     };
@@ -98,7 +125,7 @@ describe("the parts of passes", () => {
   test("a layer that was disturbed does not make every pass dear", () => {
     const times: ProbeTimes = {
       ...one,
-      alone: [{ passes: passes([1, 0.3], [8, 0.4]), perCachedToken: 0 }],
+      alone: [{ passes: passes([1, 0.3], [8, 0.4]), perCachedToken: 0, perCachedTokenOfMany: 0 }],
       window: { range: { begin: 1, end: 4 }, passes: passes([1, 0.006], [8, 0.012]) },
       output: passes([1, 0.005]),
     };
@@ -112,8 +139,8 @@ describe("the parts of passes", () => {
       kinds: { kindOfLayer: [0, 0, 1, 0], bytes: [100, 200] },
       plan: { kinds: [{ layer: 1 }, { layer: 2 }], window: null },
       alone: [
-        { passes: passes([1, 2]), perCachedToken: 0 },
-        { passes: passes([1, 4]), perCachedToken: 0 },
+        { passes: passes([1, 2]), perCachedToken: 0, perCachedTokenOfMany: 0 },
+        { passes: passes([1, 4]), perCachedToken: 0, perCachedTokenOfMany: 0 },
       ],
       window: { range: { begin: 1, end: 4 }, passes: passes([1, 16]) },
       output: passes([1, 5]),
@@ -127,7 +154,7 @@ describe("the parts of passes", () => {
     const times: ProbeTimes = {
       kinds: { kindOfLayer: [0, 1], bytes: [100, 150] },
       plan: { kinds: [{ layer: 0 }, { like: 0 }], window: null },
-      alone: [{ passes: passes([1, 2]), perCachedToken: 0.25 }, null],
+      alone: [{ passes: passes([1, 2]), perCachedToken: 0.25, perCachedTokenOfMany: 0.25 }, null],
       window: null,
       output: null,
     };
@@ -141,38 +168,5 @@ describe("the parts of passes", () => {
     const list = rising(passes([1, -1], [2, 3], [4, 2], [8, 5]));
     assert.ok((list[0]?.seconds ?? 0) > 0);
     assert.deepEqual(list.slice(1), passes([2, 2], [4, 2], [8, 5]));
-  });
-});
-
-describe("the correction of a measured speed", () => {
-  test("moves towards what is seen, and no further than is believed", () => {
-    let factor = 1;
-    for (let round = 0; round < 40; round += 1) factor = nextFactor(factor, { measured: 1.2, predicted: 1 });
-    assert.ok(Math.abs(factor - 1.2) < 0.01);
-    for (let round = 0; round < 40; round += 1) factor = nextFactor(factor, { measured: 100, predicted: 1 });
-    assert.ok(Math.abs(factor - 3) < 0.01);
-    for (let round = 0; round < 40; round += 1) factor = nextFactor(factor, { measured: 0.06, predicted: 1 });
-    assert.ok(Math.abs(factor - 0.5) < 0.01);
-  });
-
-  test("one odd observation moves it a little, and too short a one not at all", () => {
-    assert.ok(nextFactor(1, { measured: 1000, predicted: 1 }) <= 1.7);
-    assert.equal(nextFactor(1, { measured: 0.01, predicted: 0.001 }), 1);
-    assert.equal(nextFactor(1, { measured: 0, predicted: 0 }), 1);
-  });
-
-  test("holds for few rows and for many apart", () => {
-    const speed = {
-      kinds: [{ passes: passes([1, 1], [8, 2], [128, 10]), perCachedToken: 0.1 }],
-      kindOfLayer: [0],
-      output: passes([1, 1]),
-      perPass: 0.5,
-    };
-    assert.deepEqual(corrected(speed, NO_CORRECTION), speed);
-    const twice = corrected(speed, { few: 2, many: 1 });
-    assert.deepEqual(twice.kinds[0]?.passes, passes([1, 2], [8, 4], [128, 10]));
-    assert.equal(twice.perPass, 1);
-    const half = corrected(speed, { few: 1, many: 0.1 });
-    assert.deepEqual(half.kinds[0]?.passes, passes([1, 1], [8, 1], [128, 1]));
   });
 });

@@ -70,6 +70,25 @@ const text = (events: readonly InferenceEvent[]): string =>
   events.map((event) => (event.type === "delta" ? event.text : "")).join("");
 
 describe("Router", () => {
+  test("has a head tell its load anew when the last answer through this node has ended", async () => {
+    const other = new OtherNode(() => saying(["yes"]));
+    const refreshed: string[] = [];
+    const directory = { ensure: async () => "model", serving: () => [ringOf("there", other)] };
+    const router = new Router(new ScriptedInference(), directory, (nodeId) => refreshed.push(nodeId));
+    const first = router.generate(request, anySignal);
+    await first.next();
+    await all(router.generate(request, anySignal));
+    assert.deepEqual(refreshed, [], "another one is still under way");
+    await all(first);
+    assert.deepEqual(refreshed, ["there"]);
+    const own = new Router(
+      new ScriptedInference(() => saying(["here"])),
+      { ensure: async () => "model", serving: () => [ringOf("here", null)] },
+      () => assert.fail("this node knows its own load"),
+    );
+    await all(own.generate(request, anySignal));
+  });
+
   test("asks the ring with least to do, by a name that is no other model's, and this node's own among equals", async () => {
     const local = new ScriptedInference(() => saying(["local"]));
     const [idle, busy] = [new OtherNode(() => saying(["idle"])), new OtherNode(() => saying(["busy"]))];

@@ -23,6 +23,7 @@ const planSchema = z.object({
   min_nodes: z.int().min(1).max(1000).nullish(),
   layers: z.string().max(65_536).nullish(),
   head: z.string().max(4096).nullish(),
+  draft_model: spec.nullish(),
 });
 
 const size = z.union([z.number().positive(), z.string()], { error: 'a number of bytes or a size such as "16GiB"' });
@@ -53,6 +54,7 @@ export function parsePlanQuestion(body: unknown): PlanQuestion {
     kvV: parsed.kv_v ?? null,
     minNodes: parsed.min_nodes ?? null,
     layers: parsed.layers == null ? null : layersOf(parsed.layers, body),
+    draftModel: parsed.draft_model ?? null,
     head: parsed.head ?? null,
   };
 }

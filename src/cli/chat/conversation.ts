@@ -1,3 +1,4 @@
+import { ExoError } from "../../core/errors.js";
 import type { AnswerNumbers, ChatPiece } from "../node-client/chat-stream.js";
 import type { ChatRequest } from "../node-client/node-client.js";
 
@@ -21,10 +22,12 @@ export interface AnswerOutcome {
 
 /** The turns of one chat, and how to ask for the next. */
 export class Conversation {
+  /** The model's name in the API. */
+  model: string;
+  system: string | null;
+  /** Fields of the request that say how to choose tokens. */
+  fields: Readonly<Record<string, number>>;
   readonly #ask: Ask;
-  readonly #model: string;
-  readonly #fields: Readonly<Record<string, number>>;
-  readonly #opening: readonly Message[];
   readonly #now: () => number;
   #turns: readonly Message[] = [];
 
@@ -35,20 +38,54 @@ export class Conversation {
     readonly system: string | null;
     readonly now: () => number;
   }) {
+    this.model = options.model;
+    this.system = options.system;
+    this.fields = options.fields;
     this.#ask = options.ask;
-    this.#model = options.model;
-    this.#fields = options.fields;
-    this.#opening = options.system === null ? [] : [{ role: "system", content: options.system }];
     this.#now = options.now;
   }
 
   get messages(): readonly Message[] {
-    return [...this.#opening, ...this.#turns];
+    const opening: readonly Message[] = this.system === null ? [] : [{ role: "system", content: this.system }];
+    return [...opening, ...this.#turns];
+  }
+
+  /** Questions that were answered. */
+  get exchanges(): number {
+    return this.#turns.filter(({ role }) => role === "user").length;
   }
 
   /** Forgets everything but the system prompt. */
   clear(): void {
     this.#turns = [];
+  }
+
+  /** Takes back the last question and its answer; returns the question, or `null` when there was none. */
+  undo(): string | null {
+    const at = this.#turns.findLastIndex(({ role }) => role === "user");
+    const question = this.#turns[at];
+    if (question === undefined) return null;
+    this.#turns = this.#turns.slice(0, at);
+    return question.content;
+  }
+
+  /** Goes on where another chat ended. */
+  resume(messages: readonly Message[]): void {
+    this.system = messages.find(({ role }) => role === "system")?.content ?? null;
+    this.#turns = messages.filter(({ role }) => role !== "system");
+  }
+
+  /** Has the last question answered anew. When nothing comes of it the old answer stays. */
+  async sayAgain(onPiece: (piece: ChatPiece) => void, signal: AbortSignal): Promise<AnswerOutcome> {
+    const before = this.#turns;
+    const question = this.undo();
+    if (question === null)
+      throw new ExoError("invalid_argument", "There is no question yet that could be asked again.");
+    try {
+      return await this.say(question, onPiece, signal);
+    } finally {
+      if (this.exchanges < before.filter(({ role }) => role === "user").length) this.#turns = before;
+    }
   }
 
   /**
@@ -70,7 +107,7 @@ export class Conversation {
     const askedAt = this.#now();
     let outcome: AnswerOutcome = { text: "", finishReason: "stopped", numbers: null, firstPieceSeconds: null };
     try {
-      for await (const piece of this.#ask({ ...this.#fields, model: this.#model, messages }, signal)) {
+      for await (const piece of this.#ask({ ...this.fields, model: this.model, messages }, signal)) {
         outcome = this.#extended(outcome, piece, askedAt);
         onPiece(piece);
       }

@@ -1,140 +1,149 @@
-import { createInterface, type Interface } from "node:readline";
-import { AsyncQueue } from "../../core/async-queue.js";
 import { ExoError } from "../../core/errors.js";
+import type { ChatPiece } from "../node-client/chat-stream.js";
+import type { ListedModel } from "../node-client/node-client.js";
 import type { CliIo } from "../terminal/cli-io.js";
 import { type Paint, paintFor } from "../terminal/paint.js";
 import { AnswerPrinter, outcomeText } from "./answer-printer.js";
-import type { Conversation } from "./conversation.js";
-import { LineJoiner } from "./line-joiner.js";
-import { MutableOutput } from "./mutable-output.js";
-
-const PROMPT = ">>> ";
-const CONTINUED = "... ";
-
-const HELP = `  /clear   forget the conversation so far
-  /exit    leave (so does Ctrl-D)
-  /help    this list
-
-  A line that ends in \\ goes on in the next one. Ctrl-C stops an answer.
-`;
+import type { ChatHistory } from "./chat-history.js";
+import { ChatPrompt } from "./chat-prompt.js";
+import { commandIn, completionsOf } from "./commands/all-commands.js";
+import type { ChatActions } from "./commands/chat-command.js";
+import type { AnswerOutcome, Conversation } from "./conversation.js";
+import type { Entry } from "./line-joiner.js";
 
 export interface ChatOptions {
   readonly conversation: Conversation;
   readonly io: CliIo;
   /** Whether to tell tokens and speed after each answer. */
   readonly stats: boolean;
-  /** The model's name, for the greeting. */
-  readonly model: string;
+  readonly history: ChatHistory;
+  readonly models: () => Promise<readonly ListedModel[]>;
+  /** Ends the chat. */
+  readonly signal: AbortSignal;
 }
+
+type Asking = (onPiece: (piece: ChatPiece) => void, signal: AbortSignal) => Promise<AnswerOutcome>;
 
 /** A chat in the terminal: returns when the user leaves. */
 export async function chatInTerminal(options: ChatOptions): Promise<void> {
   const chat = new InteractiveChat(options);
-  options.io.stdout.write(`${options.model}. /help lists what you can type besides questions; Ctrl-D leaves.\n`);
   await chat.run();
 }
 
 class InteractiveChat {
-  readonly #conversation: Conversation;
-  readonly #io: CliIo;
-  readonly #stats: boolean;
+  readonly #options: ChatOptions;
+  readonly #prompt: ChatPrompt;
+  readonly #actions: ChatActions;
   readonly #paint: Paint;
-  readonly #output: MutableOutput;
-  readonly #readline: Interface;
-  readonly #lines = new AsyncQueue<string>();
-  readonly #joiner = new LineJoiner();
+  #stats: boolean;
+  #lastOutcome: AnswerOutcome | null = null;
   #answering: AbortController | null = null;
+  #hasLeft = false;
 
-  constructor({ conversation, io, stats }: ChatOptions) {
-    this.#conversation = conversation;
-    this.#io = io;
+  constructor(options: ChatOptions) {
+    const { io, stats, history, signal } = options;
+    this.#options = options;
     this.#stats = stats;
-    this.#paint = paintFor(io.stdout, io.env);
-    this.#output = new MutableOutput(io.stdout);
-    this.#readline = createInterface({ input: io.stdin, output: this.#output, terminal: true, historySize: 1000 });
-    this.#readline.on("line", (line) => this.#lines.push(line));
-    this.#readline.on("close", () => this.#leave());
-    this.#readline.on("SIGINT", () => this.#interrupt());
+    this.#actions = this.#createActions();
+    this.#prompt = new ChatPrompt({
+      io,
+      history,
+      complete: (line) => completionsOf(this.#actions, line),
+      onInterrupt: () => this.#interrupt(),
+      onClose: () => this.#answering?.abort(),
+    });
+    this.#paint = paintFor(this.#prompt.terminal, io.env);
+    signal.addEventListener("abort", () => this.#prompt.close(), { once: true });
   }
 
   async run(): Promise<void> {
-    this.#prompt();
-    for await (const line of this.#lines) {
-      const entry = this.#joiner.add(line);
-      if (entry !== null && !(await this.#handle(entry.trim()))) {
-        this.#readline.close();
-        return;
-      }
-      this.#prompt();
+    const { conversation } = this.#options;
+    this.#print(`${conversation.model}. /help lists what you can type besides questions; Ctrl-D leaves.`);
+    for (;;) {
+      const entry = await this.#prompt.next();
+      if (entry === null) break;
+      await this.#handle(entry);
+      if (this.#hasLeft) return;
     }
     // Ctrl-D leaves the prompt standing.
-    this.#io.stdout.write("\n");
+    this.#print("");
   }
 
-  /** Whether the chat goes on. */
-  async #handle(entry: string): Promise<boolean> {
-    if (entry === "/exit" || entry === "/quit" || entry === "/bye") return false;
-    if (entry === "/help" || entry === "/?") this.#io.stdout.write(HELP);
-    else if (entry === "/clear") this.#clear();
-    else if (/^\/\w+$/.test(entry)) this.#io.stdout.write(`There is no ${entry}; /help lists what there is.\n`);
-    else if (entry !== "") await this.#answer(entry);
+  async #handle({ text, quoted }: Entry): Promise<void> {
+    const entry = text.trim();
+    if (entry === "") return;
+    const found = quoted ? null : commandIn(entry);
+    try {
+      if (found === null) await this.#answer((...how) => this.#options.conversation.say(entry, ...how));
+      else if ("unknown" in found) this.#print(`There is no ${found.unknown}; /help lists what there is.`);
+      else await found.command.run(this.#actions, found.argument);
+    } catch (thrown) {
+      this.#complain(ExoError.from(thrown));
+    }
+  }
+
+  async #answer(ask: Asking): Promise<void> {
+    const { io } = this.#options;
+    const printer = new AnswerPrinter(io.stdout, paintFor(io.stdout, io.env));
+    const stopping = new AbortController();
+    this.#answering = stopping;
+    try {
+      const outcome = await ask((piece) => printer.print(piece), stopping.signal);
+      printer.finish();
+      this.#lastOutcome = outcome;
+      if (outcome.finishReason === "stopped") this.#note("stopped");
+      else if (this.#stats) this.#note(outcomeText(outcome));
+    } finally {
+      printer.finish();
+      this.#answering = null;
+    }
+  }
+
+  /** Ctrl-C: stops the answer; once more, when it will not stop, leaves. */
+  #interrupt(): boolean {
+    if (this.#answering === null) return false;
+    if (this.#answering.signal.aborted) this.#leave();
+    else this.#answering.abort();
     return true;
   }
 
-  #clear(): void {
-    this.#conversation.clear();
-    this.#io.stdout.write(this.#paint("dim", "The conversation is forgotten.\n"));
+  #leave(): void {
+    this.#hasLeft = true;
+    this.#prompt.close();
   }
 
-  async #answer(question: string): Promise<void> {
-    const printer = new AnswerPrinter(this.#io.stdout, this.#paint);
-    const stopping = new AbortController();
-    this.#answering = stopping;
-    this.#output.muted = true;
-    try {
-      const outcome = await this.#conversation.say(question, (piece) => printer.print(piece), stopping.signal);
-      printer.finish();
-      if (this.#stats) this.#note(outcomeText(outcome));
-      if (outcome.finishReason === "stopped") this.#note("stopped");
-    } catch (thrown) {
-      printer.finish();
-      this.#complain(ExoError.from(thrown));
-    } finally {
-      this.#answering = null;
-      this.#output.muted = false;
-    }
+  #createActions(): ChatActions {
+    const chat = this;
+    const { conversation, models } = this.#options;
+    return {
+      conversation,
+      models,
+      get stats() {
+        return chat.#stats;
+      },
+      set stats(wanted) {
+        chat.#stats = wanted;
+      },
+      get lastOutcome() {
+        return chat.#lastOutcome;
+      },
+      print: (lines) => this.#print(lines.join("\n")),
+      note: (text) => this.#note(text),
+      answerAgain: () => this.#answer((...how) => conversation.sayAgain(...how)),
+      leave: () => this.#leave(),
+    };
+  }
+
+  #print(text: string): void {
+    this.#prompt.terminal.write(`${text}\n`);
   }
 
   #note(text: string | null): void {
-    if (text !== null) this.#io.stdout.write(this.#paint("dim", `(${text})\n`));
+    if (text !== null) this.#print(this.#paint("dim", `(${text})`));
   }
 
   #complain(error: ExoError): void {
     const hint = error.code === "context_exceeded" ? " /clear makes room." : "";
-    this.#io.stderr.write(`${this.#paint("red", "error:")} ${error.message}${hint}\n`);
-  }
-
-  #prompt(): void {
-    this.#readline.setPrompt(this.#joiner.pending ? CONTINUED : PROMPT);
-    this.#readline.prompt(true);
-  }
-
-  /** Ctrl-C: stops the answer; without one, drops what is typed. */
-  #interrupt(): void {
-    if (this.#answering !== null) {
-      this.#answering.abort();
-      return;
-    }
-    const typed = this.#readline.line !== "" || this.#joiner.pending;
-    this.#joiner.reset();
-    this.#readline.write(null, { ctrl: true, name: "e" });
-    this.#readline.write(null, { ctrl: true, name: "u" });
-    this.#io.stdout.write(typed ? "^C\n" : "\n(Ctrl-D or /exit leaves)\n");
-    this.#prompt();
-  }
-
-  #leave(): void {
-    this.#answering?.abort();
-    this.#lines.end();
+    this.#options.io.stderr.write(`${this.#paint("red", "error:")} ${error.message}${hint}\n`);
   }
 }

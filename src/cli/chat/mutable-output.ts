@@ -20,7 +20,8 @@ export class MutableOutput extends Writable {
   }
 
   override _write(chunk: string | Uint8Array, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    if (this.muted) done();
-    else this.#output.write(chunk, done);
+    // Not kept until the terminal has taken it: what others write to the terminal must not overtake it.
+    if (!this.muted) this.#output.write(chunk);
+    done();
   }
 }

@@ -1,7 +1,7 @@
 import { type Command, Option as Flag, InvalidArgumentError } from "commander";
 
 /** One flag of `run` that becomes a field of the request. */
-interface SamplingFlag {
+export interface SamplingFlag {
   readonly flag: string;
   readonly argument: string;
   readonly description: string;
@@ -12,7 +12,7 @@ interface SamplingFlag {
   readonly whole: boolean;
 }
 
-const SAMPLING_FLAGS: readonly SamplingFlag[] = [
+export const SAMPLING_FLAGS: readonly SamplingFlag[] = [
   flag("temperature", "t", "how freely to choose: 0 always takes the likeliest token", "temperature", 0, 100),
   flag("top-p", "p", "choose among the likeliest tokens that add up to this probability", "top_p", 0, 1),
   flag("top-k", "k", "choose among this many likeliest tokens (0: all)", "top_k", 0, 1e6, true),
@@ -37,16 +37,25 @@ function flag(
 export function addSamplingFlags(command: Command): Command {
   for (const spec of SAMPLING_FLAGS) {
     const option = new Flag(`--${spec.flag} <${spec.argument}>`, spec.description);
-    command.addOption(option.argParser((text) => parseNumber(spec, text)));
+    command.addOption(option.argParser((text) => parseNumber(spec, text)).helpGroup("Choosing tokens:"));
   }
   return command;
 }
 
-function parseNumber({ minimum, maximum, whole }: SamplingFlag, text: string): number {
+function parseNumber(spec: SamplingFlag, text: string): number {
+  const value = readNumber(spec, text);
+  if (value !== null) return value;
+  throw new InvalidArgumentError(`Expected ${expectedNumber(spec)}.`);
+}
+
+/** `null` for what is no such number. */
+export function readNumber({ minimum, maximum, whole }: SamplingFlag, text: string): number | null {
   const value = text.trim() === "" ? Number.NaN : Number(text);
-  const right = value >= minimum && value <= maximum && (!whole || Number.isInteger(value));
-  if (right) return value;
-  throw new InvalidArgumentError(`Expected a ${whole ? "whole " : ""}number from ${minimum} to ${maximum}.`);
+  return value >= minimum && value <= maximum && (!whole || Number.isInteger(value)) ? value : null;
+}
+
+export function expectedNumber({ minimum, maximum, whole }: SamplingFlag): string {
+  return `a ${whole ? "whole " : ""}number from ${minimum} to ${maximum}`;
 }
 
 /** The request's fields from the command's options. */

@@ -1,3 +1,4 @@
+import type { Config } from "../../config/config.js";
 import { AnswerPrinter, outcomeText } from "../chat/answer-printer.js";
 import { Conversation } from "../chat/conversation.js";
 import { readConfig } from "../config-flags.js";
@@ -51,8 +52,9 @@ class Demo {
   async run(): Promise<void> {
     this.#screen.print(this.#paint("bold", "exo-native: a ring of two nodes on this machine"));
     try {
-      await this.#fetch();
-      if (!this.#stop.signal.aborted) await this.#runRing();
+      const config = await readConfig(this.#options, this.#io);
+      await this.#fetch(config);
+      if (!this.#stop.signal.aborted) await this.#runRing(config);
     } catch (thrown) {
       if (!this.#stop.signal.aborted) throw thrown;
     } finally {
@@ -62,16 +64,16 @@ class Demo {
   }
 
   /** Both nodes would wait for the same download: it is done before they start, where its progress can be seen. */
-  async #fetch(): Promise<void> {
+  async #fetch(config: Config): Promise<void> {
     const { model } = this.#options;
-    const store = openModelStore(await readConfig(this.#options, this.#io), this.#io);
-    const display = new DownloadDisplay(this.#screen, this.#paint, model);
+    const store = openModelStore(config, this.#io);
+    const display = new DownloadDisplay(this.#screen, this.#paint, model, this.#io.now);
     await store.resolve(model, { signal: this.#stop.signal, onProgress: (progress) => display.update(progress) });
     display.finish();
   }
 
-  async #runRing(): Promise<void> {
-    const ring = await DemoRing.start(this.#options.model, this.#io.env);
+  async #runRing({ http, grpc }: Config): Promise<void> {
+    const ring = await DemoRing.start(this.#options.model, { http: http.port, grpc: grpc.port }, this.#io.env);
     const ending = new AbortController();
     try {
       const shown = this.#show(ring.url, AbortSignal.any([this.#stop.signal, ending.signal]));

@@ -121,7 +121,7 @@ async function withProgress<Result>(
   io: CliIo,
   work: (signal: AbortSignal, display: DownloadDisplay) => Promise<Result>,
 ): Promise<Result> {
-  const display = new DownloadDisplay(new StatusScreen(io.stderr, io.now), paintFor(io.stderr, io.env), name);
+  const display = new DownloadDisplay(new StatusScreen(io.stderr, io.now), paintFor(io.stderr, io.env), name, io.now);
   const stop = new StopRequest(process, io.now, () => process.exit(EXIT.failed));
   try {
     return await work(stop.signal, display);

@@ -22,6 +22,7 @@ export async function plan(model: string, options: Options, io: CliIo): Promise<
     slots: given("slots", config.slots),
     min_nodes: given("minNodes", config.minNodes),
     layers: given("layers", config.layers === null ? null : formatLayerAssignments(config.layers)),
+    draft_model: given("draftModel", config.draftModel),
     head: given("head", options.head),
   };
   const planning = await findPlanning(config, options.url, io);

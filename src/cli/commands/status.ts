@@ -6,6 +6,7 @@ import type { NodeClient } from "../node-client/node-client.js";
 import { StopRequest } from "../stop-request.js";
 import { type CliIo, widthOf } from "../terminal/cli-io.js";
 import { drawCluster } from "../terminal/cluster-picture.js";
+import { type Key, listenToKeys } from "../terminal/keys.js";
 import { paintFor } from "../terminal/paint.js";
 import { StatusWatch } from "../terminal/status-watch.js";
 
@@ -41,12 +42,21 @@ async function watch(client: NodeClient, io: CliIo): Promise<void> {
     signal: stop.signal,
   });
   const undo = leaveWhileSuspended(view);
+  const release = listenToKeys(io.stdin, (key) => pressed(key, view, stop));
   try {
     await view.run();
   } finally {
+    release();
     undo();
     stop.release();
   }
+}
+
+/** In this mode the terminal makes no signals of Ctrl-C and Ctrl-Z. */
+function pressed(key: Key, view: StatusWatch, stop: StopRequest): void {
+  if (key === "q" || key === "ctrl-c" || key === "escape") stop.request();
+  else if (key === "ctrl-z") process.kill(process.pid, "SIGTSTP");
+  else view.scroll(key);
 }
 
 /** Ctrl-Z: the shell gets its terminal back in order. With `fg` the next look draws again. */

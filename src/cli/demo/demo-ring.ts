@@ -3,8 +3,8 @@ import { ExoError } from "../../core/errors.js";
 import { ChildNode } from "./child-node.js";
 import { choosePorts } from "./free-ports.js";
 
-/** HTTP and gRPC of the first node, then of the second. */
-const WANTED_PORTS = [52_415, 52_416, 52_417, 52_418];
+/** The second node's ports are so far above the first one's. */
+const NEXT_NODE = 2;
 
 /** A crashed process is seen to end within this many milliseconds of its peers' complaints. */
 const NODE_END = 1500;
@@ -22,8 +22,14 @@ export class DemoRing {
     this.#nodes = nodes;
   }
 
-  static async start(model: string, env: NodeJS.ProcessEnv): Promise<DemoRing> {
-    const [headHttp = 0, headGrpc = 0, tailHttp = 0, tailGrpc = 0] = await choosePorts(WANTED_PORTS);
+  /** @param wanted ports of the first node; 0, or one that is taken, is replaced by a free one */
+  static async start(
+    model: string,
+    wanted: { readonly http: number; readonly grpc: number },
+    env: NodeJS.ProcessEnv,
+  ): Promise<DemoRing> {
+    const ports = [wanted.http, wanted.grpc].flatMap((port) => [port, port === 0 ? 0 : port + NEXT_NODE]);
+    const [headHttp = 0, tailHttp = 0, headGrpc = 0, tailGrpc = 0] = await choosePorts(ports);
     const nodeEnv = ownEnvironment(env);
     const tail = new ChildNode("node-b", nodeArguments("node-b", tailHttp, tailGrpc, headGrpc), nodeEnv);
     const headArguments = nodeArguments("node-a", headHttp, headGrpc, tailGrpc);

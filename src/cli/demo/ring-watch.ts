@@ -3,6 +3,7 @@ import type { PlacementProgress } from "../../cluster/placement-progress.js";
 import { ExoError } from "../../core/errors.js";
 import type { ClusterDocument, RingDocument } from "../node-client/cluster-document.js";
 import type { NodeClient } from "../node-client/node-client.js";
+import { ringProgress } from "../node-client/ring-progress.js";
 
 /** Milliseconds between two looks at the ring. */
 const LOOK_INTERVAL = 200;
@@ -17,7 +18,7 @@ export async function waitForRing(
     const cluster = await clusterOf(client);
     const ring = cluster?.rings[0];
     if (cluster !== null && ring !== undefined) {
-      onProgress(progressOf(cluster, ring));
+      onProgress(ringProgress(cluster, ring));
       if (ring.state === "ready") return { cluster, ring };
     }
     await delay(LOOK_INTERVAL, undefined, { signal });
@@ -32,19 +33,4 @@ async function clusterOf(client: NodeClient): Promise<ClusterDocument | null> {
     if (thrown instanceof ExoError && thrown.code === "peer_unreachable") return null;
     throw thrown;
   }
-}
-
-function progressOf(cluster: ClusterDocument, ring: RingDocument): PlacementProgress {
-  return {
-    model: ring.model,
-    state: ring.state === "ready" || ring.state === "failed" ? ring.state : "loading",
-    reason: ring.reason ?? null,
-    stages: ring.stages.map((stage) => ({
-      nodeName: cluster.nodes.find((node) => node.id === stage.node_id)?.name ?? stage.node_id,
-      layerBegin: stage.layer_begin,
-      layerEnd: stage.layer_end,
-      phase: stage.phase ?? "waiting",
-      progress: stage.progress ?? 0,
-    })),
-  };
 }

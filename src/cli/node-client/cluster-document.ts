@@ -56,6 +56,7 @@ const stage = z.looseObject({
   layer_end: number,
   has_output: z.boolean(),
   memory: z.looseObject({ weights: number, kv_cache: number, compute: number }),
+  planned_weights: number.optional(),
   progress: number.optional(),
   phase: text.optional(),
 });

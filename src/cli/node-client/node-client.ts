@@ -15,8 +15,13 @@ const modelList = z.object({
       aliases: z.array(z.string()).optional(),
       status: z.looseObject({ value: z.string() }).optional(),
       meta: z
-        .looseObject({ n_vocab: z.number().nullish(), n_params: z.number().nullish(), size: z.number().nullish() })
-        .optional(),
+        .looseObject({
+          n_ctx: z.number().nullish(),
+          n_vocab: z.number().nullish(),
+          n_params: z.number().nullish(),
+          size: z.number().nullish(),
+        })
+        .nullish(),
     }),
   ),
 });
@@ -28,7 +33,8 @@ export interface ListedModel {
   readonly aliases: readonly string[];
   /** Otherwise the node loads it when it is asked for. */
   readonly loaded: boolean;
-  /** `null` where the node does not tell. */
+  /** Tokens; `null` where the node does not tell. */
+  readonly contextSize: number | null;
   readonly vocabularySize: number | null;
   readonly parameterCount: number | null;
   readonly bytes: number | null;
@@ -70,12 +76,13 @@ export class NodeClient {
     }
   }
 
-  async models(): Promise<readonly ListedModel[]> {
-    const { data } = await this.#get("/v1/models", modelList);
+  async models(signal = AbortSignal.timeout(QUICK)): Promise<readonly ListedModel[]> {
+    const { data } = await this.#get("/v1/models", modelList, signal);
     return data.map(({ id, aliases, status, meta }) => ({
       id,
       aliases: aliases ?? [],
       loaded: (status?.value ?? "loaded") === "loaded",
+      contextSize: meta?.n_ctx ?? null,
       vocabularySize: meta?.n_vocab ?? null,
       parameterCount: meta?.n_params ?? null,
       bytes: meta?.size ?? null,
@@ -132,8 +139,8 @@ export class NodeClient {
     yield* readChatStream(response.body);
   }
 
-  async #get<Value>(path: string, schema: z.ZodType<Value>): Promise<Value> {
-    const response = await this.#send(path, { headers: this.#headers, signal: AbortSignal.timeout(QUICK) });
+  async #get<Value>(path: string, schema: z.ZodType<Value>, signal = AbortSignal.timeout(QUICK)): Promise<Value> {
+    const response = await this.#send(path, { headers: this.#headers, signal });
     return this.#parsed(response, path, schema);
   }
 

@@ -38,6 +38,8 @@ function localPlanning(config: Config, io: CliIo): PlanningAnswers {
     contextSize: config.ctx,
     strategy: config.strategy,
     minNodes: 1,
+    // Of the command's own options the question speaks.
+    draftModelFor: () => null,
     layers: null,
   });
   return {

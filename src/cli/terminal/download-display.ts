@@ -2,9 +2,7 @@ import type { ModelProgress } from "../../model/progress.js";
 import type { Paint } from "./paint.js";
 import { barNumbers, drawBar } from "./progress-bar.js";
 import type { StatusScreen } from "./status-screen.js";
-
-/** Where no bar can be drawn, a line is printed each time this much more has come. */
-const PRINTED_STEP = 0.1;
+import { ToldRarely } from "./told-rarely.js";
 
 const WORDS: Readonly<Record<ModelProgress["phase"], string>> = {
   waiting: "waiting for another process that fetches",
@@ -17,12 +15,13 @@ export class DownloadDisplay {
   readonly #screen: StatusScreen;
   readonly #paint: Paint;
   readonly #model: string;
-  #printed = "";
+  readonly #told: ToldRarely;
 
-  constructor(screen: StatusScreen, paint: Paint, model: string) {
+  constructor(screen: StatusScreen, paint: Paint, model: string, now: () => number) {
     this.#screen = screen;
     this.#paint = paint;
     this.#model = model;
+    this.#told = new ToldRarely(now);
   }
 
   update(progress: ModelProgress): void {
@@ -36,10 +35,10 @@ export class DownloadDisplay {
       this.#screen.show([drawBar(state, this.#screen.width, this.#paint)]);
       return;
     }
-    const step = `${state.label} ${Math.floor((state.fraction ?? 0) / PRINTED_STEP)}`;
-    if (step === this.#printed) return;
-    this.#printed = step;
-    this.#screen.print(`${state.label}: ${barNumbers(state).trim()}`);
+    const isAll = state.fraction === 1;
+    if (this.#told.isDue("", `${state.label}${isAll ? ", all of it" : ""}`)) {
+      this.#screen.print(`${state.label}: ${barNumbers(state).trim()}`);
+    }
   }
 
   finish(): void {

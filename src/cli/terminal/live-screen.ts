@@ -1,6 +1,7 @@
 import type { CliOutput } from "./cli-io.js";
 import { widthOf } from "./cli-io.js";
 import { clipped } from "./columns.js";
+import type { Key } from "./keys.js";
 
 /** Escape sequences that terminals have in common (xterm, "ctlseqs"). */
 const OTHER_SCREEN = "\u001b[?1049h";
@@ -24,6 +25,10 @@ const USUAL_ROWS = 24;
 export class LiveScreen {
   readonly #output: CliOutput;
   #open = false;
+  /** Lines of the body above the first one shown. */
+  #offset = 0;
+  /** Rows that the body had when it was drawn last. */
+  #room = 0;
 
   constructor(output: CliOutput) {
     this.#output = output;
@@ -35,12 +40,36 @@ export class LiveScreen {
     this.#output.write(OTHER_SCREEN + HIDE_CURSOR + TO_TOP + CLEAR_BELOW);
   }
 
-  draw(lines: readonly string[]): void {
+  /** @param head stays at the top, however far the body is scrolled */
+  draw(head: readonly string[], body: readonly string[]): void {
     if (!this.#open) return;
     const columns = widthOf(this.#output) - 1;
-    const shown = fitting(lines, this.#output.rows || USUAL_ROWS);
+    const rows = this.#output.rows || USUAL_ROWS;
+    const shown = [...head.slice(0, rows), ...this.#part(body, Math.max(0, rows - head.length))];
     const text = shown.map((line) => clipped(line, columns) + CLEAR_REST_OF_LINE).join("\n");
     this.#output.write(BEGIN_FRAME + TO_TOP + text + CLEAR_BELOW + END_FRAME);
+  }
+
+  /** Moves by a line or a page; the next drawing shows it. Other keys do nothing. */
+  scroll(key: Key): void {
+    const page = Math.max(1, this.#room - 1);
+    const steps: Readonly<Record<Key, number>> = { up: -1, k: -1, down: 1, j: 1, pageup: -page, pagedown: page };
+    const step = key === "space" ? page : (steps[key] ?? 0);
+    this.#offset = Math.max(0, this.#offset + step);
+  }
+
+  /** As much of the body as there is room for; its last row says that there is more. */
+  #part(body: readonly string[], room: number): readonly string[] {
+    this.#room = room;
+    if (body.length <= room || room === 0) {
+      this.#offset = 0;
+      return body.slice(0, room);
+    }
+    const kept = room - 1;
+    this.#offset = Math.min(this.#offset, body.length - kept);
+    const below = body.length - kept - this.#offset;
+    const where = below > 0 ? `${below} more below` : `${this.#offset} more above`;
+    return [...body.slice(this.#offset, this.#offset + kept), `… ${where}; ↑ and ↓ scroll`];
   }
 
   /** Idempotent. */
@@ -49,10 +78,4 @@ export class LiveScreen {
     this.#open = false;
     this.#output.write(SHOW_CURSOR + FIRST_SCREEN);
   }
-}
-
-function fitting(lines: readonly string[], rows: number): readonly string[] {
-  if (lines.length <= rows) return lines;
-  const kept = Math.max(0, rows - 1);
-  return [...lines.slice(0, kept), `… ${lines.length - kept} more lines; a larger window shows them`];
 }

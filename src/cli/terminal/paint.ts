@@ -1,4 +1,5 @@
 import { styleText } from "node:util";
+import { wantsColours } from "../../core/colours.js";
 import type { CliIo, CliOutput } from "./cli-io.js";
 
 type Style = "bold" | "dim" | "green" | "yellow" | "red" | "cyan";
@@ -8,8 +9,9 @@ export type Paint = (style: Style, text: string) => string;
 
 export const plainPaint: Paint = (_, text) => text;
 
-/** Colours on a terminal, none elsewhere, none when `NO_COLOR` is set (no-color.org) or the terminal is dumb. */
-export function paintFor(output: CliOutput, env: CliIo["env"]): Paint {
-  const wanted = output.isTTY === true && !env.NO_COLOR && env.TERM !== "dumb";
-  return wanted ? (style, text) => styleText(style, text, { validateStream: false }) : plainPaint;
+/** Colours for what goes to this output, as `wantsColours` says. */
+export function paintFor({ isTTY }: CliOutput, env: CliIo["env"]): Paint {
+  return wantsColours(isTTY === true, env)
+    ? (style, text) => styleText(style, text, { validateStream: false })
+    : plainPaint;
 }

@@ -1,15 +1,13 @@
 import type { PlacementProgress } from "../../cluster/placement-progress.js";
 import type { Paint } from "./paint.js";
-import { drawBar } from "./progress-bar.js";
+import { type BarState, drawBar } from "./progress-bar.js";
 import { ProgressRate } from "./progress-rate.js";
 import type { StatusScreen } from "./status-screen.js";
+import { ToldRarely } from "./told-rarely.js";
 
 type StageProgress = PlacementProgress["stages"][number];
 
 const LONGEST_NAME = 20;
-
-/** Where no bars can be drawn, a long phase is told of this often. Milliseconds. */
-const TOLD_INTERVAL = 3000;
 
 const PHASES: Readonly<Record<string, string>> = { fetch: "fetching", load: "loading" };
 
@@ -20,7 +18,7 @@ export class PlacementDisplay {
   readonly #tell: (line: string) => void;
   readonly #now: () => number;
   readonly #rates = new Map<string, ProgressRate>();
-  readonly #told = new Map<string, { readonly line: string; readonly at: number }>();
+  readonly #told: ToldRarely;
 
   constructor(options: {
     readonly screen: StatusScreen;
@@ -33,6 +31,7 @@ export class PlacementDisplay {
     this.#paint = options.paint;
     this.#tell = options.tell;
     this.#now = options.now;
+    this.#told = new ToldRarely(options.now);
   }
 
   update(progress: PlacementProgress): void {
@@ -60,13 +59,25 @@ export class PlacementDisplay {
     const state = {
       label: `${label}  ${(PHASES[stage.phase] ?? stage.phase).padEnd(8)}`,
       fraction: stage.phase === "loaded" ? 1 : stage.progress,
-      perSecond: running ? rate.update(stage.progress) : null,
+      ...this.#pace(stage, running ? rate.update(stage.progress) : null),
       ...(running ? {} : { note: "" }),
     };
     return drawBar(state, this.#screen.width, this.#paint);
   }
 
+  /** In bytes where it is known how many they are. */
+  #pace(
+    { progress, plannedWeights = 0 }: StageProgress,
+    perSecond: number | null,
+  ): Pick<BarState, "bytes" | "perSecond"> {
+    if (plannedWeights === 0) return { perSecond };
+    const bytes = { done: progress * plannedWeights, total: plannedWeights };
+    return { bytes, perSecond: perSecond === null ? null : perSecond * plannedWeights };
+  }
+
   #tellSteps({ model, state, reason, stages }: PlacementProgress): void {
+    // The node logs it with its code.
+    if (state === "failed") return;
     this.#tellNow("state", reason === null ? `${model} ${state}` : `${model} ${state}: ${reason}`, "");
     for (const { nodeName, layerBegin, layerEnd, phase, progress } of stages) {
       const layers = layerEnd > 0 ? ` [${layerBegin}, ${layerEnd})` : "";
@@ -75,12 +86,8 @@ export class PlacementDisplay {
     }
   }
 
-  /** Tells a line when it differs from the last one under its key, and how far it is now and then. */
   #tellNow(key: string, line: string, percent: string): void {
-    const last = this.#told.get(key);
-    if (last?.line === line && (percent === "" || this.#now() - last.at < TOLD_INTERVAL)) return;
-    this.#told.set(key, { line, at: this.#now() });
-    this.#tell(line + percent);
+    if (this.#told.isDue(key, line, percent !== "")) this.#tell(line + percent);
   }
 }
 

@@ -1,4 +1,5 @@
 import { formatByteSize } from "../../config/byte-size.js";
+import { clipped, shortened } from "./columns.js";
 import type { Paint } from "./paint.js";
 
 /** What one bar shows. */
@@ -17,15 +18,45 @@ export interface BarState {
 const SHORTEST_BAR = 8;
 const LONGEST_BAR = 30;
 
-/** One line: label, bar, per cent, bytes, rate and time left, in fewer than `width` columns. */
+/** Of the label so much stays, before numbers are left out. */
+const LEAST_LABEL = 12;
+
+/** Spaces before and between the three parts. */
+const GAPS = 6;
+
+/**
+ * One line: label, bar, per cent, bytes, rate and time left, in fewer than `width` columns. Where that is too much, first the
+ * bytes go, then the rate, the bar and the end of the label.
+ */
 export function drawBar(state: BarState, width: number, paint: Paint): string {
-  const numbers = state.note ?? barNumbers(state);
-  const room = width - 1 - state.label.length - numbers.length - 6;
+  const choices = state.note === undefined ? barTexts(state) : [state.note];
+  const label = [...state.label];
+  const needed = Math.min(label.length, LEAST_LABEL) + GAPS + SHORTEST_BAR;
+  const numbers = choices.find((text) => needed + text.length < width) ?? choices.at(-1) ?? "";
+  const room = width - 1 - label.length - numbers.length - GAPS;
   const length = Math.max(SHORTEST_BAR, Math.min(LONGEST_BAR, room));
+  const left = width - 1 - numbers.length - length - GAPS;
+  if (left < Math.min(label.length, LEAST_LABEL)) return withoutBar(state.label, numbers.trim(), width);
   const full = Math.round(length * clamp(state.fraction ?? 0));
   const bar = paint("cyan", "█".repeat(full)) + paint("dim", "░".repeat(length - full));
-  const label = state.label.slice(0, Math.max(0, width - 1 - numbers.length - length - 6));
-  return `  ${label}  ${bar}  ${numbers}`;
+  return `  ${label.slice(0, left).join("")}  ${bar}  ${numbers}`;
+}
+
+function withoutBar(label: string, numbers: string, width: number): string {
+  const room = Math.max(0, width - 1 - 4 - numbers.length);
+  return clipped(`  ${shortened(label.trimEnd(), room)}  ${numbers}`, width - 1);
+}
+
+/** What can be told, from most to least. */
+function barTexts(state: BarState): readonly string[] {
+  const { bytes: _, ...short } = state;
+  const left = secondsLeft(state);
+  const time = left === null ? "" : `  ${clockText(left)} left`;
+  return [
+    barNumbers(state),
+    `${barNumbers({ ...short, perSecond: null })}${time}`,
+    barNumbers({ ...short, perSecond: null }),
+  ];
 }
 
 /** `45 %  286.7 of 637.0 MiB  12.3 MiB/s  0:31 left`, as far as known. */

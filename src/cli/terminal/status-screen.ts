@@ -1,6 +1,7 @@
 import { clearScreenDown, cursorTo, moveCursor } from "node:readline";
 import type { DestinationStream } from "pino";
 import { type CliOutput, widthOf } from "./cli-io.js";
+import { clipped, visibleLength } from "./columns.js";
 
 /** The least time between two drawings of the changing lines, in milliseconds. */
 const FRAME = 80;
@@ -14,7 +15,7 @@ export class StatusScreen implements DestinationStream {
   readonly #output: CliOutput;
   readonly #now: () => number;
   #lines: readonly string[] = [];
-  #drawn = 0;
+  #drawn: readonly string[] = [];
   #drawnAt = Number.NEGATIVE_INFINITY;
 
   constructor(output: CliOutput, now: () => number) {
@@ -55,17 +56,25 @@ export class StatusScreen implements DestinationStream {
   }
 
   #erase(): void {
-    if (this.#drawn === 0) return;
-    moveCursor(this.#output, 0, -this.#drawn);
+    if (this.#drawn.length === 0) return;
+    moveCursor(this.#output, 0, -this.#rows());
     cursorTo(this.#output, 0);
     clearScreenDown(this.#output);
-    this.#drawn = 0;
+    this.#drawn = [];
+  }
+
+  /** The rows that the drawn lines take now: a terminal that was made narrower has wrapped them. */
+  #rows(): number {
+    const { columns } = this.#output;
+    const rowsOf = (line: string): number => (columns ? Math.max(1, Math.ceil(visibleLength(line) / columns)) : 1);
+    return this.#drawn.reduce((sum, line) => sum + rowsOf(line), 0);
   }
 
   #draw(): void {
     if (!this.interactive || this.#lines.length === 0) return;
-    this.#output.write(this.#lines.map((line) => `${line}\n`).join(""));
-    this.#drawn = this.#lines.length;
+    // Made for the width that there was; one that wraps would be counted wrongly.
+    this.#drawn = this.#lines.map((line) => clipped(line, this.width - 1));
+    this.#output.write(this.#drawn.map((line) => `${line}\n`).join(""));
     this.#drawnAt = this.#now();
   }
 }

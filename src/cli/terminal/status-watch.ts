@@ -3,6 +3,7 @@ import type { ClusterDocument } from "../node-client/cluster-document.js";
 import { type CliOutput, widthOf } from "./cli-io.js";
 import { clusterLines } from "./cluster-picture.js";
 import { wrapped } from "./columns.js";
+import type { Key } from "./keys.js";
 import { LiveScreen } from "./live-screen.js";
 import type { Paint } from "./paint.js";
 
@@ -56,6 +57,12 @@ export class StatusWatch {
     }
   }
 
+  /** Looks at another part of a picture that is larger than the terminal. */
+  scroll(key: Key): void {
+    this.#screen?.scroll(key);
+    this.#draw();
+  }
+
   /** Gives the terminal back as it was; the next look takes it again. */
   leave(): void {
     this.#screen?.close();
@@ -95,17 +102,19 @@ export class StatusWatch {
     const { output, paint } = this.#options;
     const width = widthOf(output);
     const picture = this.#cluster === null ? [] : clusterLines(this.#cluster, width, paint);
-    this.#screen?.draw([...this.#headLines(width), "", ...picture]);
+    this.#screen?.draw([...this.#headLines(width), ""], picture);
   }
 
   #headLines(width: number): readonly string[] {
     const { where, paint, now } = this.#options;
-    if (this.#loss === null) return [paint("dim", `${where}, each second anew; Ctrl-C ends`)];
+    if (this.#loss === null) {
+      return wrapped(`${where}, each second anew; q or Ctrl-C ends`, width - 1).map((line) => paint("dim", line));
+    }
     const { since, reason } = this.#loss;
     const age = Math.round((now() - since) / 1000);
     const what = this.#cluster === null ? "" : ` What follows is ${age} s old.`;
-    return wrapped(`Lost contact with ${where}: ${reason}${what} Trying again; Ctrl-C ends.`, width - 1).map((line) =>
-      paint("red", line),
+    return wrapped(`Lost contact with ${where}: ${reason}${what} Trying again; q or Ctrl-C ends.`, width - 1).map(
+      (line) => paint("red", line),
     );
   }
 }

@@ -80,12 +80,12 @@ function withoutPassCost(speed: LayerSpeed, perPass: number, times: ProbeTimes):
     rows,
     seconds: (seconds - perPass) * coldFactor(times, rows, perPass),
   }));
-  return { passes: rising(passes), perCachedToken: speed.perCachedToken };
+  return { ...speed, passes: rising(passes) };
 }
 
 function kindSpeed({ kinds, plan }: ProbeTimes, measured: readonly (LayerSpeed | null)[], kind: number): LayerSpeed {
   const source = measuredKind(plan, kind);
-  const speed = measured[source] ?? { passes: [], perCachedToken: 0 };
+  const speed = measured[source] ?? { passes: [], perCachedToken: 0, perCachedTokenOfMany: 0 };
   if (source === kind) return speed;
   const factor = (kinds.bytes[kind] ?? 0) / (kinds.bytes[source] || 1);
   return { ...speed, passes: speed.passes.map((pass) => scaled(pass, factor)) };

@@ -7,7 +7,7 @@ import { writeProbeFile } from "./probe-file.js";
 import { type ProbeModel, tensorsOf } from "./probe-model.js";
 import { type LayerRange, type ProbePlan, planProbe } from "./probe-plan.js";
 import { type ProbeSettings, ProbeStages } from "./probe-stages.js";
-import { MOST_REPEATS, rowCounts, timePass, timeRows } from "./time-passes.js";
+import { MOST_REPEATS, ownSeconds, rowCounts, type TimedPass, timePass, timeRows } from "./time-passes.js";
 import type { TimedStage } from "./timed-stage.js";
 
 export interface DeviceProbeOptions {
@@ -25,8 +25,17 @@ export interface DeviceProbeOptions {
   readonly signal: AbortSignal;
 }
 
+/** What was measured. */
+export interface ProbedSpeed {
+  readonly speed: ModelSpeed;
+  /** Some of it only while other programs had the cores: too slow by as much as they took. */
+  readonly disturbed: boolean;
+}
+
 /** A probe that takes longer, on a slow machine or one with much other work, measures only what it must from then on. */
 const BUDGET_MS = 8_000;
+/** In all, for passes that are repeated because others had the cores. */
+const PATIENCE_SECONDS = 2;
 /** Tokens in the cache where it is told how much they cost, if they can be computed in so many seconds. */
 const DEPTH = 1024;
 const FILL_SECONDS = 1;
@@ -44,7 +53,7 @@ const WINDOW_MEMORY = 0.5;
  * Measures what the parts of a model take on this node, with the threads, devices and kernels that a stage would have, on
  * a file with the model's header and holes for weights. Leaves nothing behind, whatever happens.
  */
-export async function probeDevice(options: DeviceProbeOptions): Promise<ModelSpeed> {
+export async function probeDevice(options: DeviceProbeOptions): Promise<ProbedSpeed> {
   const { model, directory, settings, memory, cacheBytes, signal } = options;
   const kinds = layerKinds(tensorsOf(model), model.info.layerCount);
   const plan = planProbe(kinds, cacheBytes, (bytes) => bytes <= memory * WINDOW_MEMORY);
@@ -65,6 +74,12 @@ function layersOf({ kinds, window }: ProbePlan): ReadonlySet<number> {
   return new Set([...alone, ...together]);
 }
 
+/** Seconds that a cached token adds to a row, in passes of few rows and of many. */
+interface PerCachedToken {
+  readonly few: number;
+  readonly many: number;
+}
+
 interface TimedWindow {
   readonly range: LayerRange;
   readonly stage: TimedStage;
@@ -78,6 +93,9 @@ class DeviceProbe {
   readonly #stages: ProbeStages;
   readonly #counts: readonly number[];
   readonly #begun: number;
+  /** Seconds. */
+  #patience = PATIENCE_SECONDS;
+  #disturbed = false;
 
   constructor(options: DeviceProbeOptions, kinds: LayerKinds, plan: ProbePlan, stages: ProbeStages) {
     this.#options = options;
@@ -88,14 +106,14 @@ class DeviceProbe {
     this.#begun = options.clock.monotonic();
   }
 
-  async run(): Promise<ModelSpeed> {
+  async run(): Promise<ProbedSpeed> {
     try {
-      return await this.#inParts();
+      return this.#told(await this.#inParts());
     } catch (thrown) {
       // A model that cannot be cut at all.
       if (ExoError.from(thrown).code !== "unsupported") throw thrown;
       await this.#stages.close();
-      return await this.#whole();
+      return this.#told(await this.#whole());
     }
   }
 
@@ -134,12 +152,12 @@ class DeviceProbe {
       throw thrown;
     });
     if (stage === null) return null;
-    const pass = async (count: number): Promise<number> => {
+    const pass = async (count: number): Promise<TimedPass> => {
       await window?.stage.pass(1, 0);
       return this.#pass(stage, count, 0);
     };
     const times = await timeRows(
-      pass,
+      (count) => this.#time(() => pass(count)),
       this.#counts.filter((count) => count <= rows),
       () => this.#longestPass(),
     );
@@ -151,11 +169,12 @@ class DeviceProbe {
     const rows = this.#mostRows();
     const { stage, share } = await this.#loadLayer(layer, rows);
     const passes = await this.#timeRows(stage, this.#counts, () => this.#longestPass());
-    const perCachedToken = await this.#timeDepth(stage, layer, passes);
+    const perToken = await this.#timeDepth(stage, layer, passes);
     await this.#stages.release(stage);
     return {
       passes: passes.map((pass) => ({ ...pass, seconds: pass.seconds * share })),
-      perCachedToken: perCachedToken * share,
+      perCachedToken: perToken.few * share,
+      perCachedTokenOfMany: perToken.many * share,
     };
   }
 
@@ -173,22 +192,37 @@ class DeviceProbe {
   }
 
   /** Seconds that each cached token adds to a row. */
-  async #timeDepth(stage: TimedStage, layer: number, passes: readonly PassTime[]): Promise<number> {
-    const { layerState } = this.#options.model.info;
+  async #timeDepth(stage: TimedStage, layer: number, passes: readonly PassTime[]): Promise<PerCachedToken> {
     const [single] = passes;
     const largest = passes.at(-1);
-    if (single === undefined || largest === undefined || layerState[layer]?.keyElements === 0) return 0;
-    if (this.#isLate()) return 0;
-    const affordable = Math.floor((FILL_SECONDS * largest.rows) / largest.seconds);
-    const depth = Math.max(largest.rows, Math.min(DEPTH, affordable));
-    if (depth < LEAST_DEPTH) return 0;
-    // The last pass that was timed left its tokens there.
-    for (let position = largest.rows; position < depth; position += largest.rows) {
-      await this.#pass(stage, Math.min(largest.rows, depth - position), position);
-    }
+    const depth = largest === undefined ? 0 : this.#depth(layer, largest);
+    if (single === undefined || largest === undefined || depth < LEAST_DEPTH) return { few: 0, many: 0 };
+    const many = await this.#fill(stage, largest, depth);
     let position = depth;
-    const deep = await timePass(() => this.#pass(stage, 1, position++));
-    return Math.max(0, deep - single.seconds) / depth;
+    const deep = await this.#time(() => this.#pass(stage, 1, position++));
+    const few = Math.max(0, deep - single.seconds) / depth;
+    return { few, many: Math.min(few, many) };
+  }
+
+  /** Tokens behind which a pass is timed; 0: that tells nothing, or takes too long. */
+  #depth(layer: number, { rows, seconds }: PassTime): number {
+    const { layerState } = this.#options.model.info;
+    if (layerState[layer]?.keyElements === 0 || this.#isLate()) return 0;
+    return Math.max(rows, Math.min(DEPTH, Math.floor((FILL_SECONDS * rows) / seconds)));
+  }
+
+  /**
+   * Computes so many tokens, of which the last pass that was timed left the first; how much a cached token added to each
+   * row of these passes. Noise only adds, so the least counts; infinite where there was none.
+   */
+  async #fill(stage: TimedStage, { rows, seconds }: PassTime, depth: number): Promise<number> {
+    let least = Number.POSITIVE_INFINITY;
+    for (let position = rows; position < depth; position += rows) {
+      const count = Math.min(rows, depth - position);
+      const took = ownSeconds(await this.#pass(stage, count, position));
+      if (count === rows) least = Math.min(least, Math.max(0, took - seconds) / (rows * position));
+    }
+    return least;
   }
 
   /** All in one pass, and then each part by its weights. */
@@ -202,7 +236,7 @@ class DeviceProbe {
     const part = (bytes: number): readonly PassTime[] =>
       rising(passes.map((pass) => ({ ...pass, seconds: (pass.seconds * bytes) / all })));
     return {
-      kinds: this.#kinds.bytes.map((bytes) => ({ passes: part(bytes), perCachedToken: 0 })),
+      kinds: this.#kinds.bytes.map((bytes) => ({ passes: part(bytes), perCachedToken: 0, perCachedTokenOfMany: 0 })),
       kindOfLayer: this.#kinds.kindOfLayer,
       // Of one row: the other rows' output was not computed.
       output: part(outputBytes).slice(0, 1),
@@ -211,10 +245,22 @@ class DeviceProbe {
   }
 
   #timeRows(stage: TimedStage, counts: readonly number[], mostSeconds: () => number): Promise<readonly PassTime[]> {
-    return timeRows((rows) => this.#pass(stage, rows, 0), counts, mostSeconds);
+    return timeRows((rows) => this.#time(() => this.#pass(stage, rows, 0)), counts, mostSeconds);
   }
 
-  #pass(stage: TimedStage, rows: number, position: number): Promise<number> {
+  /** Seconds of a pass. */
+  async #time(pass: () => Promise<TimedPass>): Promise<number> {
+    const { seconds, disturbed, waited } = await timePass(pass, this.#patience);
+    this.#patience -= waited;
+    this.#disturbed ||= disturbed;
+    return seconds;
+  }
+
+  #told(speed: ModelSpeed): ProbedSpeed {
+    return { speed, disturbed: this.#disturbed };
+  }
+
+  #pass(stage: TimedStage, rows: number, position: number): Promise<TimedPass> {
     const { signal, checkpoint } = this.#options;
     if (signal.aborted) throw new ExoError("cancelled", "Measuring was cancelled.");
     checkpoint();

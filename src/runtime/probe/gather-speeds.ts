@@ -1,3 +1,4 @@
+import type { LinkRecord } from "../../cluster/link-record.js";
 import type { NodeRecord } from "../../cluster/node-record.js";
 import { ExoError } from "../../core/errors.js";
 import type { Logger } from "../../core/ports.js";
@@ -14,6 +15,8 @@ export interface SpeedSources {
   readonly own: (request: ProbeModelRequest, signal: AbortSignal) => Promise<ModelSpeed>;
   /** Of another node; `null` when it is not there. */
   readonly find: (nodeId: string) => { readonly client: Pick<NodeService, "probeModel"> } | null;
+  /** The ways from a node as it knows them now: while nodes are measured, links are too. */
+  readonly links: (node: NodeRecord) => Promise<readonly LinkRecord[]>;
   /** What hops of rings took beyond their links, seconds per hop. */
   readonly hopOverhead: () => number;
   readonly logger: Logger;
@@ -56,7 +59,8 @@ export async function gatherSpeeds(
   );
   clearTimeout(timer);
   if (signal.aborted) throw new ExoError("cancelled", "Measuring was cancelled.");
-  return { nodes: speeds, links: linksOf(nodes, sources.hopOverhead()) };
+  const linked = await Promise.all(nodes.map(async (node) => ({ id: node.id, links: await sources.links(node) })));
+  return { nodes: speeds, links: linksOf(linked, sources.hopOverhead()) };
 }
 
 /** Neighbours on a machine would be in each other's way, so they are asked one after the other. */
@@ -90,7 +94,7 @@ async function ask(
 
 /** From what each node says of its ways to the others, each with what a hop takes beyond it. */
 export function linksOf(
-  records: readonly Pick<NodeRecord, "id" | "links">[],
+  records: readonly { readonly id: string; readonly links: readonly LinkRecord[] }[],
   hopOverhead: number,
 ): readonly LinkSpeed[] {
   const ids = new Set(records.map(({ id }) => id));

@@ -21,42 +21,69 @@ export interface LinkProbeOptions {
   readonly rowBytes: () => number;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly sleep?: (milliseconds: number, signal: AbortSignal) => Promise<void>;
 }
 
+type Link = Omit<LinkRecord, "to">;
+
+/** What is known of the way to a peer that was tried. */
 interface Known {
-  readonly link: MeasuredLink | null;
+  /** Measured when nothing was in the way, or as well as it can be; `null`: not yet. */
+  readonly steady: Link | null;
+  /** Of the disturbed measurements since. */
+  readonly disturbed: readonly Link[];
   /** By the monotonic clock. */
   readonly dueAt: number;
 }
 
+const UNKNOWN: Known = { steady: null, disturbed: [], dueAt: 0 };
+
 const EVERY_MS = 5 * 60_000;
-/** After a failure, and while this node is busy. */
+/** After a failure or a disturbed measurement. */
 const AGAIN_MS = 10_000;
+/** While this node is busy, which is over soon: a probe of a model takes a second or two. */
+const SOON_MS = 500;
+/** Some links are never steady, Wi-Fi's say: then the best of so many measurements counts. */
+const MOST_DISTURBED = 3;
 
 /** Measures the ways from this node to the others: each when it appears, and again every few minutes, one at a time. */
 export class LinkProbe implements Service {
   readonly name = "link probe";
   readonly #options: LinkProbeOptions;
+  readonly #sleep: NonNullable<LinkProbeOptions["sleep"]>;
   readonly #known = new Map<string, Known>();
   readonly #stop = new AbortController();
   #unsubscribe: (() => void) | null = null;
   #running: Promise<void> | null = null;
   #wake: () => void = () => {};
+  #changed = false;
 
   constructor(options: LinkProbeOptions) {
     this.#options = options;
+    this.#sleep = options.sleep ?? pause;
   }
 
   /** As measured last. */
   links(): LinkRecord[] {
     return this.#options.peers().flatMap(({ id }) => {
-      const link = this.#known.get(id)?.link;
-      return link === null || link === undefined ? [] : { to: id, ...link };
+      const link = linkOf(this.#known.get(id) ?? UNKNOWN);
+      return link === null ? [] : { to: id, ...link };
     });
   }
 
+  /** Resolves when the ways to all who are there were tried, after so many milliseconds at the latest. */
+  async settled(mostMs: number, signal: AbortSignal): Promise<void> {
+    const { peers, clock } = this.#options;
+    const end = clock.monotonic() + mostMs;
+    const untried = (): boolean => peers().some(({ id }) => !this.#known.has(id));
+    while (!signal.aborted && untried() && clock.monotonic() < end) await this.#sleep(SOON_MS / 10, signal);
+  }
+
   async start(): Promise<void> {
-    this.#unsubscribe = this.#options.onChange(() => this.#wake());
+    this.#unsubscribe = this.#options.onChange(() => {
+      this.#changed = true;
+      this.#wake();
+    });
     this.#running = this.#run(this.#stop.signal);
   }
 
@@ -79,23 +106,24 @@ export class LinkProbe implements Service {
 
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
+      this.#changed = false;
       await this.round(signal);
-      if (!signal.aborted) await this.#untilChange(signal);
+      if (!signal.aborted && !this.#changed) await this.#untilDue(signal);
     }
   }
 
   /** A newcomer need not wait for the others' next turn. */
-  async #untilChange(signal: AbortSignal): Promise<void> {
+  async #untilDue(signal: AbortSignal): Promise<void> {
     const woken = new AbortController();
     this.#wake = () => woken.abort();
-    await pause(AGAIN_MS, AbortSignal.any([signal, woken.signal]));
+    const next = Math.min(...[...this.#known.values()].map(({ dueAt }) => dueAt)) - this.#options.clock.monotonic();
+    await this.#sleep(Math.min(AGAIN_MS, Math.max(SOON_MS, next)), AbortSignal.any([signal, woken.signal]));
   }
 
   async #measure(peer: Peer, signal: AbortSignal): Promise<void> {
-    const { busy, open, rowBytes, clock, logger } = this.#options;
-    const before = this.#known.get(peer.id)?.link ?? null;
+    const { busy, open, rowBytes } = this.#options;
     if (busy()) {
-      this.#keep(peer, before, AGAIN_MS);
+      this.#later(peer, SOON_MS);
       return;
     }
     let stream: EchoStream | null = null;
@@ -104,27 +132,40 @@ export class LinkProbe implements Service {
     try {
       stream = open(peer);
       const link = await measureLink(stream, rowBytes());
-      // What was measured beside other work counts only as long as there is nothing better.
-      const disturbed = busy();
-      this.#keep(peer, disturbed ? (before ?? link) : link, disturbed ? AGAIN_MS : EVERY_MS);
-      const { seconds, bytesPerSecond } = link;
-      logger.debug(
-        { node: peer.name, milliseconds: seconds * 1000, bytesPerSecond, at: clock.wall() },
-        "link measured",
-      );
+      this.#learn(peer, busy() ? { ...link, disturbed: true } : link);
     } catch (thrown) {
-      this.#keep(peer, before, AGAIN_MS);
-      if (!signal.aborted) {
-        logger.debug({ node: peer.name, error: ExoError.from(thrown).message }, "a link could not be measured");
-      }
+      this.#later(peer, AGAIN_MS);
+      if (!signal.aborted) this.#failed(peer, thrown);
     } finally {
       signal.removeEventListener("abort", hangUp);
       stream?.close();
     }
   }
 
-  #keep(peer: Peer, link: MeasuredLink | null, afterMs: number): void {
-    this.#known.set(peer.id, { link, dueAt: this.#options.clock.monotonic() + afterMs });
+  /** What was measured beside other work is tried again soon. */
+  #learn(peer: Peer, { disturbed: isDisturbed, ...link }: MeasuredLink): void {
+    const { steady, disturbed } = this.#known.get(peer.id) ?? UNKNOWN;
+    const tried = isDisturbed ? [...disturbed, link] : [];
+    if (isDisturbed && tried.length < MOST_DISTURBED) {
+      this.#known.set(peer.id, { steady, disturbed: tried, dueAt: this.#in(AGAIN_MS) });
+    } else {
+      this.#known.set(peer.id, { steady: bestOf(tried) ?? link, disturbed: [], dueAt: this.#in(EVERY_MS) });
+    }
+    const { seconds, bytesPerSecond } = link;
+    const told = { node: peer.name, milliseconds: seconds * 1000, bytesPerSecond, disturbed: isDisturbed };
+    this.#options.logger.debug(told, "link measured");
+  }
+
+  #failed({ name: node }: Peer, thrown: unknown): void {
+    this.#options.logger.debug({ node, error: ExoError.from(thrown).message }, "a link could not be measured");
+  }
+
+  #later(peer: Peer, milliseconds: number): void {
+    this.#known.set(peer.id, { ...(this.#known.get(peer.id) ?? UNKNOWN), dueAt: this.#in(milliseconds) });
+  }
+
+  #in(milliseconds: number): number {
+    return this.#options.clock.monotonic() + milliseconds;
   }
 
   /** A node that comes back is measured anew: it may be on another network now. */
@@ -132,4 +173,17 @@ export class LinkProbe implements Service {
     const present = new Set(this.#options.peers().map(({ id }) => id));
     for (const id of [...this.#known.keys()]) if (!present.has(id)) this.#known.delete(id);
   }
+}
+
+function linkOf({ steady, disturbed }: Known): Link | null {
+  return steady ?? bestOf(disturbed);
+}
+
+/** Whatever disturbs only ever makes a link seem slower. */
+function bestOf(links: readonly Link[]): Link | null {
+  if (links.length === 0) return null;
+  return {
+    seconds: Math.min(...links.map(({ seconds }) => seconds)),
+    bytesPerSecond: Math.max(...links.map(({ bytesPerSecond }) => bytesPerSecond)),
+  };
 }

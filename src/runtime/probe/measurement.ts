@@ -1,12 +1,13 @@
 import { join } from "node:path";
 import type { LinkRecord } from "../../cluster/link-record.js";
 import type { Membership } from "../../cluster/membership.js";
-import type { NodeRecord } from "../../cluster/node-record.js";
+import { type NodeRecord, parseNodeRecord } from "../../cluster/node-record.js";
 import type { Power } from "../../cluster/power-record.js";
 import type { Service } from "../../core/lifecycle.js";
 import type { Clock, Logger } from "../../core/ports.js";
 import type { ModelHeader, ResolveOptions } from "../../model/resolved-model.js";
 import { listDevices } from "../../native/devices.js";
+import { areCoresShared } from "../../planning/core-share.js";
 import type { ModelSpeed, Speeds } from "../../planning/speeds.js";
 import { usableMemory } from "../../planning/topology.js";
 import type { Caller } from "../../transport/caller.js";
@@ -49,6 +50,8 @@ const POWER_MS = 60_000;
 /** For the nodes of a plan to say what they measured; those that have not by then are planned without. */
 const GATHER_MS = 45_000;
 const ECHO_DEADLINE_MS = 5_000;
+/** For links to be measured before a model is: the one would be in the way of the other. */
+const LINKS_MS = 3_000;
 /** Of a row of hidden states before any model is known: 4096 numbers. */
 const COMMON_ROW_BYTES = 16_384;
 const F32_BYTES = 4;
@@ -93,6 +96,7 @@ export class Measurement implements Service {
       selfId: nodeId,
       own: (wanted: ProbeModelRequest, inTime: AbortSignal) => this.speed(wanted, inTime),
       find: (id: string) => membership.find(id),
+      links: (node: NodeRecord) => this.#linksFrom(node),
       hopOverhead: () => this.#overhead.seconds,
       logger,
     };
@@ -121,10 +125,26 @@ export class Measurement implements Service {
 
   async #learn(): Promise<void> {
     const { nodeId, rings, membership } = this.#options;
-    await this.#models.learn(this.#uses.take());
+    await this.#models.learn(this.#uses.take(), this.#sharesCores());
     const own = { id: nodeId, links: this.links() };
     const links = linksOf([own, ...membership.alive().map((member) => member.record)], 0);
     for (const placed of rings.list()) this.#overhead.learn(placed.record(), links);
+  }
+
+  /** Nodes of this machine that hold layers have more threads together than there are cores for them. */
+  #sharesCores(): boolean {
+    const { record, membership } = this.#options;
+    const others = membership.alive().map((member) => member.record);
+    const computing = others.filter(({ stages }) => stages.length > 0);
+    return areCoresShared(record(), computing);
+  }
+
+  /** Of another node, as it says now; as it said last where it does not answer. */
+  async #linksFrom({ id, links }: NodeRecord): Promise<readonly LinkRecord[]> {
+    const { nodeId, membership } = this.#options;
+    if (id === nodeId) return this.links();
+    const asked = membership.find(id)?.client.health();
+    return asked === undefined ? links : asked.then(({ record }) => parseNodeRecord(record).links).catch(() => links);
   }
 
   #createModelProbe(): ModelProbe {
@@ -135,6 +155,7 @@ export class Measurement implements Service {
       memory: () => this.#usableMemory(),
       probe: probeDevice,
       cache: new SpeedCache(join(cacheDir, "speeds")),
+      linksSettled: (signal) => this.#links.settled(LINKS_MS, signal),
       quiet: new Quiet({ activity: () => this.#activity(), clock }),
       directory: join(cacheDir, "probes"),
       cacheBytes: async () => uncachedBytes(await lastLevelCacheBytes()),
@@ -153,7 +174,7 @@ export class Measurement implements Service {
       peers: () => membership.alive(),
       onChange: (listener) => membership.onChange(listener),
       open: ({ address }) => new EchoClient({ address, credentials, caller, clock, deadlineMs: ECHO_DEADLINE_MS }),
-      busy: () => this.#activity().busy,
+      busy: () => this.#activity().busy || this.#models.probing,
       rowBytes: () => this.#rowBytes(),
       clock,
       logger,

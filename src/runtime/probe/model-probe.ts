@@ -2,10 +2,11 @@ import { ExoError } from "../../core/errors.js";
 import type { Clock, Logger } from "../../core/ports.js";
 import type { ModelSpeed } from "../../planning/speeds.js";
 import type { ProbeModelRequest } from "../../transport/node-service.js";
+import type { ComputedPass } from "../pass-log.js";
 import type { ComputeSettings } from "../stage-settings.js";
-import type { RowClassWork } from "../work-by-rows.js";
-import { corrected, NO_CORRECTION, nextFactor } from "./correction.js";
-import type { DeviceProbeOptions } from "./device-probe.js";
+import { bestOf } from "./best-speed.js";
+import { corrected, NO_CORRECTION, nextCorrection } from "./correction.js";
+import type { DeviceProbeOptions, ProbedSpeed } from "./device-probe.js";
 import { observe, type StagePart } from "./predicted-work.js";
 import type { ProbeModel } from "./probe-model.js";
 import type { ProbeSettings } from "./probe-stages.js";
@@ -19,9 +20,11 @@ export interface ModelProbeOptions {
   readonly compute: (cores: number) => ComputeSettings;
   /** Bytes that may be used now. */
   readonly memory: () => number;
-  readonly probe: (options: DeviceProbeOptions) => Promise<ModelSpeed>;
+  readonly probe: (options: DeviceProbeOptions) => Promise<ProbedSpeed>;
   readonly cache: SpeedCache;
   readonly quiet: Quiet;
+  /** Resolves when the links to nodes that have come are measured, which would be disturbed, and of which a plan asks too. */
+  readonly linksSettled: (signal: AbortSignal) => Promise<void>;
   readonly directory: string;
   /** See `uncachedBytes`. */
   readonly cacheBytes: () => Promise<number>;
@@ -38,11 +41,24 @@ export interface StageUse {
   readonly request: Omit<ProbeModelRequest, "cores">;
   readonly threads: number;
   readonly batchThreads: number;
-  readonly work: readonly RowClassWork[];
+  readonly passes: readonly ComputedPass[];
+}
+
+/** One model to be measured. */
+interface ProbeTask {
+  /** `idOf` */
+  readonly id: string;
+  readonly request: ProbeModelRequest;
+  readonly model: ProbeModel;
+  readonly settings: ProbeSettings;
+  readonly signal: AbortSignal;
 }
 
 /** A probe that had to make way begins again so often. */
 const TRIES = 3;
+/** A disturbed measurement is made again when it is asked for after so long; twice as long after each that was disturbed too. */
+const AGAIN_MS = 60_000;
+const MOST_AGAIN_MS = 3_600_000;
 
 /** What the parts of models take on this node: measured once, kept, and corrected by what real requests show. */
 export class ModelProbe {
@@ -53,9 +69,15 @@ export class ModelProbe {
   readonly #hashes = new Map<string, string>();
   /** Settles when the probes asked for so far are done: there is one at a time. */
   #busy: Promise<unknown> = Promise.resolve();
+  #probing = false;
 
   constructor(options: ModelProbeOptions) {
     this.#options = options;
+  }
+
+  /** Something is being measured now. */
+  get probing(): boolean {
+    return this.#probing;
   }
 
   /**
@@ -66,10 +88,16 @@ export class ModelProbe {
     const { refresh = false } = request;
     const model = await this.#options.header(request.model, signal);
     this.#hashes.set(request.model, model.hash);
+    await this.#options.linksSettled(signal);
     const settings = settingsOf(request, this.#options.compute(request.cores));
     const id = this.#idOf(model.hash, settings);
-    const known = refresh ? null : await this.#known(id);
-    const entry = known ?? (await this.#inTurn(() => this.#measured(id, model, settings, signal, refresh)));
+    const known = await this.#known(id);
+    if (known !== null && !refresh && (!this.#isDue(known) || this.#options.quiet.busy)) {
+      return corrected(known.speed, known.correction);
+    }
+    const measured = this.#inTurn(() => this.#measured({ id, request, model, settings, signal }));
+    // What was disturbed is better than nothing.
+    const entry = await (known === null || refresh ? measured : measured.catch(() => known));
     return corrected(entry.speed, entry.correction);
   }
 
@@ -78,21 +106,25 @@ export class ModelProbe {
     await this.#busy;
   }
 
-  /** Learns from what stages took. Models that nobody asked about are left alone. */
-  async learn(uses: readonly StageUse[]): Promise<void> {
-    for (const { part, request, threads, batchThreads, work } of uses) {
+  /**
+   * Learns from what stages took. Models that nobody asked about are left alone.
+   *
+   * @param sharesCores other nodes of this machine compute on the same cores: then what a prompt takes here depends on what
+   * they do at that moment, and tells nothing of another ring
+   */
+  async learn(uses: readonly StageUse[], sharesCores: boolean): Promise<void> {
+    for (const use of uses) {
+      const { part, request, threads, batchThreads, passes } = use;
       const hash = this.#hashes.get(request.model);
       if (hash === undefined) continue;
       const compute = { ...this.#options.compute(0), threads, batchThreads };
       const id = this.#idOf(hash, settingsOf(request, compute));
       const entry = this.#entries.get(id);
       if (entry === undefined) continue;
-      const seen = observe(entry.speed, part, work);
-      const correction = {
-        few: nextFactor(entry.correction.few, seen.few),
-        many: nextFactor(entry.correction.many, seen.many),
-      };
-      if (correction.few === entry.correction.few && correction.many === entry.correction.many) continue;
+      const seen = observe(entry.speed, entry.correction, part, passes).filter(({ isFew }) => isFew || !sharesCores);
+      if (seen.length === 0) continue;
+      const correction = seen.reduce(nextCorrection, entry.correction);
+      this.#options.logger.debug({ model: request.model, part, seen, correction }, "learned from what a stage took");
       await this.#keep(id, { ...entry, correction });
     }
   }
@@ -108,55 +140,77 @@ export class ModelProbe {
     return entry;
   }
 
+  /** It was disturbed, and not just now. */
+  #isDue({ disturbed, measuredAt }: SpeedEntry): boolean {
+    if (disturbed === 0) return false;
+    const wait = Math.min(MOST_AGAIN_MS, AGAIN_MS * 2 ** (disturbed - 1));
+    const age = this.#options.clock.wall() - Date.parse(measuredAt);
+    // A clock that was set back must not keep it for ever.
+    return !(age >= 0 && age < wait);
+  }
+
   async #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
     const mine = this.#busy.then(work);
     this.#busy = mine.catch(() => {});
     return mine;
   }
 
-  async #measured(
-    id: string,
-    model: ProbeModel,
-    settings: ProbeSettings,
-    signal: AbortSignal,
-    refresh: boolean,
-  ): Promise<SpeedEntry> {
+  async #measured({ id, request, model, settings, signal }: ProbeTask): Promise<SpeedEntry> {
+    const { refresh = false } = request;
     // Whoever was before may have asked for the same.
-    const known = refresh ? null : await this.#known(id);
-    if (known !== null) return known;
+    const known = await this.#known(id);
+    if (known !== null && !refresh && !this.#isDue(known)) return known;
     const { clock, logger } = this.#options;
     const begun = clock.monotonic();
-    const speed = await this.#probe(model, settings, signal);
+    const { speed, disturbed } = await this.#probe(model, settings, signal);
     const seconds = (clock.monotonic() - begun) / 1000;
-    logger.info({ model: model.info.name, threads: settings.threads, kinds: speed.kinds.length, seconds }, "measured");
-    const entry = { measuredAt: new Date(clock.wall()).toISOString(), speed, correction: NO_CORRECTION };
+    const told = { model: request.model, threads: settings.threads, kinds: speed.kinds.length, seconds, disturbed };
+    logger.info(told, "measured");
+    const before = disturbed && !refresh ? known : null;
+    const entry = {
+      measuredAt: new Date(clock.wall()).toISOString(),
+      speed: before === null ? speed : bestOf(before.speed, speed),
+      disturbed: disturbed ? (known?.disturbed ?? 0) + 1 : 0,
+      correction: before?.correction ?? NO_CORRECTION,
+    };
     await this.#keep(id, entry);
     return entry;
   }
 
-  async #probe(model: ProbeModel, settings: ProbeSettings, signal: AbortSignal): Promise<ModelSpeed> {
-    const { quiet, probe, directory, cacheBytes, memory, clock } = this.#options;
-    const enough = await cacheBytes();
+  async #probe(model: ProbeModel, settings: ProbeSettings, signal: AbortSignal): Promise<ProbedSpeed> {
+    const { quiet } = this.#options;
     for (let tries = 1; ; tries += 1) {
       await quiet.wait(signal);
-      const isQuiet = quiet.watch();
-      const checkpoint = (): void => {
-        if (!isQuiet()) throw answering();
-      };
       try {
-        return await probe({
-          model,
-          settings,
-          memory: memory(),
-          cacheBytes: enough,
-          directory,
-          checkpoint,
-          clock,
-          signal,
-        });
+        return await this.#probeNow(model, settings, signal);
       } catch (thrown) {
         if (ExoError.from(thrown).code !== "not_ready" || tries === TRIES) throw thrown;
       }
+    }
+  }
+
+  /** Makes way, with `not_ready`, as soon as the node has something else to do. */
+  async #probeNow(model: ProbeModel, settings: ProbeSettings, signal: AbortSignal): Promise<ProbedSpeed> {
+    const { quiet, probe, directory, cacheBytes, memory, clock } = this.#options;
+    const isQuiet = quiet.watch();
+    const checkpoint = (): void => {
+      if (!isQuiet()) throw answering();
+    };
+    this.#probing = true;
+    try {
+      const enough = await cacheBytes();
+      return await probe({
+        model,
+        settings,
+        memory: memory(),
+        cacheBytes: enough,
+        directory,
+        checkpoint,
+        clock,
+        signal,
+      });
+    } finally {
+      this.#probing = false;
     }
   }
 

@@ -1,7 +1,7 @@
 import { passCosts } from "../../planning/pass-time.js";
-import type { ModelSpeed } from "../../planning/speeds.js";
-import type { RowClassWork } from "../work-by-rows.js";
-import { FEW_ROWS, type Observation } from "./correction.js";
+import { FEW_ROWS, type ModelSpeed } from "../../planning/speeds.js";
+import type { ComputedPass } from "../pass-log.js";
+import { type Correction, corrected } from "./correction.js";
 
 /** The part of a model that a stage computes; without layers it is the output head alone. */
 export interface StagePart {
@@ -10,28 +10,60 @@ export interface StagePart {
   readonly hasOutput: boolean;
 }
 
-/** What a stage took for micro-batches of few rows and of many, and what the probe says that it takes. */
-export function observe(
-  speed: ModelSpeed,
-  part: StagePart,
-  work: readonly RowClassWork[],
-): { readonly few: Observation; readonly many: Observation } {
-  const sums = { few: { measured: 0, predicted: 0 }, many: { measured: 0, predicted: 0 } };
-  for (const one of work) {
-    if (one.microBatches <= 0) continue;
-    const group = one.rows / one.microBatches <= FEW_ROWS ? sums.few : sums.many;
-    group.measured += one.computeSeconds;
-    group.predicted += one.microBatches * passSecondsOf(speed, part, one);
-  }
-  return sums;
+/** What a stage took for a pass, and what was predicted for that pass on that stage. Seconds. */
+export interface Observation {
+  readonly measured: number;
+  /** By the probe, as corrected so far. */
+  readonly predicted: number;
+  /** By the probe alone: of the stage's layers, and of the output head if it has that. */
+  readonly layers: number;
+  readonly output: number;
+  /** Of the next tokens of streams; else of a prompt. */
+  readonly isFew: boolean;
 }
 
-/** Of a micro-batch of the class's mean size. A stage with layers and output head samples a row of each stream, or of a prompt. */
-function passSecondsOf(speed: ModelSpeed, part: StagePart, { microBatches, rows, cachedTokens }: RowClassWork): number {
-  const { layerBegin, layerEnd, hasOutput } = part;
-  const meanRows = rows / microBatches;
-  const outputRows = layerBegin === layerEnd || meanRows <= FEW_ROWS ? meanRows : 1;
-  const { upTo, fixed, output } = passCosts(speed, meanRows, cachedTokens / rows, outputRows);
-  const layers = (upTo[layerEnd] ?? 0) - (upTo[layerBegin] ?? 0);
-  return fixed + layers + (hasOutput ? output : 0);
+/** Passes that took less together tell nothing. Seconds. */
+const LEAST_SECONDS = 0.05;
+
+/**
+ * The typical pass of few rows and that of many among those that a stage computed: half of the others were further behind
+ * the prediction, half less, so that those which something else disturbed do not count. None where too little was computed.
+ */
+export function observe(
+  speed: ModelSpeed,
+  correction: Correction,
+  part: StagePart,
+  passes: readonly ComputedPass[],
+): readonly Observation[] {
+  const known = corrected(speed, correction);
+  return [true, false].flatMap((isFew) => {
+    const group = passes.filter(({ rows }) => rows <= FEW_ROWS === isFew);
+    if (group.reduce((sum, { seconds }) => sum + seconds, 0) < LEAST_SECONDS) return [];
+    return typical(group.map((pass) => compared(speed, known, part, pass)));
+  });
+}
+
+function typical(all: readonly Observation[]): readonly Observation[] {
+  const usable = all.filter(({ predicted }) => predicted > 0);
+  const ratio = ({ measured, predicted }: Observation): number => measured / predicted;
+  const sorted = usable.toSorted((a, b) => ratio(a) - ratio(b));
+  return sorted.slice(Math.floor((sorted.length - 1) / 2)).slice(0, 1);
+}
+
+function compared(speed: ModelSpeed, known: ModelSpeed, part: StagePart, pass: ComputedPass): Observation {
+  const { layers, output } = secondsOf(speed, part, pass);
+  const predicted = secondsOf(known, part, pass);
+  return {
+    measured: pass.seconds,
+    predicted: predicted.fixed + predicted.layers + predicted.output,
+    layers,
+    output,
+    isFew: pass.rows <= FEW_ROWS,
+  };
+}
+
+function secondsOf(speed: ModelSpeed, { layerBegin, layerEnd, hasOutput }: StagePart, pass: ComputedPass) {
+  const { rows, cachedTokens, outputs } = pass;
+  const { upTo, fixed, output } = passCosts(speed, rows, cachedTokens / rows, layerBegin === layerEnd ? rows : outputs);
+  return { fixed, layers: (upTo[layerEnd] ?? 0) - (upTo[layerBegin] ?? 0), output: hasOutput ? output : 0 };
 }

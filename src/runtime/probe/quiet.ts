@@ -42,6 +42,11 @@ export class Quiet {
     }
   }
 
+  /** It has something else to do now. */
+  get busy(): boolean {
+    return this.#options.activity().busy;
+  }
+
   /** A check whether nothing was computed since the call, and nothing is now. */
   watch(): () => boolean {
     const { activity } = this.#options;

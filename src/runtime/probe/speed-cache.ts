@@ -20,7 +20,9 @@ const entrySchema = z.object({
   /** ISO time. */
   measuredAt: z.string(),
   speed: modelSpeedSchema,
-  correction: z.object({ few: factor, many: factor }),
+  /** Measurements in a row that other programs disturbed; 0: the last one was not. */
+  disturbed: z.int().nonnegative(),
+  correction: z.object({ few: factor, many: factor, output: factor, perPass: z.number().nonnegative().max(1) }),
 });
 
 export type SpeedEntry = z.infer<typeof entrySchema>;

@@ -1,6 +1,6 @@
 import type { RingSettings } from "../../cluster/ring-settings.js";
 import type { MeteredPart } from "../held-stage.js";
-import { type RowClassWork, workSince } from "../work-by-rows.js";
+import { type ComputedPasses, passesSince } from "../pass-log.js";
 import type { StageUse } from "./model-probe.js";
 
 /** Stages held for heads elsewhere; see `StageHost`. */
@@ -25,7 +25,7 @@ export interface OwnHeads {
 }
 
 /** One loaded stage, or the two of a head. */
-interface Loaded extends Omit<StageUse, "part" | "work"> {
+interface Loaded extends Omit<StageUse, "part" | "passes"> {
   readonly owner: object;
   readonly parts: readonly MeteredPart[];
 }
@@ -34,8 +34,8 @@ interface Loaded extends Omit<StageUse, "part" | "work"> {
 export class StageUses {
   readonly #rings: OwnHeads;
   readonly #stages: HeldStages;
-  /** As they were when last looked at. */
-  readonly #seen = new WeakMap<object, readonly (readonly RowClassWork[])[]>();
+  /** As they were when last looked at, by part. */
+  readonly #seen = new WeakMap<object, readonly ComputedPasses[]>();
 
   constructor(rings: OwnHeads, stages: HeldStages) {
     this.#rings = rings;
@@ -48,10 +48,10 @@ export class StageUses {
       const before = this.#seen.get(owner);
       this.#seen.set(
         owner,
-        parts.map(({ work }) => work),
+        parts.map(({ passes }) => passes),
       );
       if (before === undefined) return [];
-      return parts.map((part, index) => ({ ...rest, part, work: workSince(part.work, before[index] ?? []) }));
+      return parts.map((part, index) => ({ ...rest, part, passes: passesSince(part.passes, before[index] ?? null) }));
     });
   }
 

@@ -1,8 +1,10 @@
+import { cpuUsage } from "node:process";
 import { encodeKvOperations, encodeRows } from "../../native/micro-batch.js";
 import type { Sampler } from "../../native/sampler.js";
 import { Stage } from "../../native/stage.js";
 import type { StageOptions } from "../../native/stage-options.js";
 import { randomStates } from "./probe-values.js";
+import type { TimedPass } from "./time-passes.js";
 
 const FORGET = encodeKvOperations([{ op: "remove", sequence: null, from: 0, to: null }]);
 const NOTHING = new Int32Array(0);
@@ -38,10 +40,10 @@ export class TimedStage {
   }
 
   /**
-   * Seconds on the stage's threads for rows of one sequence, `position` tokens after its beginning. At position 0 the cache
+   * Computes rows of one sequence, `position` tokens after its beginning, on the stage's threads. At position 0 the cache
    * is emptied first.
    */
-  async pass(rows: number, position: number): Promise<number> {
+  async pass(rows: number, position: number): Promise<TimedPass> {
     const { inputSize, vocabularySize } = this.#stage.info;
     const sampledFrom = this.#headOnly ? 0 : this.#samplers.length > 0 ? rows - 1 : rows;
     const batch = Array.from({ length: rows }, (_, index) => ({
@@ -50,6 +52,7 @@ export class TimedStage {
       token: ((position + index) * 97) % Math.max(1, vocabularySize),
       output: index >= sampledFrom,
     }));
+    const before = cpuUsage();
     const { computeSeconds } = await this.#stage.decode({
       rows: encodeRows(batch),
       kvOperations: position === 0 && !this.#headOnly ? FORGET : NOTHING,
@@ -58,7 +61,15 @@ export class TimedStage {
         .slice(0, rows - sampledFrom)
         .map((sampler, index) => ({ row: sampledFrom + index, sampler, logprobs: 0 })),
     });
-    return computeSeconds;
+    return { seconds: computeSeconds, share: this.#share(rows, computeSeconds, cpuUsage(before)) };
+  }
+
+  /** Threads that compute, or wait for each other within a graph, use the processor; what they do not get others have. */
+  #share(rows: number, seconds: number, { user, system }: NodeJS.CpuUsage): number {
+    const { devices = [], threads, batchThreads = threads } = this.#stage.options;
+    const count = rows === 1 ? threads : batchThreads;
+    if (devices.length > 0 || count === undefined || seconds <= 0) return 1;
+    return (user + system) / 1e6 / (seconds * count);
   }
 
   async close(): Promise<void> {
