@@ -62,7 +62,7 @@ describe("the page's conversations", { skip }, () => {
 
       const [markdown] = await Promise.all([
         page.waitForEvent("download"),
-        page.getByRole("button", { name: "Markdown" }).click(),
+        page.getByRole("button", { name: "Save .md" }).click(),
       ]);
       assert.equal(markdown.suggestedFilename(), "capitals.md");
       const text = await readFile(await markdown.path(), "utf8");
@@ -70,7 +70,7 @@ describe("the page's conversations", { skip }, () => {
 
       const [json] = await Promise.all([
         page.waitForEvent("download"),
-        page.getByRole("button", { name: "JSON" }).click(),
+        page.getByRole("button", { name: "Save .json" }).click(),
       ]);
       const kept: unknown = JSON.parse(await readFile(await json.path(), "utf8"));
       assert.equal(Reflect.get(Object(kept), "name"), "Capitals");

@@ -13,7 +13,10 @@ const MOST_BYTES = 150_000;
 const DESKTOP = { width: 1280, height: 800 };
 const PHONE = { width: 360, height: 740 };
 
-const QUESTION = "Write a short Python function that tells whether a number is prime.";
+const QUESTION = "Write a Python program that prints hello world.";
+
+/** The demo model is small, and would say it again and again. */
+const PARAMETERS = { temperature: "0", maxTokens: "200", stop: "\\n```\\n" };
 
 /** Views with a picture of their own; those of the navigation that are not named here get one as they are. */
 const CHAT_PICTURES: readonly (readonly [name: string, options: BrowserContextOptions])[] = [
@@ -59,12 +62,13 @@ async function withPage(
 
 function chatPicture(name: string): (page: Page) => Promise<void> {
   return async (page) => {
-    await page.evaluate(`localStorage.setItem("exo-native.parameters", '{"temperature":"0","maxTokens":"220"}')`);
+    await page.evaluate(`localStorage.setItem("exo-native.parameters", ${JSON.stringify(JSON.stringify(PARAMETERS))})`);
     await page.reload();
     await page.waitForSelector("#model optgroup", { state: "attached" });
     await page.fill("#prompt", QUESTION);
     await page.press("#prompt", "Enter");
     await page.waitForSelector("#send");
+    await page.waitForSelector(".markdown pre span");
     await save(page, name);
   };
 }

@@ -111,7 +111,7 @@ describe("parameters", () => {
       minP: "1",
       maxTokens: " 12 ",
       seed: "7",
-      stop: "a\n\nb c",
+      stop: "a\n\nb\\nc",
     };
     assert.deepEqual(read(form).body, {
       temperature: 0,
@@ -120,7 +120,7 @@ describe("parameters", () => {
       min_p: 1,
       max_tokens: 12,
       seed: 7,
-      stop: ["a", "b c"],
+      stop: ["a", "b\nc"],
     });
     assert.deepEqual(read({ format: "json_object" }).body, { response_format: { type: "json_object" } });
     assert.deepEqual(read({ format: "json_schema", schema: '{"type":"object"}' }).body.response_format, {

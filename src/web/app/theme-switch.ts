@@ -3,9 +3,9 @@ import type { AppState } from "./state.js";
 import { THEMES, type Theme } from "./theme.js";
 
 const LABELS: Readonly<Record<Theme, string>> = {
-  auto: "Colours: system",
-  light: "Colours: light",
-  dark: "Colours: dark",
+  auto: "System",
+  light: "Light",
+  dark: "Dark",
 };
 
 export function ThemeSwitch({ app }: { app: AppState }) {

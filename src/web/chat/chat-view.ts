@@ -21,7 +21,7 @@ export function ChatView({ app }: { app: AppState }) {
       <${HistoryPanel} chat=${chat} />
       <div class="chat">
         <div class="chat-bar">
-          <${PanelToggle} chat=${chat} name="history" label="Conversations" />
+          <${PanelToggle} chat=${chat} name="history" label="History" />
           <button type="button" id="new-chat" onClick=${() => chat.startNew()}>New chat</button>
           <${ModelPicker} app=${app} />
           <${PanelToggle} chat=${chat} name="parameters" label="Parameters" />

@@ -48,7 +48,7 @@ export function Composer({ app, chat, onShortcuts }: { app: AppState; chat: Chat
       }
     </form>
     <div class="hints">
-      <span id="status" role="status">${chat.status.value}</span>
+      <span id="status" class="hidden" role="status">${chat.status.value}</span>
       <${ContextMeter} app=${app} chat=${chat} />
       <button type="button" class="quiet small" onClick=${onShortcuts}>Keys</button>
     </div>

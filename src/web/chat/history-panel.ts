@@ -69,10 +69,10 @@ function Actions({ chat, conversation, onRename }: { chat: Chat; conversation: C
   return html`<div class="entry-actions">
     <button type="button" class="quiet small" onClick=${onRename}>Rename</button>
     <button type="button" class="quiet small" onClick=${() => saveAs("md", "text/markdown", toMarkdown(conversation))}>
-      Markdown
+      Save .md
     </button>
     <button type="button" class="quiet small" onClick=${() => saveAs("json", "application/json", toJson(conversation))}>
-      JSON
+      Save .json
     </button>
     <button type="button" class="quiet small" onClick=${remove} onBlur=${() => (asked.value = false)}>
       ${asked.value ? "Really delete" : "Delete"}

@@ -18,7 +18,7 @@ export function ParameterPanel({ chat }: { chat: Chat }) {
     <div class="numbers">
       ${NUMBER_FIELDS.map((field) => html`<${NumberInput} key=${field.name} store=${store} field=${field} />`)}
     </div>
-    <${TextField} store=${store} name="stop" label="Stop texts, one per line" rows=${2} />
+    <${TextField} store=${store} name="stop" label=${"Stop texts, one per line; \\n is a line's end"} rows=${2} />
     <${Format} store=${store} />
     <${TextField} store=${store} name="tools" label="Tools, a JSON array" rows=${3} code />
   </section>`;

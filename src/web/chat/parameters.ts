@@ -9,7 +9,7 @@ export interface ParameterForm {
   readonly minP: string;
   readonly maxTokens: string;
   readonly seed: string;
-  /** One per line. */
+  /** One per line; a line's end within one is written `\n`. */
   readonly stop: string;
   /** `text`, `json_object` or `json_schema`. */
   readonly format: string;
@@ -115,7 +115,8 @@ function readNumber(text: string, { label, min, max, whole }: NumberField): numb
 }
 
 function readStops(text: string): readonly string[] | undefined {
-  const stops = text.split("\n").filter((line) => line !== "");
+  const lines = text.split("\n").filter((line) => line !== "");
+  const stops = lines.map((line) => line.replaceAll("\\n", "\n"));
   if (stops.length > MOST_STOPS) throw new Error(`At most ${MOST_STOPS} stop texts are possible, one per line.`);
   return stops.length === 0 ? undefined : stops;
 }
