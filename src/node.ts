@@ -1,7 +1,6 @@
-import { ClusterState } from "./api/cluster-state.js";
+import { createNodeApi } from "./api/node-api.js";
 import type { Doctor } from "./api/ports.js";
-import { ManagedRings } from "./api/ring-control.js";
-import { type Api, createApi } from "./api/server.js";
+import type { Api } from "./api/server.js";
 import { givenRequests } from "./cluster/given-requests.js";
 import { loadNodeId } from "./cluster/identity.js";
 import { canonicalSpec } from "./cluster/known-models.js";
@@ -29,6 +28,7 @@ import { setNativeLogger } from "./native/log.js";
 import { createManager } from "./runtime/create-manager.js";
 import { createPlanner } from "./runtime/create-planner.js";
 import { LocalRings } from "./runtime/local-rings.js";
+import { NodeMeters } from "./runtime/meters.js";
 import { ModelSupply } from "./runtime/model-supply.js";
 import { OwnCompute } from "./runtime/own-compute.js";
 import { ownRecord } from "./runtime/own-record.js";
@@ -37,6 +37,7 @@ import { Measurement } from "./runtime/probe/measurement.js";
 import type { RingHead } from "./runtime/ring-head.js";
 import { Router } from "./runtime/router.js";
 import { StageHost } from "./runtime/stage-host.js";
+import { TraceBuffer } from "./runtime/tracing/trace-buffer.js";
 import { type NodeBuild, PROTOCOL_VERSION } from "./transport/compatibility.js";
 import { ControlClient } from "./transport/control-client.js";
 import { openCredentials, plaintextCredentials, type TransportCredentials } from "./transport/credentials.js";
@@ -102,6 +103,8 @@ class RunningNode implements ExoNode {
   readonly #manager: ModelManager<RingHead>;
   readonly #rings: LocalRings;
   readonly #interfaces = new LocalInterfaces();
+  readonly #traces: TraceBuffer;
+  readonly #meters = new NodeMeters();
   readonly #membership: Membership;
   readonly #discovery: Discovery;
   readonly #transport: TransportServer;
@@ -126,6 +129,7 @@ class RunningNode implements ExoNode {
       llamaTag: llama_tag,
       llamaCommit: llama_commit,
     };
+    this.#traces = new TraceBuffer({ nodeId: id, rate: config.traces, clock: systemClock });
     this.#compute = new OwnCompute({
       id,
       machine,
@@ -161,12 +165,13 @@ class RunningNode implements ExoNode {
       membership: this.#membership,
       store: this.#models,
       compute: this.#compute,
-      ports: this.#hopPorts(),
+      ports: { ...this.#hopPorts(), traces: this.#traces },
+      meters: this.#meters,
       measure: (nodes, request, signal) => this.#measurement.gather(nodes, request, signal),
     });
     this.#rings = new LocalRings(() => this.#manager.local());
     this.#measurement = this.#createMeasurement();
-    this.inference = new Router(this.#rings, this.#manager, (nodeId) => this.#membership.refresh(nodeId));
+    this.inference = new Router(this.#rings, this.#manager, (nodeId) => this.#membership.refresh(nodeId), this.#traces);
     this.#transport = this.#createTransport();
     this.#api = this.#createApi();
     this.#services = new ServiceGroup(`node ${this.name}`, [
@@ -312,6 +317,7 @@ class RunningNode implements ExoNode {
       models: this.#manager,
       speeds: this.#measurement,
       served: this.#models.served,
+      traces: this.#traces,
       clock: systemClock,
     });
     return new TransportServer({
@@ -325,29 +331,21 @@ class RunningNode implements ExoNode {
   }
 
   #createApi(): Api {
-    const { http, apiKey } = this.#config;
-    const state = new ClusterState({
+    return createNodeApi({
+      config: this.#config,
       self: () => this.#record(),
       selfAddress: () => formatHostPort(this.#reachableAddress()),
-      selfFault: () => this.#membership.ownFault(),
-      members: () => this.#membership.members(),
-      strangers: () => this.#membership.strangers(),
-      seen: () => this.#discovery.peers(),
-      sources: () => this.#discovery.sources(),
-      known: () => this.#manager.loadable(),
-    });
-    return createApi({
-      inference: this.inference,
-      models: state,
-      cluster: state,
-      planner: createPlanner(this.#config, this.#models, () => this.#nodes(), this.#measurement),
-      rings: new ManagedRings(this.#manager),
-      logger: this.#logger,
-      host: http.host ?? "127.0.0.1",
-      port: http.port,
       systemFingerprint: `exo-native-${this.#version}-llama.cpp-${this.#build.llamaTag}`,
-      apiKeys: apiKey,
       ...(this.#doctor === undefined ? {} : { doctor: this.#doctor }),
+      inference: this.inference,
+      membership: this.#membership,
+      discovery: this.#discovery,
+      manager: this.#manager,
+      planner: createPlanner(this.#config, this.#models, () => this.#nodes(), this.#measurement),
+      stages: this.#stages,
+      traces: this.#traces,
+      meters: this.#meters,
+      logger: this.#logger,
     });
   }
 }

@@ -58,6 +58,7 @@ export class SimulatedRing implements Pipeline {
     return {
       samples: batch.samples.map(() => [{ token: 0, isEndOfGeneration: false, logprob: null, top: [] }]),
       timings: { total: this.#time.now - begun, ...own },
+      way: null,
     };
   }
 

@@ -100,6 +100,7 @@ Napi::Value to_js(Napi::Env env, DecodeResult & decoded) {
     result.Set("copies", decoded.copies);
     result.Set("compute_microseconds", static_cast<double>(decoded.compute_microseconds));
     result.Set("queue_microseconds", static_cast<double>(decoded.queue_microseconds));
+    result.Set("sampling_microseconds", static_cast<double>(decoded.sampling_microseconds));
     return result;
 }
 

@@ -186,7 +186,9 @@ DecodeResult Stage::compute(const DecodeRequest & request) {
         run_batch(request);
         if (input_copied_) ++result.copies;
         if (model_->params().has_output) {
-            for (const auto & wanted : request.samples) result.samples.push_back(sample_run(wanted, request.rows));
+            for (const auto & wanted : request.samples) {
+                result.samples.push_back(sample_run(wanted, request.rows, result));
+            }
             if (request.want_logits) collect_logits(request, result);
         } else {
             collect_activations(request, result);
@@ -253,7 +255,8 @@ void Stage::collect_activations(const DecodeRequest & request, DecodeResult & re
 
 // Samples row after row as long as each choice is the token that was drafted for the next row. What lies behind the
 // first other choice was computed for nothing, and the sampler never sees it.
-std::vector<Sample> Stage::sample_run(const SampleRequest & wanted, const std::vector<Row> & rows) {
+std::vector<Sample> Stage::sample_run(const SampleRequest & wanted, const std::vector<Row> & rows,
+                                      DecodeResult & result) {
     auto *              context = model_->context();
     std::vector<Sample> run;
     for (size_t row = wanted.row;; ++row) {
@@ -261,7 +264,9 @@ std::vector<Sample> Stage::sample_run(const SampleRequest & wanted, const std::v
         if (llama_get_logits_ith(context, index) == nullptr) {
             throw StageError(ErrorCode::unsupported, "This model gives no logits, so nothing can be sampled.");
         }
+        const auto began = Clock::now();
         run.push_back(wanted.sampler->sample(context, index, wanted.logprobs));
+        result.sampling_microseconds += microseconds(Clock::now() - began);
         const auto & chosen = run.back();
         if (row == wanted.row + wanted.drafted || !chosen.error.empty() || chosen.is_end_of_generation ||
             chosen.token != rows[row + 1].token) {

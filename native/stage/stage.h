@@ -31,6 +31,8 @@ struct DecodeResult {
     int64_t                          compute_microseconds = 0;
     // Behind earlier jobs of the stage, and behind its neighbours' turns. To wake the thread up is part of neither.
     int64_t                          queue_microseconds   = 0;
+    // Part of the computing: choosing tokens, when the logits were there.
+    int64_t                          sampling_microseconds = 0;
 };
 
 // A layer range with its KV cache, its own thread and a bounded queue in front of it. Only that thread touches
@@ -77,7 +79,7 @@ class Stage {
     void          collect_activations(const DecodeRequest & request, DecodeResult & result);
     void          collect_logits(const DecodeRequest & request, DecodeResult & result);
 
-    std::vector<Sample> sample_run(const SampleRequest & wanted, const std::vector<Row> & rows);
+    std::vector<Sample> sample_run(const SampleRequest & wanted, const std::vector<Row> & rows, DecodeResult & result);
 
     Counted<&Counters::stages> counted_;
     JobQueue<Job>              queue_{ queue_capacity };

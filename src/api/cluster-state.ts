@@ -5,6 +5,7 @@ import type { PredictionRecord } from "../cluster/prediction-record.js";
 import { formatHostPort } from "../config/address.js";
 import type { DiscoveredPeer, SourceReport } from "../discovery/discovery.js";
 import type { ClusterNode, ClusterRing, ClusterSnapshot } from "./cluster-snapshot.js";
+import { type ClusterActivity, clusterActivity, toTokens } from "./events/cluster-activity.js";
 import { strangersAmong, toDiscovery, toStranger } from "./found-peers.js";
 import { toAddress, toRefused } from "./member-addresses.js";
 import type { ClusterView, ModelCard, ModelCatalog, Readiness } from "./ports.js";
@@ -52,6 +53,12 @@ export class ClusterState implements ClusterView, ModelCatalog {
       return { ready: false, reason: "No model is placed; start a node with `exo-native serve <model>`." };
     }
     return { ready: false, reason: first.reason ?? `${first.model} is ${first.state}.` };
+  }
+
+  /** What flows through the rings. */
+  activity(): ClusterActivity {
+    const alive = this.#sources.members().filter(({ state }) => state !== "gone");
+    return clusterActivity([this.#sources.self(), ...alive.map(({ record }) => record)]);
   }
 
   snapshot(): ClusterSnapshot {
@@ -185,6 +192,9 @@ export function toRing(ring: RingRecord, names: ReadonlyMap<string, string>): Cl
       decode_tokens_per_second: ring.rates.decode,
       prompt_tokens_per_second: ring.rates.prompt,
     },
+    tokens: toTokens(ring.tokens),
+    micro_batches_under_way: ring.microBatchesUnderWay,
+    hop_ms: ring.hopMs,
     hops: ring.hops && { samples: ring.hops.samples, p50_ms: ring.hops.p50, p99_ms: ring.hops.p99 },
     stages: stages.map((stage) => ({
       node_id: stage.nodeId,

@@ -2,6 +2,7 @@
 export const HTTP_ERRORS = {
   malformed_json: { status: 400 },
   route_not_found: { status: 404 },
+  trace_not_found: { status: 404 },
   method_not_allowed: { status: 405 },
   request_timeout: { status: 408 },
   body_too_large: { status: 413 },

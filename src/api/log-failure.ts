@@ -14,13 +14,23 @@ const EXPECTED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "overloaded",
 ]);
 
+/** The code of what went wrong last, by the logger of its request. */
+const CODES = new WeakMap<FastifyBaseLogger, string>();
+
+/** `null`: nothing went wrong so far. */
+export function failureOf(log: FastifyBaseLogger): string | null {
+  return CODES.get(log) ?? null;
+}
+
 /** Faults of ours with their stack, refusals by code alone, and never the text of a request. */
 export function logFailure(log: FastifyBaseLogger, thrown: unknown): void {
   if (thrown instanceof HttpError) {
+    CODES.set(log, thrown.code);
     log.info({ code: thrown.code }, "request refused");
     return;
   }
   const error = ExoError.from(thrown);
+  CODES.set(log, error.code);
   const fields = { code: error.code, param: error.param };
   if (EXPECTED.has(error.code)) log.info(fields, "request refused or cancelled");
   else if (error.code === "internal") log.error({ ...fields, stack: stackOf(thrown) }, "request failed");

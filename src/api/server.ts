@@ -5,25 +5,34 @@ import { shortId } from "../core/ids.js";
 import type { InferenceService } from "../core/inference.js";
 import type { Service } from "../core/lifecycle.js";
 import { type Clock, type Logger, systemClock } from "../core/ports.js";
+import { wellFormedRequestId } from "../core/trace-context.js";
+import { TraceBuffer } from "../runtime/tracing/trace-buffer.js";
 import { createKeyCheck } from "./api-key.js";
 import { answerClientFault } from "./client-fault.js";
+import { ClusterFeed } from "./events/cluster-feed.js";
 import { createHostCheck } from "./host-check.js";
 import { parseJsonBody } from "./json-body.js";
 import { type ApiAddress, listen } from "./listen.js";
 import { LiveRequests } from "./live-requests.js";
 import { toFastifyLogger } from "./logger-adapter.js";
+import type { Observation } from "./observation/observation.js";
+import { ObservedRequests } from "./observation/observed-requests.js";
+import { RequestCounts } from "./observation/request-counts.js";
 import type { ClusterView, Doctor, ModelCatalog, PlanningService, RingControl } from "./ports.js";
 import { answerErrors, asHttpError, collectRoutes, refuseOtherMethods, sendError } from "./refuse-requests.js";
 import type { AnswerPorts } from "./routes/answer.js";
 import { chatRoute } from "./routes/chat.js";
 import { completionsRoute } from "./routes/completions.js";
 import { doctorRoute } from "./routes/doctor.js";
+import { eventRoutes } from "./routes/events.js";
+import { metricsRoute } from "./routes/metrics.js";
 import { modelRoutes } from "./routes/models.js";
 import { pageRoutes } from "./routes/page.js";
 import { planningRoutes } from "./routes/planning.js";
 import { ringRoutes } from "./routes/rings.js";
 import { clusterRoute, healthRoutes } from "./routes/status.js";
 import { textRoutes } from "./routes/text.js";
+import { traceRoutes } from "./routes/traces.js";
 
 const MIB = 1024 * 1024;
 
@@ -49,6 +58,8 @@ export interface ApiInit {
   readonly heartbeatMilliseconds?: number;
   /** A stream's client that reads nothing for this long is cut off. */
   readonly stalledClientMilliseconds?: number;
+  /** Absent: no metrics, no traces, no events. */
+  readonly observation?: Observation;
   /** How long `stop` waits for running answers to say that they end. */
   readonly stopMilliseconds?: number;
 }
@@ -67,12 +78,14 @@ class HttpApi implements Api {
   readonly name = "http api";
   readonly #init: ApiInit;
   readonly #live = new LiveRequests();
+  readonly #observed: ObservedRequests;
   #app: FastifyInstance | null = null;
   #stopping = false;
   address: ApiAddress | null = null;
 
   constructor(init: ApiInit) {
     this.#init = init;
+    this.#observed = observedRequests(init);
   }
 
   async start(): Promise<void> {
@@ -112,6 +125,7 @@ class HttpApi implements Api {
     const checkHost = createHostCheck(this.#init.host);
     const checkKey = createKeyCheck(apiKeys);
     const routes = collectRoutes(app);
+    this.#observed.attach(app);
     app.addHook("onRequest", async (request, reply) => {
       reply.headers({
         "x-request-id": request.id,
@@ -143,6 +157,7 @@ class HttpApi implements Api {
         heartbeatMilliseconds: this.#init.heartbeatMilliseconds ?? 5000,
         stalledClientMilliseconds: this.#init.stalledClientMilliseconds ?? 60_000,
       },
+      asks: (request, model) => this.#observed.asks(request, model),
     };
     chatRoute(app, ports);
     completionsRoute(app, ports);
@@ -152,6 +167,17 @@ class HttpApi implements Api {
     doctorRoute(app, { doctor, cluster, url: () => this.address?.url ?? "" });
     planningRoutes(app, planner, this.#live);
     ringRoutes(app, rings, this.#live);
+    this.#observationRoutes(app, ports);
+  }
+
+  #observationRoutes(app: FastifyInstance, { clock, sse }: AnswerPorts): void {
+    const { observation, cluster } = this.#init;
+    if (observation === undefined) return;
+    const { activity, eventMilliseconds: everyMilliseconds = 500 } = observation;
+    metricsRoute(app, observation.metrics);
+    traceRoutes(app, observation.recorded, cluster);
+    const feed = new ClusterFeed({ snapshot: () => cluster.snapshot(), activity, everyMilliseconds, clock });
+    eventRoutes(app, feed, this.#live, sse);
   }
 }
 
@@ -160,7 +186,7 @@ function createApp(init: ApiInit): FastifyInstance {
   const app = fastify({
     loggerInstance: toFastifyLogger(init.logger),
     logController: new LogController({ disableRequestLogging: true }),
-    genReqId: shortId,
+    genReqId: ({ headers }) => wellFormedRequestId(headers["x-request-id"]) ?? shortId(),
     bodyLimit: limit,
     // A body that trickles in must not hold a connection for ever.
     requestTimeout: 120_000,
@@ -183,6 +209,16 @@ function createApp(init: ApiInit): FastifyInstance {
     log[level]({ ...fields, milliseconds: Math.round(reply.elapsedTime) }, "request answered");
   });
   return app;
+}
+
+function observedRequests({ observation, models, clock = systemClock }: ApiInit): ObservedRequests {
+  return new ObservedRequests({
+    counts: observation?.counts ?? new RequestCounts(),
+    traces: observation?.traces ?? new TraceBuffer({ nodeId: "", rate: 0, clock }),
+    isLoaded: (model) => models.list().some(({ id, state }) => id === model && state !== "unloaded"),
+    ...(observation?.outer === undefined ? {} : { outer: observation.outer }),
+    clock,
+  });
 }
 
 function bodyLimit(init: ApiInit): number {

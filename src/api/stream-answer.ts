@@ -2,20 +2,23 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { FastifyReply } from "fastify";
 import { toErrorResponse } from "./error-response.js";
 import { logFailure } from "./log-failure.js";
-import { type SseOptions, SseStream } from "./sse.js";
+import type { SseOptions } from "./sse.js";
+import type { AnswerStream, StreamFormat } from "./stream-format.js";
 
 /**
- * Sends chunks as server-sent events. A failure before the first chunk is thrown, so that it becomes a plain HTTP
- * error; after it, it is an error event. Headers go out no later than the first heartbeat is due, whatever comes.
+ * Sends chunks as an API's stream. A failure before the first chunk is thrown, so that it becomes a plain HTTP error;
+ * after it, it is told in the stream. Headers go out no later than the first heartbeat is due, whatever comes.
  */
-export async function streamAnswer(
+export async function streamAnswer<Chunk>(
   reply: FastifyReply,
-  chunks: AsyncGenerator<unknown, void>,
+  chunks: AsyncGenerator<Chunk, void>,
+  format: StreamFormat<Chunk>,
   options: SseOptions,
 ): Promise<void> {
   const first = chunks.next();
   await settledWithin(first, options.heartbeatMilliseconds);
-  const stream = takeOver(reply, options);
+  takeOver(reply);
+  const stream = format.open(reply.raw, options);
   try {
     await sendAll(stream, first, chunks);
   } catch (thrown) {
@@ -25,29 +28,29 @@ export async function streamAnswer(
   }
 }
 
-function takeOver(reply: FastifyReply, options: SseOptions): SseStream {
+/** From here on the response is written piece by piece, with the headers that it has so far. */
+export function takeOver(reply: FastifyReply): void {
   reply.hijack();
   for (const [name, value] of Object.entries(reply.getHeaders())) {
     if (value !== undefined) reply.raw.setHeader(name, value);
   }
-  return new SseStream(reply.raw, options);
 }
 
-async function sendAll(
-  stream: SseStream,
-  first: Promise<IteratorResult<unknown, void>>,
-  chunks: AsyncGenerator<unknown, void>,
+async function sendAll<Chunk>(
+  stream: AnswerStream<Chunk>,
+  first: Promise<IteratorResult<Chunk, void>>,
+  chunks: AsyncGenerator<Chunk, void>,
 ): Promise<void> {
   for (let step = await first; step.done !== true; step = await chunks.next()) await stream.send(step.value);
-  await stream.done();
+  await stream.end();
 }
 
-async function sendFailure(stream: SseStream, reply: FastifyReply, thrown: unknown): Promise<void> {
+async function sendFailure<Chunk>(stream: AnswerStream<Chunk>, reply: FastifyReply, thrown: unknown): Promise<void> {
   logFailure(reply.log, thrown);
   if (reply.raw.destroyed) return;
   try {
-    await stream.send(toErrorResponse(thrown, reply.request.id).body);
-    await stream.done();
+    await stream.fail(toErrorResponse(thrown, reply.request.id), reply.request.id);
+    await stream.end();
   } catch {
     // The client went away meanwhile: there is nobody left to tell.
   }

@@ -54,6 +54,7 @@ const GROUPS: Readonly<Record<SettingKey, string>> = {
   kv: "Computing:",
   kvV: "Computing:",
   flashAttention: "Computing:",
+  traces: "Settings and log:",
   logLevel: "Settings and log:",
   logFormat: "Settings and log:",
 };

@@ -6,11 +6,16 @@ import type { HopTimesRecord, StageMemoryRecord, StageWorkRecord } from "./node-
 import type { MeasuredSpeed } from "./prediction-record.js";
 import type { RingRatesRecord } from "./ring-rates.js";
 import type { RingSettings } from "./ring-settings.js";
+import type { RingTokensRecord } from "./ring-tokens.js";
 
 /** What the head of a ring is asked to load; `runtime/` does it. */
 export interface HeadRequest {
   readonly ringId: string;
   readonly epoch: number;
+  /** Its name in the API. */
+  readonly model: string;
+  /** Ids of the ring's nodes, this one first. */
+  readonly nodes: readonly string[];
   readonly modelPath: string;
   readonly layerCount: number;
   /** The head holds layers `[0, layerEnd)`, the embedding and the output head. */
@@ -34,6 +39,10 @@ export interface HeadLoad {
   /** How fast it answered lately. */
   readonly measured: MeasuredSpeed;
   readonly rates: RingRatesRecord;
+  readonly tokens: RingTokensRecord;
+  /** Milliseconds that each hop of the last way round took, the one from the head first. */
+  readonly hopMs: readonly number[];
+  readonly microBatchesUnderWay: number;
 }
 
 /** A loaded head as the cluster sees it. */

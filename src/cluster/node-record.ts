@@ -6,6 +6,7 @@ import { download, heldModel } from "./model-records.js";
 import { powerSchema } from "./power-record.js";
 import { predictionSchema } from "./prediction-record.js";
 import { ringRates } from "./ring-rates.js";
+import { ringTokens } from "./ring-tokens.js";
 import { stampFields } from "./stamp.js";
 
 const bytes = z.number().nonnegative();
@@ -114,6 +115,10 @@ const ring = z.object({
   /** `null` for a ring of one node, and before anything was computed. */
   hops: hopTimes.nullable(),
   rates: ringRates,
+  tokens: ringTokens,
+  /** Milliseconds that each hop took lately, the one from the head first. */
+  hopMs: z.array(z.number().nonnegative()).max(1024),
+  microBatchesUnderWay: count,
   stages: z.array(ringStage).max(1024),
   /** Why it was placed so. */
   planReasons: z.array(text).max(1024),

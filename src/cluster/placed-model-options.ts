@@ -32,6 +32,8 @@ export interface PlacedModelOptions<Head extends LoadedHead> {
   readonly openHead: OpenHead<Head>;
   /** Called after every change of the record. */
   readonly onChange: (record: RingRecord) => void;
+  /** A ring that worked before is loaded again: it broke, or another placement is worth it. */
+  readonly onPlacedAnew?: (model: string, cause: "broken" | "better") => void;
   readonly retryMs: number;
   readonly clock: Clock;
   readonly logger: Logger;

@@ -12,6 +12,7 @@ import { NOTHING_MEASURED, type PredictedSpeed, predictedBy, predictionOf } from
 import { type LoadedRing, loadRing } from "./ring-loader.js";
 import { NO_RATES } from "./ring-rates.js";
 import { cardOf, computingOf, emptyRingRecord, plannedStageRecord, unplannedStageRecord } from "./ring-record.js";
+import { NO_TOKENS } from "./ring-tokens.js";
 import { RingUsage } from "./ring-usage.js";
 
 export type { PlacedModelOptions, Placement } from "./placed-model-options.js";
@@ -95,6 +96,9 @@ export class PlacedModel<Head extends LoadedHead> {
       hops: load?.hops ?? null,
       prediction: predictionOf(this.#predicted, load?.measured ?? NOTHING_MEASURED),
       rates: load?.rates ?? NO_RATES,
+      tokens: load?.tokens ?? NO_TOKENS,
+      hopMs: [...(load?.hopMs ?? [])],
+      microBatchesUnderWay: load?.microBatchesUnderWay ?? 0,
       idleSeconds: this.#ring === null ? null : this.usage.idleSeconds(),
     };
   }
@@ -252,6 +256,7 @@ export class PlacedModel<Head extends LoadedHead> {
   async #load(model: PlaceableModel, placement: Placement, signal: AbortSignal): Promise<LoadedRing<Head>> {
     const { ringId, ownRecord, membership, models, openHead, logger } = this.#options;
     const { plan, ring } = placement;
+    if (this.#wasReady) this.#options.onPlacedAnew?.(model.id, this.#again === null ? "broken" : "better");
     this.#epoch += 1;
     this.#placement = placement;
     const { contextSize, slots } = ring;

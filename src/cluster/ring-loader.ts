@@ -92,6 +92,8 @@ async function loadHead<Head extends LoadedHead>(options: RingLoaderOptions<Head
     {
       ringId,
       epoch,
+      model: model.id,
+      nodes: plan.stages.map(({ nodeId }) => nodeId),
       modelPath,
       layerCount: plan.layerCount,
       layerEnd: plan.stages[0]?.layerEnd ?? plan.layerCount,

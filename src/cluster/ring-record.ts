@@ -5,6 +5,7 @@ import { NO_MEMORY, NO_WORK, type RingComputingRecord, type RingRecord, type Rin
 import { NOTHING_MEASURED, predictionOf } from "./prediction-record.js";
 import { NO_RATES } from "./ring-rates.js";
 import type { RingSettings } from "./ring-settings.js";
+import { NO_TOKENS } from "./ring-tokens.js";
 
 /** Whether a ring answers to this name. */
 export function answersTo(ring: Pick<RingRecord, "model" | "spec" | "askedAs">, model: string): boolean {
@@ -44,6 +45,9 @@ export function emptyRingRecord({ id, spec, replica, proposedBy, pinned }: NewRi
     work: NO_WORK,
     hops: null,
     rates: NO_RATES,
+    tokens: NO_TOKENS,
+    hopMs: [],
+    microBatchesUnderWay: 0,
     stages: [],
     planReasons: [],
     prediction: predictionOf(null, NOTHING_MEASURED),

@@ -1,4 +1,3 @@
-import { hostname } from "node:os";
 import { z } from "zod";
 import { type HostPort, parseHostPort, parseListenAddress } from "./address.js";
 import { parseByteSize } from "./byte-size.js";
@@ -18,20 +17,15 @@ import {
 import { parseInvite } from "./invite.js";
 import { parseLayerAssignments } from "./layer-assignment.js";
 import { MODEL_OPTIONS } from "./model-options.js";
+import { NODE_NAME, nameOfThisMachine } from "./node-name.js";
 import { anyOf, listOf, nonEmpty, type Option, parsed, toggle, wholeNumber } from "./option.js";
+import { TRACES_OPTION } from "./traces-option.js";
 
 export const DEFAULT_HTTP_PORT = 52_415;
 export const DEFAULT_GRPC_PORT = 52_416;
 
 /** What a stage takes (`most_threads` of native/stage). */
 const MOST_THREADS = 512;
-
-const NODE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
-
-function nameOfThisMachine(): string {
-  const name = (hostname().split(".")[0] ?? "").replaceAll(/[^A-Za-z0-9_-]/g, "-").slice(0, 63);
-  return NODE_NAME.test(name) ? name : "node";
-}
 
 /** "10MB/s" says the same as "10MB". */
 const bytesPerSecond = parsed((text) => parseByteSize(text.replace(/\/s$/i, ""))).pipe(z.number().positive());
@@ -333,6 +327,7 @@ export const OPTIONS: { readonly [Key in keyof Settings]: Option<Settings[Key]> 
     schema: listOf(z.string().regex(/^[\x21-\x7e]{8,512}$/)),
     default: [],
   },
+  traces: TRACES_OPTION,
   logLevel: {
     flag: "log-level",
     argument: "level",

@@ -1,3 +1,5 @@
+import type { RequestOrigin } from "./trace.js";
+
 /**
  * One request and its stream of events, as they travel from an API adapter through any node to the head of a ring.
  * Every adapter (OpenAI, Ollama, …) speaks this and nothing else; it is plain data, so it also crosses the wire.
@@ -73,6 +75,8 @@ export interface InferenceRequest {
    * finishes with `length`, and one that has not fails with `deadline_exceeded`. Absent: the server's limit, if any.
    */
   readonly timeoutSeconds?: number;
+  /** Which request of the outside world this is part of. */
+  readonly origin?: RequestOrigin;
 }
 
 export interface TokenLogprob {

@@ -206,6 +206,8 @@ export interface NativeDecodeResult {
   readonly compute_microseconds: number;
   /** Time behind earlier micro-batches of the stage and behind turns of its neighbours; no time to wake up. */
   readonly queue_microseconds: number;
+  /** Part of `compute_microseconds`: choosing tokens, when the logits were there. */
+  readonly sampling_microseconds: number;
 }
 
 export interface NativeSamplerParams {

@@ -148,6 +148,8 @@ export interface DecodeResult {
   readonly computeSeconds: number;
   /** Behind earlier micro-batches of the stage and turns of its neighbours; 0 for an idle stage, which only wakes up. */
   readonly queueSeconds: number;
+  /** Part of `computeSeconds`: choosing tokens. */
+  readonly samplingSeconds: number;
 }
 
 /** A loaded layer range with its KV cache and its own thread. */
@@ -240,6 +242,7 @@ function toDecodeResult(native: NativeDecodeResult, requests: readonly SampleReq
     copies: native.copies,
     computeSeconds: native.compute_microseconds / 1e6,
     queueSeconds: native.queue_microseconds / 1e6,
+    samplingSeconds: native.sampling_microseconds / 1e6,
   };
 }
 

@@ -1,11 +1,13 @@
 import type { AsyncQueue } from "../core/async-queue.js";
 import { ExoError } from "../core/errors.js";
-import type { FinishReason, InferenceEvent } from "../core/inference.js";
+import type { FinishReason, InferenceEvent, Usage } from "../core/inference.js";
 import type { Clock } from "../core/ports.js";
 import type { Sampler } from "../native/sampler.js";
 import type { Sample, Stage } from "../native/stage.js";
 import { AnswerAssembler, type AnswerParser, type DeltaEvent } from "./answer-assembler.js";
+import type { ObservedAnswer } from "./answer-observer.js";
 import type { GenerationJob, JobOutcome } from "./slot.js";
+import type { AnswerTrace } from "./tracing/answer-trace.js";
 
 /** What a prompt becomes before it is scheduled. */
 export interface PreparedPrompt {
@@ -31,6 +33,7 @@ export interface AnswerOptions {
   readonly events: AsyncQueue<InferenceEvent>;
   readonly clock: Clock;
   readonly tokenizer: Stage["tokenizer"];
+  readonly observed: ObservedAnswer;
 }
 
 /** About so many tokens may wait for a slow reader; enough that a short stall costs nothing. */
@@ -47,12 +50,15 @@ export class Answer implements GenerationJob {
   readonly speculation: boolean;
   readonly keepTokens: number;
   readonly timeLimitMs: number | null;
+  readonly passes: AnswerTrace | null;
+  readonly #observed: ObservedAnswer;
   readonly #events: AsyncQueue<InferenceEvent>;
   readonly #clock: Clock;
   readonly #assembler: AnswerAssembler;
   readonly #queuedAt: number;
   #startedAt = 0;
   #firstTokenAt = 0;
+  #lastTokenAt = 0;
   #cachedTokens = 0;
   #completionTokens = 0;
   /** Not yet given to the reader. */
@@ -70,6 +76,8 @@ export class Answer implements GenerationJob {
     this.speculation = options.speculation;
     this.keepTokens = prompt.keepTokens;
     this.timeLimitMs = options.timeLimitMs;
+    this.passes = options.observed.trace;
+    this.#observed = options.observed;
     this.#events = options.events;
     this.#clock = options.clock;
     this.#queuedAt = options.clock.monotonic();
@@ -93,13 +101,20 @@ export class Answer implements GenerationJob {
   onStarted(cachedTokens: number): void {
     this.#startedAt = this.#clock.monotonic();
     this.#cachedTokens = cachedTokens;
+    const { meter } = this.#observed;
+    meter.queue.observe((this.#startedAt - this.#queuedAt) / 1000);
+    meter.promptTokens += this.promptTokens.length;
+    meter.cachedTokens += cachedTokens;
+    this.passes?.queued(this.#queuedAt, cachedTokens);
     this.#events.push({ type: "started", promptTokens: this.promptTokens.length, cachedTokens });
   }
 
   onToken(sample: Sample): boolean {
-    if (this.#completionTokens === 0) this.#firstTokenAt = this.#clock.monotonic();
+    const now = this.#clock.monotonic();
+    this.#measure(now);
     this.#completionTokens += 1;
     const delta = this.#assembler.push(sample);
+    this.passes?.detokenized(now);
     if (delta !== null) this.#deltas.push(delta);
     return !this.#assembler.stopped;
   }
@@ -109,6 +124,8 @@ export class Answer implements GenerationJob {
   }
 
   onDrafted(accepted: number, rejected: number): void {
+    this.#observed.meter.acceptedDraftTokens += accepted;
+    this.#observed.meter.rejectedDraftTokens += rejected;
     this.#draftedTokens = {
       accepted: this.#draftedTokens.accepted + accepted,
       rejected: this.#draftedTokens.rejected + rejected,
@@ -119,17 +136,54 @@ export class Answer implements GenerationJob {
     this.sampler.close();
     this.deliver();
     if (outcome.kind === "failed") {
+      this.#tell(outcome.error.code);
       this.#events.fail(outcome.error);
       return;
     }
     if (outcome.kind === "cancelled") {
+      this.#tell("cancelled");
       this.#events.fail(new ExoError("cancelled", "The request was cancelled by the client."));
       return;
     }
     const rest = this.#assembler.finish();
     if (rest !== null) this.#events.push(rest);
+    this.#tell(this.#reasonOf(outcome.reason));
     this.#events.push(this.#finished(outcome.reason));
     this.#events.end();
+  }
+
+  /** At each token. */
+  #measure(now: number): void {
+    const { meter, arrivedAt } = this.#observed;
+    if (this.#completionTokens === 0) {
+      this.#firstTokenAt = now;
+      meter.firstToken.observe((now - arrivedAt) / 1000);
+    } else {
+      meter.betweenTokens.observe((now - this.#lastTokenAt) / 1000);
+    }
+    this.#lastTokenAt = now;
+    meter.generatedTokens += 1;
+  }
+
+  /** @param outcome the finish reason, or an error's code */
+  #tell(outcome: string): void {
+    const more = this.#completionTokens - 1;
+    if (more > 0) this.#observed.meter.perToken.observe((this.#lastTokenAt - this.#firstTokenAt) / 1000 / more);
+    this.#observed.ended(outcome, this.#usage());
+  }
+
+  #reasonOf(reason: FinishReason): FinishReason {
+    return reason === "stop" && this.#assembler.hasToolCalls ? "tool_calls" : reason;
+  }
+
+  #usage(): Usage {
+    return {
+      promptTokens: this.promptTokens.length,
+      completionTokens: this.#completionTokens,
+      cachedTokens: this.#cachedTokens,
+      acceptedDraftTokens: this.#draftedTokens.accepted,
+      rejectedDraftTokens: this.#draftedTokens.rejected,
+    };
   }
 
   #finished(reason: FinishReason): InferenceEvent {
@@ -137,14 +191,8 @@ export class Answer implements GenerationJob {
     const firstTokenAt = this.#firstTokenAt || now;
     return {
       type: "finished",
-      reason: reason === "stop" && this.#assembler.hasToolCalls ? "tool_calls" : reason,
-      usage: {
-        promptTokens: this.promptTokens.length,
-        completionTokens: this.#completionTokens,
-        cachedTokens: this.#cachedTokens,
-        acceptedDraftTokens: this.#draftedTokens.accepted,
-        rejectedDraftTokens: this.#draftedTokens.rejected,
-      },
+      reason: this.#reasonOf(reason),
+      usage: this.#usage(),
       timings: {
         queueSeconds: (this.#startedAt - this.#queuedAt) / 1000,
         prefillSeconds: (firstTokenAt - this.#startedAt) / 1000,

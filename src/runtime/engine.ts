@@ -5,6 +5,7 @@ import type { ChatPrompt, InferenceEvent, InferenceRequest, SamplingOptions, Tex
 import type { Clock, Logger } from "../core/ports.js";
 import type { Stage } from "../native/stage.js";
 import { Answer, type PreparedPrompt } from "./answer.js";
+import type { AnswerObserver, ObservedAnswer } from "./answer-observer.js";
 import { AnswerSpeeds } from "./answer-speeds.js";
 import type { ContextFull } from "./context-shift.js";
 import type { Pipeline } from "./pipeline.js";
@@ -29,6 +30,7 @@ export interface EngineOptions {
   readonly speculator: Speculator | null;
   /** Seconds that a request may take, its wait included; `null`: as long as it needs. */
   readonly requestTimeout: number | null;
+  readonly observer: AnswerObserver;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -66,12 +68,15 @@ export class Engine {
 
   /** See `InferenceService.generate`. */
   async *generate(request: InferenceRequest, signal: AbortSignal): AsyncGenerator<InferenceEvent, void, void> {
-    // What will be refused costs nothing before: a long prompt's template and tokens keep everybody waiting.
-    this.#scheduler.checkRoom();
-    const prompt = this.#prepare(request);
+    const observed = this.#options.observer.begin(request);
     const gone = new AbortController();
     const events = new AsyncQueue<InferenceEvent>();
-    this.#submit(request, prompt, AbortSignal.any([signal, gone.signal]), events);
+    try {
+      this.#take(request, observed, AbortSignal.any([signal, gone.signal]), events);
+    } catch (thrown) {
+      observed.ended(ExoError.from(thrown).code);
+      throw thrown;
+    }
     try {
       yield* this.speeds.watch(events);
     } finally {
@@ -105,9 +110,21 @@ export class Engine {
     await this.#options.pipeline.close();
   }
 
-  #prepare(request: InferenceRequest): PreparedPrompt {
+  #take(
+    request: InferenceRequest,
+    observed: ObservedAnswer,
+    signal: AbortSignal,
+    events: AsyncQueue<InferenceEvent>,
+  ): void {
+    // What will be refused costs nothing before: a long prompt's template and tokens keep everybody waiting.
+    this.#scheduler.checkRoom();
+    this.#submit(request, this.#prepare(request, observed), signal, events, observed);
+  }
+
+  #prepare(request: InferenceRequest, observed: ObservedAnswer): PreparedPrompt {
+    const { input } = request;
     const prompt =
-      request.input.kind === "chat" ? this.#prepareChat(request, request.input) : this.#prepareText(request.input);
+      input.kind === "chat" ? this.#prepareChat(request, input, observed) : this.#prepareText(input, observed);
     if (prompt.tokens.length === 0) {
       throw new ExoError("invalid_argument", "The prompt is empty; send at least one token.", { param: "prompt" });
     }
@@ -124,11 +141,13 @@ export class Engine {
     return { ...prompt, stops: [...prompt.stops, ...request.stop] };
   }
 
-  #prepareChat(request: InferenceRequest, input: ChatPrompt): PreparedPrompt {
+  #prepareChat(request: InferenceRequest, input: ChatPrompt, observed: ObservedAnswer): PreparedPrompt {
     const { chat, tokenizer } = this.#options.outputStage;
     this.#checkLength(JSON.stringify(input.messages).length, "messages");
-    const rendered = chat.render(input, request.sampling);
-    const tokens = tokenizer.encode(rendered.prompt, { addSpecial: true, parseSpecial: true });
+    const rendered = observed.timed("template", () => chat.render(input, request.sampling));
+    const tokens = observed.timed("tokenize", () =>
+      tokenizer.encode(rendered.prompt, { addSpecial: true, parseSpecial: true }),
+    );
     return {
       tokens,
       keepTokens: this.#options.contextFull === "shift" ? systemTokens(this.#options.outputStage, input, tokens) : 0,
@@ -139,13 +158,14 @@ export class Engine {
     };
   }
 
-  #prepareText(input: TextPrompt): PreparedPrompt {
-    if (typeof input.prompt === "string") this.#checkLength(input.prompt.length, "prompt");
-    const tokens =
-      typeof input.prompt === "string"
-        ? this.#options.outputStage.tokenizer.encode(input.prompt, { addSpecial: true, parseSpecial: true })
-        : input.prompt;
+  #prepareText({ prompt }: TextPrompt, observed: ObservedAnswer): PreparedPrompt {
+    const tokens = typeof prompt === "string" ? observed.timed("tokenize", () => this.#tokensOf(prompt)) : prompt;
     return { tokens, keepTokens: 0, stops: [], constraint: null, preservedTokens: new Set(), parser: null };
+  }
+
+  #tokensOf(prompt: string): readonly number[] {
+    this.#checkLength(prompt.length, "prompt");
+    return this.#options.outputStage.tokenizer.encode(prompt, { addSpecial: true, parseSpecial: true });
   }
 
   /** Tokenizing keeps everybody waiting, so what cannot fit is refused before. */
@@ -179,6 +199,7 @@ export class Engine {
     prompt: PreparedPrompt,
     signal: AbortSignal,
     events: AsyncQueue<InferenceEvent>,
+    observed: ObservedAnswer,
   ): void {
     const { contextSize, contextFull } = this.#options;
     const room = contextSize - prompt.tokens.length;
@@ -204,6 +225,7 @@ export class Engine {
           events,
           clock: this.#options.clock,
           tokenizer: this.#options.outputStage.tokenizer,
+          observed,
         }),
       );
     } catch (thrown) {

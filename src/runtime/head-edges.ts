@@ -2,7 +2,7 @@ import type { HostPort } from "../config/address.js";
 import { ExoError } from "../core/errors.js";
 import { type FrameLimits, largestFrameBytes, type OutgoingFrame } from "../transport/frame.js";
 import type { HopRegistrationHandle } from "../transport/hop-server.js";
-import type { SentFrames } from "./metered-stage.js";
+import { addReceived, NOTHING_RECEIVED, type ReceivedFrames, type SentFrames } from "./metered-stage.js";
 import { type HopPorts, lostStage, OutgoingEdge } from "./outgoing-edge.js";
 import { HOP_WINDOW } from "./stage-settings.js";
 
@@ -25,6 +25,7 @@ export interface HeadEdgesOptions {
 export class HeadEdges {
   readonly #outgoing: OutgoingEdge;
   readonly #incoming: HopRegistrationHandle;
+  #received = NOTHING_RECEIVED;
 
   constructor(options: HeadEdgesOptions) {
     const { ringId, epoch, stageCount, nextHop, outgoing, incoming, ports, onFrame, onLost } = options;
@@ -44,7 +45,10 @@ export class HeadEdges {
       maxFrameBytes: largestFrameBytes(incoming),
       window: HOP_WINDOW,
       receiver: {
-        onFrame,
+        onFrame: (frame) => {
+          this.#received = addReceived(this.#received, frame);
+          return onFrame(frame);
+        },
         onClosed: (error) => onLost(lostStage(error ?? new ExoError("stage_lost", "The last stage of the ring left."))),
       },
     });
@@ -56,6 +60,10 @@ export class HeadEdges {
 
   sent(): SentFrames {
     return this.#outgoing.sent();
+  }
+
+  received(): ReceivedFrames {
+    return this.#received;
   }
 
   async close(): Promise<void> {

@@ -5,7 +5,7 @@ import type { Stage } from "../native/stage.js";
 import { largestFrameBytes } from "../transport/frame.js";
 import type { HopRegistrationHandle } from "../transport/hop-server.js";
 import type { LoadStageRequest } from "../transport/node-service.js";
-import { MeteredStage } from "./metered-stage.js";
+import { addReceived, MeteredStage, NOTHING_RECEIVED, type ReceivedFrames } from "./metered-stage.js";
 import { type HopPorts, OutgoingEdge } from "./outgoing-edge.js";
 import type { ComputedPasses } from "./pass-log.js";
 import type { StagePart } from "./probe/predicted-work.js";
@@ -37,12 +37,13 @@ export class HeldStage {
   readonly #outgoing: OutgoingEdge;
   readonly #metered: MeteredStage;
   readonly #unused: NodeJS.Timeout;
+  #received = NOTHING_RECEIVED;
 
   constructor(options: HeldStageOptions) {
     const { stage, request, nextHop, ports, onOrphaned } = options;
     const { ringId, epoch, stageIndex, stageCount } = request.place;
     const ring = { ...request, slots: request.maxSequences };
-    const limits = frameLimits(ring, stage.info.inputSize);
+    const limits = frameLimits(ring, stage.info.inputSize, stageCount);
     this.stage = stage;
     this.#metered = new MeteredStage(stage);
     this.request = request;
@@ -51,7 +52,7 @@ export class HeldStage {
       epoch,
       fromStage: stageIndex,
       nextHop,
-      maxFrameBytes: largestFrameBytes(frameLimits(ring, stage.info.outputSize)),
+      maxFrameBytes: largestFrameBytes(frameLimits(ring, stage.info.outputSize, stageCount)),
       ports,
       onLost: onOrphaned,
     });
@@ -64,6 +65,7 @@ export class HeldStage {
       outputSize: stage.info.outputSize,
       wireType: request.wireType,
       send: (frame) => this.#outgoing.send(frame),
+      clock: ports.clock,
       logger: ports.logger,
     });
     this.#incoming = ports.hopServer.register({
@@ -75,6 +77,7 @@ export class HeldStage {
       receiver: {
         onFrame: (frame) => {
           clearTimeout(this.#unused);
+          this.#received = addReceived(this.#received, frame);
           return runner.onFrame(frame);
         },
         onClosed: (error) =>
@@ -89,6 +92,11 @@ export class HeldStage {
 
   work(): StageWorkRecord {
     return this.#metered.work(this.#outgoing.sent());
+  }
+
+  /** From the stage before, since this one was loaded. */
+  received(): ReceivedFrames {
+    return this.#received;
   }
 
   get busy(): boolean {

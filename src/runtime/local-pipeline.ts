@@ -27,9 +27,10 @@ export class LocalPipeline implements Pipeline {
     const begun = this.#clock.monotonic();
     const decoding = this.#stage.decode(batch).catch((thrown: unknown) => this.#failed(ExoError.from(thrown)));
     onHandedOver();
-    const { samples, computeSeconds, queueSeconds } = await decoding;
+    const { samples, computeSeconds: compute, queueSeconds: queue, samplingSeconds: sampling } = await decoding;
     const total = (this.#clock.monotonic() - begun) / 1000;
-    return { samples, timings: { total, compute: computeSeconds, queue: queueSeconds } };
+    const way = { legs: [{ seconds: total, compute, queue, sampling }], hops: [] };
+    return { samples, timings: { total, compute, queue }, way };
   }
 
   onBroken(callback: (error: ExoError) => void): void {

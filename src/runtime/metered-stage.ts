@@ -9,6 +9,18 @@ export interface SentFrames {
   readonly bytesSent: number;
 }
 
+/** What came by an edge. */
+export interface ReceivedFrames {
+  readonly framesReceived: number;
+  readonly bytesReceived: number;
+}
+
+export const NOTHING_RECEIVED: ReceivedFrames = { framesReceived: 0, bytesReceived: 0 };
+
+export function addReceived(before: ReceivedFrames, frame: Uint8Array): ReceivedFrames {
+  return { framesReceived: before.framesReceived + 1, bytesReceived: before.bytesReceived + frame.byteLength };
+}
+
 const NOTHING_SENT: SentFrames = { framesSent: 0, bytesSent: 0 };
 
 /** A stage that counts what it computes. */

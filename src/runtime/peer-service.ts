@@ -5,6 +5,7 @@ import type { NodeRecord } from "../cluster/node-record.js";
 import type { HostPort } from "../config/address.js";
 import type { ChatPrompt, InferenceEvent, InferenceRequest, TokenizeRequest } from "../core/inference.js";
 import type { Clock } from "../core/ports.js";
+import type { NodeTrace } from "../core/trace.js";
 import type { BlockRun } from "../model/sparse/blocks.js";
 import type { OfferedFile } from "../model/sparse/range-source.js";
 import type { ServedModels } from "../model/supply/served-models.js";
@@ -23,6 +24,7 @@ import type {
 import type { LocalRings } from "./local-rings.js";
 import type { RingHead } from "./ring-head.js";
 import type { StageHost } from "./stage-host.js";
+import type { TraceBuffer } from "./tracing/trace-buffer.js";
 
 export interface PeerServiceOptions {
   readonly hello: () => NodeHello;
@@ -34,6 +36,7 @@ export interface PeerServiceOptions {
   /** What peers may read of this node's models. */
   readonly served: ServedModels;
   readonly models: Pick<ModelManager<RingHead>, "placeHere" | "stopHere">;
+  readonly traces: Pick<TraceBuffer, "find" | "list">;
   readonly clock: Clock;
 }
 
@@ -91,6 +94,13 @@ export class PeerService implements NodeService {
 
   stopModel(order: StopModelOrder): Promise<boolean> {
     return this.#options.models.stopHere(order);
+  }
+
+  async readTraces(requestId: string | null): Promise<readonly NodeTrace[]> {
+    const { traces } = this.#options;
+    if (requestId === null) return traces.list();
+    const trace = traces.find(requestId);
+    return trace === null ? [] : [trace];
   }
 
   generate(request: InferenceRequest, signal: AbortSignal): AsyncIterable<InferenceEvent> {

@@ -1,6 +1,7 @@
 import type { ExoError } from "../core/errors.js";
 import type { SampleRun } from "../native/stage.js";
 import type { RingBatch } from "./micro-batch.js";
+import type { WayRound } from "./way-round.js";
 
 /** Where the time of one micro-batch went, in seconds. */
 export interface PipelineTimings {
@@ -16,6 +17,8 @@ export interface PipelineResult {
   /** One for each entry of `RingBatch.samples`, in its order. */
   readonly samples: readonly SampleRun[];
   readonly timings: PipelineTimings;
+  /** Where it went, part by part; `null` where that is not known. */
+  readonly way: WayRound | null;
 }
 
 /**

@@ -1,25 +1,24 @@
 import type { HeadLoad, HeadRequest, LoadedHead } from "../cluster/head-port.js";
-import type { HopTimesRecord, StageMemoryRecord, StageWorkRecord } from "../cluster/node-record.js";
+import type { StageMemoryRecord } from "../cluster/node-record.js";
 import type { RingSettings } from "../cluster/ring-settings.js";
-import type { HostPort } from "../config/address.js";
 import { ExoError } from "../core/errors.js";
 import type { Clock, Logger } from "../core/ports.js";
-import { type LoadHooks, Stage, type StageInfo } from "../native/stage.js";
+import { type LoadHooks, Stage, type StageInfo, type StageMemory } from "../native/stage.js";
+import { AnswerObserver } from "./answer-observer.js";
 import type { ContextFull } from "./context-shift.js";
 import { Engine } from "./engine.js";
-import { HeadEdges } from "./head-edges.js";
 import type { MeteredPart } from "./held-stage.js";
-import { LocalPipeline } from "./local-pipeline.js";
-import { MeteredStage, type SentFrames } from "./metered-stage.js";
+import { type HeadStages, localPipeline, type MeteredPipeline, ringPipeline } from "./metered-pipeline.js";
+import type { ReceivedFrames } from "./metered-stage.js";
+import type { ModelMeter } from "./meters.js";
 import { RingBatchBuilder } from "./micro-batch.js";
 import type { HopPorts } from "./outgoing-edge.js";
-import type { Pipeline } from "./pipeline.js";
-import { RingPipeline } from "./ring-pipeline.js";
 import type { DraftModel } from "./speculation/draft-model.js";
 import { openDraftModel } from "./speculation/open-draft-model.js";
 import { outputRows, type SpeculationSettings } from "./speculation/settings.js";
 import { Speculator } from "./speculation/speculator.js";
-import { type ComputeSettings, frameLimits, stageOptions } from "./stage-settings.js";
+import { type ComputeSettings, stageOptions } from "./stage-settings.js";
+import type { TraceBuffer } from "./tracing/trace-buffer.js";
 import { warmUp } from "./warm-up.js";
 
 export interface RingHeadOptions extends HeadRequest {
@@ -31,9 +30,11 @@ export interface RingHeadOptions extends HeadRequest {
   readonly requestTimeout: number | null;
   readonly speculation: SpeculationSettings;
   readonly roundTripDeadlineMs: number;
+  readonly meter: ModelMeter;
 }
 
 export interface RingHeadPorts extends HopPorts {
+  readonly traces: TraceBuffer;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -44,21 +45,6 @@ interface HeadParts extends HeadStages {
   readonly metered: MeteredPipeline;
 }
 
-interface HeadStages {
-  /** Embedding and the head's layers. */
-  readonly front: Stage;
-  /** Output head. */
-  readonly output: Stage;
-}
-
-/** The way round, and what is known of it. */
-interface MeteredPipeline {
-  readonly pipeline: Pipeline;
-  work(): StageWorkRecord;
-  parts(): readonly MeteredPart[];
-  hops(): HopTimesRecord | null;
-}
-
 /** A loaded head: stages, edges, scheduler. */
 export class RingHead implements LoadedHead {
   readonly engine: Engine;
@@ -67,6 +53,7 @@ export class RingHead implements LoadedHead {
   readonly #metered: MeteredPipeline;
   readonly #draftModel: DraftModel | null;
   readonly #clock: Clock;
+  readonly #meter: ModelMeter;
   readonly #tiedEmbeddingBytes: number;
   readonly ring: RingSettings;
   readonly compute: ComputeSettings;
@@ -78,6 +65,7 @@ export class RingHead implements LoadedHead {
     this.#metered = metered;
     this.#draftModel = draftModel;
     this.#clock = ports.clock;
+    this.#meter = options.meter;
     this.#tiedEmbeddingBytes = options.tiedEmbeddingBytes;
     this.ring = options.ring;
     this.compute = options.compute;
@@ -94,6 +82,7 @@ export class RingHead implements LoadedHead {
       speculator: speculatorOf(options, draftModel),
       sampling: options.sampling,
       canTrim: front.info.canTrim,
+      observer: observerOf(options, ports),
       clock: ports.clock,
       logger: ports.logger,
     });
@@ -144,15 +133,27 @@ export class RingHead implements LoadedHead {
     };
   }
 
+  /** Of both of the head's stages; a device may come twice. */
+  deviceMemory(): StageMemory["devices"] {
+    return this.#stages.flatMap((stage) => stage.memory().devices);
+  }
+
   load(): HeadLoad {
     const { engine } = this;
     return {
       ...engine.stats(),
+      tokens: this.#meter.tokens(),
+      hopMs: this.#metered.delays().map((seconds) => seconds * 1000),
       work: this.#metered.work(),
       hops: this.#metered.hops(),
       rates: engine.rates(),
       measured: engine.speeds.summary(),
     };
+  }
+
+  /** From the last stage, since the ring was loaded. */
+  received(): ReceivedFrames {
+    return this.#metered.received();
   }
 
   /** What was computed here with each part of the model. */
@@ -169,6 +170,11 @@ export class RingHead implements LoadedHead {
     await this.engine.close(reason);
     await this.#draftModel?.close();
   }
+}
+
+function observerOf({ ringId: id, model, nodes, meter }: RingHeadOptions, ports: RingHeadPorts): AnswerObserver {
+  const { traces, clock, logger } = ports;
+  return new AnswerObserver({ ring: { id, model, nodes }, meter, traces, clock, logger });
 }
 
 function speculatorOf({ speculation, stageCount, ring }: RingHeadOptions, model: DraftModel | null): Speculator | null {
@@ -254,71 +260,4 @@ async function loadOutput(options: RingHeadOptions, { signal }: LoadHooks): Prom
     },
     signal === undefined ? {} : { signal },
   );
-}
-
-function localPipeline(layerCount: number, stage: Stage, clock: Clock): MeteredPipeline {
-  const metered = new MeteredStage(stage);
-  return {
-    pipeline: new LocalPipeline(metered, clock),
-    work: () => metered.work(),
-    parts: () => [{ layerBegin: 0, layerEnd: layerCount, hasOutput: true, passes: metered.passes() }],
-    hops: () => null,
-  };
-}
-
-function ringPipeline(
-  options: RingHeadOptions,
-  nextHop: HostPort,
-  ports: RingHeadPorts,
-  stages: HeadStages,
-): MeteredPipeline {
-  const front = new MeteredStage(stages.front);
-  const output = new MeteredStage(stages.output);
-  const outgoing = frameLimits(options.ring, stages.front.info.outputSize);
-  const incoming = frameLimits(options.ring, stages.output.info.inputSize);
-  const edges = new HeadEdges({
-    ringId: options.ringId,
-    epoch: options.epoch,
-    stageCount: options.stageCount,
-    nextHop,
-    outgoing,
-    incoming,
-    ports,
-    onFrame: (frame) => pipeline.onFrame(frame),
-    onLost: (error) => pipeline.break(error),
-  });
-  const pipeline: RingPipeline = new RingPipeline({
-    front,
-    output,
-    epoch: options.epoch,
-    stageCount: options.stageCount,
-    limits: incoming,
-    outputSize: outgoing.embeddingSize,
-    wireType: options.ring.wireType,
-    send: (frame) => edges.send(frame),
-    disconnect: () => edges.close(),
-    roundTripDeadlineMs: options.roundTripDeadlineMs,
-    clock: ports.clock,
-    logger: ports.logger,
-  });
-  return {
-    pipeline,
-    work: () => headWork(front, output, edges.sent()),
-    parts: () => [
-      { layerBegin: 0, layerEnd: options.layerEnd, hasOutput: false, passes: front.passes() },
-      { layerBegin: options.layerCount, layerEnd: options.layerCount, hasOutput: true, passes: output.passes() },
-    ],
-    hops: () => pipeline.hops.summary(),
-  };
-}
-
-/** The output head belongs to the head's work, but a micro-batch that comes back to it is not another one. */
-function headWork(front: MeteredStage, output: MeteredStage, sent: SentFrames): StageWorkRecord {
-  const first = front.work(sent);
-  const last = output.work();
-  return {
-    ...first,
-    copies: first.copies + last.copies,
-    computeSeconds: first.computeSeconds + last.computeSeconds,
-  };
 }

@@ -7,6 +7,7 @@ import { placeRequest } from "../cluster/place-request.js";
 import { PlacedModel, type Placement } from "../cluster/placed-model.js";
 import type { PlaceQuestion } from "../cluster/ring-planner.js";
 import type { Config } from "../config/config.js";
+import type { NodeMeters } from "./meters.js";
 import type { ModelSupply } from "./model-supply.js";
 import type { OwnCompute } from "./own-compute.js";
 import { RingHead, type RingHeadPorts } from "./ring-head.js";
@@ -20,6 +21,7 @@ export interface RingMakerOptions {
   readonly store: Pick<ModelSupply, "header" | "resolve" | "resolvePart">;
   readonly compute: OwnCompute;
   readonly ports: RingHeadPorts;
+  readonly meters: NodeMeters;
 }
 
 const RETRY_MS = 2_000;
@@ -45,7 +47,7 @@ export class RingMaker {
   }
 
   create(setup: RingSetup<RingHead>): PlacedModel<RingHead> {
-    const { config, self, ownRecord, membership, compute, ports } = this.#options;
+    const { config, self, ownRecord, membership, compute, ports, meters } = this.#options;
     const { spec } = setup.request;
     return new PlacedModel<RingHead>({
       ...setup,
@@ -63,10 +65,12 @@ export class RingMaker {
             requestTimeout: config.requestTimeout,
             speculation: this.#speculation.get(spec) ?? NO_SPECULATION,
             roundTripDeadlineMs: ROUND_TRIP_DEADLINE_MS,
+            meter: meters.model(request.model),
           },
           ports,
           hooks,
         ),
+      onPlacedAnew: (model, cause) => meters.replans.add([model, cause]),
       retryMs: RETRY_MS,
       clock: ports.clock,
       logger: ports.logger,

@@ -3,15 +3,23 @@ import type { Clock, Logger } from "../core/ports.js";
 import type { ActivationType } from "../native/activation.js";
 import { KV_OPERATION_NUMBERS, ROW_BYTES } from "../native/bindings.js";
 import type { DecodeResult, SampleRequest, Stage } from "../native/stage.js";
-import { type BatchFrame, type FrameLimits, frameHeadRoom, type OutgoingFrame } from "../transport/frame.js";
+import {
+  type BatchFrame,
+  type FrameLimits,
+  frameHeadRoom,
+  type OutgoingFrame,
+  wrappedMicroseconds,
+} from "../transport/frame.js";
 import { decodeFrame } from "../transport/frame-decode.js";
 import { encodeFrame, encodeFrameWithoutRows } from "../transport/frame-encode.js";
 import { Breakage } from "./breakage.js";
+import { HopDelays } from "./hop-delays.js";
 import { HopTimes } from "./hop-times.js";
 import type { RingBatch } from "./micro-batch.js";
 import { outputRows } from "./output-rows.js";
 import type { Pipeline, PipelineResult } from "./pipeline.js";
 import { SendQueue } from "./send-queue.js";
+import { wayRound } from "./way-round.js";
 
 export interface RingPipelineOptions {
   /** Embedding and first layers. */
@@ -31,12 +39,20 @@ export interface RingPipelineOptions {
   readonly disconnect: () => Promise<void>;
   /** A micro-batch that is not back within this time breaks the ring. */
   readonly roundTripDeadlineMs: number;
+  /** Seconds of each hop of a micro-batch that had rows. */
+  readonly onHops?: (seconds: readonly number[]) => void;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
+/** A frame, and when it came; milliseconds. */
+interface Returned {
+  readonly frame: BatchFrame;
+  readonly at: number;
+}
+
 interface Awaited {
-  readonly resolve: (frame: BatchFrame) => void;
+  readonly resolve: (returned: Returned) => void;
   readonly reject: (error: ExoError) => void;
   readonly timer: NodeJS.Timeout;
 }
@@ -45,6 +61,7 @@ interface Awaited {
 export class RingPipeline implements Pipeline {
   readonly stageCount: number;
   readonly hops: HopTimes;
+  readonly delays: HopDelays;
   readonly #options: RingPipelineOptions;
   readonly #queue: SendQueue;
   readonly #awaited = new Map<number, Awaited>();
@@ -56,6 +73,7 @@ export class RingPipeline implements Pipeline {
     this.#queue = new SendQueue(options.send);
     this.stageCount = options.stageCount;
     this.hops = new HopTimes(options.stageCount);
+    this.delays = new HopDelays(options.stageCount);
   }
 
   get broken(): ExoError | null {
@@ -68,37 +86,43 @@ export class RingPipeline implements Pipeline {
 
   async run(batch: RingBatch, onHandedOver: () => void): Promise<PipelineResult> {
     if (this.broken !== null) throw this.broken;
-    const begun = this.#options.clock.monotonic();
+    const { clock, stageCount } = this.#options;
+    const begun = clock.monotonic();
     const microBatch = this.#nextMicroBatch;
     this.#nextMicroBatch = (microBatch + 1) >>> 0;
     const back = this.#expect(microBatch);
     // Only this end of the promise may be awaited, so the other must not count as unhandled.
     back.catch(() => {});
-    const outgoing = this.#computeFront(batch, microBatch);
+    const outgoing = this.#computeFront(batch, microBatch, begun);
     this.#queue.add(outgoing).then(
       // The connection writes at the end of this turn of the event loop; what can wait comes after that.
       () => setImmediate(onHandedOver),
       (thrown: unknown) => this.#fail(microBatch, ExoError.from(thrown)),
     );
-    const frame = await back;
-    const { samples, computeSeconds, queueSeconds } = await this.#computeOutput(batch, frame).catch(
+    const { frame, at } = await back;
+    const { samples, computeSeconds, queueSeconds, samplingSeconds } = await this.#computeOutput(batch, frame).catch(
       (thrown: unknown) => {
         const error = ExoError.from(thrown);
         this.#fail(microBatch, error);
         throw error;
       },
     );
+    const ended = clock.monotonic();
     const timings = {
-      total: (this.#options.clock.monotonic() - begun) / 1000,
+      total: (ended - begun) / 1000,
       compute: computeSeconds + frame.computeMicroseconds / 1e6,
       queue: queueSeconds + frame.queueMicroseconds / 1e6,
     };
     this.hops.record(timings);
-    return { samples, timings };
+    const output = { compute: computeSeconds, queue: queueSeconds, sampling: samplingSeconds };
+    const way = wayRound({ stages: frame.stages, back: at, ended, output }, stageCount, this.delays);
+    if (way !== null && batch.rowCount > 0) this.#options.onHops?.(way.hops);
+    return { samples, timings, way };
   }
 
   /** A frame that came back to the head. Rejects, which closes the edge, only if it is malformed. */
   async onFrame(bytes: Uint8Array): Promise<void> {
+    const at = this.#options.clock.monotonic();
     const frame = decodeFrame(bytes, this.#options.limits);
     const awaited = this.#awaited.get(frame.microBatch);
     if (awaited === undefined) {
@@ -106,7 +130,7 @@ export class RingPipeline implements Pipeline {
       return;
     }
     if (frame.kind === "error") this.#fail(frame.microBatch, frame.error);
-    else this.#settle(frame.microBatch)?.resolve(frame);
+    else this.#settle(frame.microBatch)?.resolve({ frame, at });
   }
 
   /** Nothing more will come back: a stage or an edge is lost. */
@@ -121,7 +145,7 @@ export class RingPipeline implements Pipeline {
     await Promise.all([this.#options.front.close(), this.#options.output.close()]);
   }
 
-  #expect(microBatch: number): Promise<BatchFrame> {
+  #expect(microBatch: number): Promise<Returned> {
     const { roundTripDeadlineMs } = this.#options;
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
@@ -153,16 +177,21 @@ export class RingPipeline implements Pipeline {
     this.#settle(microBatch)?.reject(error);
   }
 
-  async #computeFront(batch: RingBatch, microBatch: number): Promise<OutgoingFrame> {
-    const { front, epoch, outputSize, wireType } = this.#options;
-    const headRoom = frameHeadRoom(batch.rowCount, batch.kvOperations.length / KV_OPERATION_NUMBERS);
+  async #computeFront(batch: RingBatch, microBatch: number, begun: number): Promise<OutgoingFrame> {
+    const { front, epoch, outputSize, wireType, clock } = this.#options;
+    const headRoom = frameHeadRoom(batch.rowCount, batch.kvOperations.length / KV_OPERATION_NUMBERS, 1);
     const result = await front.decode({
       rows: batch.rows,
       kvOperations: batch.kvOperations,
       resultType: wireType,
       resultHeadRoom: headRoom,
     });
+    const times = { computeMicroseconds: result.computeSeconds * 1e6, queueMicroseconds: result.queueSeconds * 1e6 };
+    const arrivedMicroseconds = wrappedMicroseconds(begun);
+    const leftMicroseconds = wrappedMicroseconds(clock.monotonic());
     const fields = {
+      ...times,
+      stages: [{ ...times, arrivedMicroseconds, leftMicroseconds }],
       epoch,
       microBatch,
       fromStage: 0,
@@ -170,8 +199,6 @@ export class RingPipeline implements Pipeline {
       embeddingSize: outputSize,
       rows: batch.rows,
       kvOperations: batch.kvOperations,
-      computeMicroseconds: result.computeSeconds * 1e6,
-      queueMicroseconds: result.queueSeconds * 1e6,
     };
     return result.activations === null
       ? encodeFrameWithoutRows(fields)
@@ -181,10 +208,10 @@ export class RingPipeline implements Pipeline {
   async #computeOutput(
     batch: RingBatch,
     frame: BatchFrame,
-  ): Promise<Pick<DecodeResult, "samples" | "computeSeconds" | "queueSeconds">> {
+  ): Promise<Pick<DecodeResult, "samples" | "computeSeconds" | "queueSeconds" | "samplingSeconds">> {
     const samples = samplesOfReturnedRows(batch.samples);
     checkReturned(frame, outputRows(batch.rows));
-    if (frame.rowCount === 0) return { samples: [], computeSeconds: 0, queueSeconds: 0 };
+    if (frame.rowCount === 0) return { samples: [], computeSeconds: 0, queueSeconds: 0, samplingSeconds: 0 };
     return this.#options.output.decode({
       rows: frame.rows,
       activations: frame.activations,

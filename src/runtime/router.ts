@@ -7,6 +7,8 @@ import type {
   InferenceService,
   TokenizeRequest,
 } from "../core/inference.js";
+import { RouteTrace } from "./tracing/route-trace.js";
+import type { TraceBuffer } from "./tracing/trace-buffer.js";
 
 /** The rings of the cluster; `ModelManager`. */
 export interface RingDirectory {
@@ -34,36 +36,53 @@ export class Router implements InferenceService {
   readonly #local: InferenceService;
   readonly #directory: RingDirectory;
   readonly #refresh: (nodeId: string) => void;
+  readonly #traces: TraceBuffer | null;
   /** Requests of this node under way, by ring: heads tell of theirs only now and then. */
   readonly #underWay = new Map<string, number>();
 
   /** @param refresh asks a node what it has to tell, before it would tell by itself */
-  constructor(local: InferenceService, directory: RingDirectory, refresh: (nodeId: string) => void = () => {}) {
+  constructor(
+    local: InferenceService,
+    directory: RingDirectory,
+    refresh: (nodeId: string) => void = () => {},
+    traces: TraceBuffer | null = null,
+  ) {
     this.#local = local;
     this.#directory = directory;
     this.#refresh = refresh;
+    this.#traces = traces;
   }
 
   async *generate(request: InferenceRequest, signal: AbortSignal): AsyncGenerator<InferenceEvent, void, void> {
+    const trace = new RouteTrace(this.#traces, request);
     const refused = new Set<string>();
     let wasStarted = false;
-    for (;;) {
-      const target = await this.#choose(request.model, signal, refused);
-      let answered = false;
-      try {
-        for await (const event of this.#through(target, request, signal)) {
-          if (event.type !== "started") answered = true;
-          else if (wasStarted) continue;
-          wasStarted = true;
-          yield event;
+    try {
+      for (;;) {
+        const begun = trace.now();
+        const target = await this.#choose(request.model, signal, refused);
+        trace.routed(begun, target);
+        const asked = trace.now();
+        let answered = false;
+        try {
+          for await (const event of this.#through(target, request, signal)) {
+            if (event.type !== "started") answered = true;
+            else if (wasStarted) continue;
+            wasStarted = true;
+            yield event;
+          }
+          return;
+        } catch (thrown) {
+          const error = ExoError.from(thrown);
+          refused.add(target.ring.id);
+          if (answered || signal.aborted || !REFUSALS.has(error.code) || !this.#hasOther(request.model, refused))
+            throw error;
+        } finally {
+          trace.asked(asked, target);
         }
-        return;
-      } catch (thrown) {
-        const error = ExoError.from(thrown);
-        refused.add(target.ring.id);
-        if (answered || signal.aborted || !REFUSALS.has(error.code) || !this.#hasOther(request.model, refused))
-          throw error;
       }
+    } finally {
+      trace.end();
     }
   }
 

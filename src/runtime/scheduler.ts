@@ -13,6 +13,7 @@ import { type GenerationJob, type JobOutcome, Slot } from "./slot.js";
 import { type Sampled, SlotDrafts } from "./slot-drafts.js";
 import type { Speculator } from "./speculation/speculator.js";
 import { TokenRates } from "./token-rates.js";
+import { notePasses } from "./tracing/note-passes.js";
 
 export interface SchedulerOptions {
   readonly pipeline: Pipeline;
@@ -207,6 +208,7 @@ export class Scheduler {
     const goOn = flight.sampled.map(({ slot }) => slot.generated > 0);
     const tokens = flight.sampled.map((sampled, index) => this.#acceptRun(sampled, result.samples[index] ?? []));
     this.#planner.landed(flight, result.timings, tokens);
+    notePasses(flight, result, goOn, tokens, this.#options.clock);
     const decoded = tokens.reduce((sum, count, index) => (goOn[index] ? sum + count : sum), 0);
     this.#rates.landed({ decoded, promptRows: flight.promptRows, seconds: result.timings.total });
     for (const slot of flight.slots) this.#releaseIfDone(slot);

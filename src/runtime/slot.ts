@@ -3,6 +3,7 @@ import type { FinishReason } from "../core/inference.js";
 import type { Sampler } from "../native/sampler.js";
 import type { Sample } from "../native/stage.js";
 import type { CachedTokens } from "./cached-tokens.js";
+import type { Pass } from "./tracing/passes.js";
 
 /** One request as the scheduler sees it: tokens in, samples out. The callbacks must not throw. */
 export interface GenerationJob {
@@ -26,6 +27,8 @@ export interface GenerationJob {
   readonly readerIsBehind: boolean;
   /** Calls back once, when the reader has caught up. */
   whenReaderCaughtUp(callback: () => void): void;
+  /** Notes the micro-batches that worked on it; `null`, absent: nobody wants to know. */
+  readonly passes?: { landed(pass: Pass): void } | null;
   /** A slot was found; `cachedTokens` of the prompt are already in its KV cache. */
   onStarted(cachedTokens: number): void;
   /** A token was chosen. Return `false` to stop here (a stop string was completed, say). */

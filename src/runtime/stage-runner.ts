@@ -1,5 +1,5 @@
 import { ExoError } from "../core/errors.js";
-import type { Logger } from "../core/ports.js";
+import type { Clock, Logger } from "../core/ports.js";
 import type { ActivationType } from "../native/activation.js";
 import { KV_OPERATION_NUMBERS, ROW_BYTES } from "../native/bindings.js";
 import type { Stage } from "../native/stage.js";
@@ -9,6 +9,7 @@ import {
   type FrameOrigin,
   frameHeadRoom,
   type OutgoingFrame,
+  wrappedMicroseconds,
 } from "../transport/frame.js";
 import { decodeFrame } from "../transport/frame-decode.js";
 import { encodeErrorFrame, encodeFrame, encodeFrameWithoutRows } from "../transport/frame-encode.js";
@@ -27,6 +28,7 @@ export interface StageRunnerOptions {
   readonly outputSize: number;
   readonly wireType: ActivationType;
   readonly send: (frame: OutgoingFrame) => Promise<void>;
+  readonly clock: Clock;
   readonly logger: Logger;
 }
 
@@ -45,19 +47,24 @@ export class StageRunner {
    * error frame; only a malformed frame, or a next stage that is gone, rejects.
    */
   async onFrame(bytes: Uint8Array): Promise<void> {
+    const arrived = this.#options.clock.monotonic();
     const frame = decodeFrame(bytes, this.#options.limits);
     const next =
       frame.kind === "error"
         ? Promise.resolve(encodeErrorFrame(this.#originOf(frame), frame.error))
-        : this.#compute(frame).catch((thrown: unknown) => this.#failed(frame, ExoError.from(thrown)));
+        : this.#compute(frame, arrived).catch((thrown: unknown) => this.#failed(frame, ExoError.from(thrown)));
     await this.#queue.add(next);
   }
 
-  async #compute(frame: BatchFrame): Promise<OutgoingFrame> {
-    const { stage, isLast, wireType, outputSize } = this.#options;
+  async #compute(frame: BatchFrame, arrived: number): Promise<OutgoingFrame> {
+    const { stage, isLast, wireType, outputSize, clock } = this.#options;
     const rows = isLast ? outputRows(frame.rows) : frame.rows;
     const kvOperations = isLast ? new Int32Array(0) : frame.kvOperations;
-    const headRoom = frameHeadRoom(rows.byteLength / ROW_BYTES, kvOperations.length / KV_OPERATION_NUMBERS);
+    const headRoom = frameHeadRoom(
+      rows.byteLength / ROW_BYTES,
+      kvOperations.length / KV_OPERATION_NUMBERS,
+      frame.stages.length + 1,
+    );
     const result = await stage.decode({
       rows: frame.rows,
       kvOperations: frame.kvOperations,
@@ -66,14 +73,21 @@ export class StageRunner {
       resultHeadRoom: headRoom,
       resultOutputsOnly: isLast,
     });
+    const own = {
+      computeMicroseconds: result.computeSeconds * 1e6,
+      queueMicroseconds: result.queueSeconds * 1e6,
+      arrivedMicroseconds: wrappedMicroseconds(arrived),
+      leftMicroseconds: wrappedMicroseconds(clock.monotonic()),
+    };
     const fields = {
       ...this.#originOf(frame),
       activationType: wireType,
       embeddingSize: outputSize,
       rows,
       kvOperations,
-      computeMicroseconds: frame.computeMicroseconds + result.computeSeconds * 1e6,
-      queueMicroseconds: frame.queueMicroseconds + result.queueSeconds * 1e6,
+      computeMicroseconds: frame.computeMicroseconds + own.computeMicroseconds,
+      queueMicroseconds: frame.queueMicroseconds + own.queueMicroseconds,
+      stages: [...frame.stages, own],
     };
     return result.activations === null
       ? encodeFrameWithoutRows(fields)

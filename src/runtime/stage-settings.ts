@@ -54,12 +54,13 @@ export function stageOptions(
 }
 
 /** @param rowSize numbers per row of the hidden states on this edge: what its sender gives and its receiver takes */
-export function frameLimits(ring: RingSettings, rowSize: number): FrameLimits {
+export function frameLimits(ring: RingSettings, rowSize: number, stageCount: number): FrameLimits {
   return {
     embeddingSize: rowSize,
     maxRows: ring.batchSize,
     // Each slot may be emptied and filled again within one micro-batch.
     maxKvOperations: 4 * ring.slots,
     maxSequences: ring.slots,
+    maxStages: stageCount,
   };
 }

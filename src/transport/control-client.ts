@@ -11,6 +11,7 @@ import {
 import { formatHostPort, type HostPort } from "../config/address.js";
 import { ExoError } from "../core/errors.js";
 import type { ChatPrompt, InferenceEvent, InferenceRequest, TokenizeRequest } from "../core/inference.js";
+import type { NodeTrace } from "../core/trace.js";
 import type { BlockRun } from "../model/sparse/blocks.js";
 import type { OfferedFile } from "../model/sparse/range-source.js";
 import type { ModelSpeed } from "../planning/speeds.js";
@@ -27,6 +28,7 @@ import type { ModelOffer__Output } from "./generated/exo/v1/ModelOffer.js";
 import type { NodeHello__Output } from "./generated/exo/v1/NodeHello.js";
 import type { PlaceModelResponse__Output } from "./generated/exo/v1/PlaceModelResponse.js";
 import type { ProbeModelResponse__Output } from "./generated/exo/v1/ProbeModelResponse.js";
+import type { ReadTracesResponse__Output } from "./generated/exo/v1/ReadTracesResponse.js";
 import type { StopModelResponse__Output } from "./generated/exo/v1/StopModelResponse.js";
 import type { UnloadStageResponse__Output } from "./generated/exo/v1/UnloadStageResponse.js";
 import { CALL_METHODS, type CallMethod, inferenceEventSchema } from "./inference-schema.js";
@@ -48,6 +50,7 @@ import { packData, unpackData } from "./plain-data.js";
 import { modelSpeedSchema } from "./probe-messages.js";
 import { NodeStub } from "./proto.js";
 import { fromGrpcStatus, isServiceError } from "./status-table.js";
+import { nodeTracesSchema } from "./trace-messages.js";
 
 export interface ControlClientOptions {
   readonly peer: HostPort;
@@ -155,6 +158,14 @@ export class ControlClient implements NodeService {
       this.#stub.StopModel(order, this.#metadata, options, callback),
     );
     return stopped;
+  }
+
+  async readTraces(requestId: string | null): Promise<readonly NodeTrace[]> {
+    const what = `The traces of ${this.#peer}`;
+    const { traces } = await this.#unary<ReadTracesResponse__Output>(this.#deadlines.healthMs, (options, callback) =>
+      this.#stub.ReadTraces({ requestId: requestId ?? "" }, this.#metadata, options, callback),
+    );
+    return parse(nodeTracesSchema, unpackData(traces, what, "peer_incompatible"), what, "peer_incompatible");
   }
 
   generate(request: InferenceRequest, signal: AbortSignal): AsyncIterable<InferenceEvent> {

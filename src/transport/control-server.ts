@@ -76,6 +76,9 @@ export class ControlServer {
       StopModel: this.#unary("StopModel", async (order) => ({
         stopped: await service.stopModel(parse(stopModelSchema, order, "An order to stop a ring", "invalid_argument")),
       })),
+      ReadTraces: this.#unary("ReadTraces", async ({ requestId }) => ({
+        traces: packData(await service.readTraces(requestId === "" ? null : requestId)),
+      })),
       Generate: this.#streaming(
         "Generate",
         (request, signal) => generate(service, request, signal),

@@ -7,7 +7,7 @@ import {
   ROW_BYTES,
   ROW_OUTPUT,
 } from "../native/bindings.js";
-import type { BatchFrame, ErrorFrame, Frame, FrameLimits } from "./frame.js";
+import type { BatchFrame, ErrorFrame, Frame, FrameLimits, StageTimes } from "./frame.js";
 import {
   ACTIVATION_TYPE_NUMBERS,
   FRAME_FLAG_ERROR,
@@ -17,6 +17,7 @@ import {
   FRAME_VERSION,
   MAX_ERROR_BYTES,
   payloadOffset,
+  STAGE_TIMES_BYTES,
 } from "./frame-layout.js";
 
 type HeaderField = keyof typeof FRAME_HEADER;
@@ -65,12 +66,11 @@ function readHeader(bytes: Uint8Array): Header {
     computeMicroseconds: u32("computeMicroseconds"),
     queueMicroseconds: u32("queueMicroseconds"),
     fromStage: u16("fromStage"),
-    reserved: u16("reserved"),
+    stageCount: u16("stageCount"),
   };
   requireEqual("magic", header.magic, FRAME_MAGIC);
   requireEqual("version", header.version, FRAME_VERSION);
   requireAtMost("flags", header.flags, FRAME_FLAG_ERROR);
-  requireEqual("reserved", header.reserved, 0);
   return header;
 }
 
@@ -79,6 +79,7 @@ function errorFrame(bytes: Uint8Array, header: Header): ErrorFrame {
   requireEqual("rowCount", header.rowCount, 0);
   requireEqual("embeddingSize", header.embeddingSize, 0);
   requireEqual("kvOperationCount", header.kvOperationCount, 0);
+  requireEqual("stageCount", header.stageCount, 0);
   requireAtMost("payloadBytes", header.payloadBytes, MAX_ERROR_BYTES);
   requirePayload(bytes, header);
   const text = new TextDecoder().decode(bytes.subarray(header.payloadOffset));
@@ -96,6 +97,7 @@ function batchFrame(bytes: Uint8Array, header: Header, limits: FrameLimits): Bat
   requireEqual("embeddingSize", embeddingSize, limits.embeddingSize);
   requireAtMost("rowCount", rowCount, limits.maxRows);
   requireAtMost("kvOperationCount", kvOperationCount, limits.maxKvOperations);
+  requireAtMost("stageCount", header.stageCount, limits.maxStages);
   requireEqual("payloadBytes", header.payloadBytes, rowCount * activationRowBytes(activationType, embeddingSize));
   requirePayload(bytes, header);
   const kvOffset = FRAME_HEADER_BYTES + rowCount * ROW_BYTES;
@@ -116,12 +118,13 @@ function batchFrame(bytes: Uint8Array, header: Header, limits: FrameLimits): Bat
     activations: bytes.subarray(header.payloadOffset),
     computeMicroseconds: header.computeMicroseconds,
     queueMicroseconds: header.queueMicroseconds,
+    stages: readStages(bytes, kvOffset + kvOperations.byteLength, header.stageCount),
   };
 }
 
 /** The payload is where the tables say, and ends where the frame ends. */
 function requirePayload(bytes: Uint8Array, header: Header): void {
-  const offset = payloadOffset(header.rowCount, header.kvOperationCount);
+  const offset = payloadOffset(header.rowCount, header.kvOperationCount, header.stageCount);
   requireEqual("payloadOffset", header.payloadOffset, offset);
   requireEqual("length", bytes.byteLength, offset + header.payloadBytes);
 }
@@ -143,6 +146,19 @@ function int32View(bytes: Uint8Array, offset: number, count: number): Int32Array
   const copy = new Uint8Array(count * 4);
   copy.set(bytes.subarray(offset, offset + count * 4));
   return new Int32Array(copy.buffer);
+}
+
+function readStages(bytes: Uint8Array, offset: number, count: number): StageTimes[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset + offset, count * STAGE_TIMES_BYTES);
+  return Array.from({ length: count }, (_, index) => {
+    const at = index * STAGE_TIMES_BYTES;
+    return {
+      computeMicroseconds: view.getUint32(at, true),
+      queueMicroseconds: view.getUint32(at + 4, true),
+      arrivedMicroseconds: view.getUint32(at + 8, true),
+      leftMicroseconds: view.getUint32(at + 12, true),
+    };
+  });
 }
 
 function checkRows(rows: Uint8Array, limits: FrameLimits): void {

@@ -2,7 +2,8 @@ import type { NativeActivationType } from "../native/bindings.js";
 
 /**
  * The fixed part of a frame, little endian. `docs/protocol.md` shows the same table; a test holds the two together.
- * Behind it: rows (`ROW_BYTES` each), KV operations (six i32 each), zeros up to a multiple of 64, activations.
+ * Behind it: rows (`ROW_BYTES` each), KV operations (six i32 each), stages' times (four u32 each), zeros up to a multiple
+ * of 64, activations.
  */
 export const FRAME_HEADER = {
   magic: { offset: 0, type: "u32" },
@@ -19,17 +20,19 @@ export const FRAME_HEADER = {
   computeMicroseconds: { offset: 36, type: "u32" },
   queueMicroseconds: { offset: 40, type: "u32" },
   fromStage: { offset: 44, type: "u16" },
-  reserved: { offset: 46, type: "u16" },
+  stageCount: { offset: 46, type: "u16" },
 } as const satisfies Record<string, { offset: number; type: "u8" | "u16" | "u32" }>;
 
 export const FRAME_HEADER_BYTES = 48;
 /** The bytes `EXOF`. */
 export const FRAME_MAGIC = 0x46_4f_58_45;
-export const FRAME_VERSION = 1;
+export const FRAME_VERSION = 2;
 /** Activations start at a multiple of this from the frame's first byte. */
 export const FRAME_ALIGNMENT = 64;
 /** Flag: the payload is an error's code and message, not activations. */
 export const FRAME_FLAG_ERROR = 1;
+/** Bytes of what one stage tells of its work, and the numbers in it. */
+export const STAGE_TIMES_BYTES = 16;
 
 /** Number of an activation type in the header. */
 export const ACTIVATION_TYPE_NUMBERS: Readonly<Record<NativeActivationType, number>> = { f32: 0, f16: 1, q8_0: 2 };
@@ -40,7 +43,7 @@ export const MAX_FRAME_BYTES = 132 * 1024 * 1024;
 export const MAX_ERROR_BYTES = 4096;
 
 /** Where the payload starts, counted from the frame's first byte. */
-export function payloadOffset(rowCount: number, kvOperationCount: number): number {
-  const tables = FRAME_HEADER_BYTES + rowCount * 12 + kvOperationCount * 24;
+export function payloadOffset(rowCount: number, kvOperationCount: number, stageCount: number): number {
+  const tables = FRAME_HEADER_BYTES + rowCount * 12 + kvOperationCount * 24 + stageCount * STAGE_TIMES_BYTES;
   return Math.ceil(tables / FRAME_ALIGNMENT) * FRAME_ALIGNMENT;
 }

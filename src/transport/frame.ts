@@ -12,6 +12,22 @@ export interface FrameLimits {
   readonly maxRows: number;
   readonly maxKvOperations: number;
   readonly maxSequences: number;
+  readonly maxStages: number;
+}
+
+/** What one stage did with a micro-batch, as the frame tells it. Microseconds of that stage's own clock. */
+export interface StageTimes {
+  /** On its thread, and in its queue; both saturate at 2^32 - 1. */
+  readonly computeMicroseconds: number;
+  readonly queueMicroseconds: number;
+  /** When the frame before reached it, and when this one was ready to leave: modulo 2^32, from any fixed point. */
+  readonly arrivedMicroseconds: number;
+  readonly leftMicroseconds: number;
+}
+
+/** A time of `Clock.monotonic`, milliseconds, as `StageTimes` holds it. */
+export function wrappedMicroseconds(milliseconds: number): number {
+  return Math.round(milliseconds * 1000) % 2 ** 32;
 }
 
 /** What every frame says of where it comes from. */
@@ -33,6 +49,8 @@ export interface FrameFields extends FrameOrigin {
   /** On the threads, and in the queues, of the stages so far; saturates at 2^32 - 1. */
   readonly computeMicroseconds: number;
   readonly queueMicroseconds: number;
+  /** One for each stage so far, the head first. */
+  readonly stages: readonly StageTimes[];
 }
 
 /** A micro-batch between two stages. `rows`, `kvOperations` and `activations` are views of the received bytes. */
@@ -59,15 +77,15 @@ export interface OutgoingFrame {
 }
 
 /** Free bytes wanted before the activations, so that header, tables and envelope fit. A multiple of 64. */
-export function frameHeadRoom(rowCount: number, kvOperationCount: number): number {
+export function frameHeadRoom(rowCount: number, kvOperationCount: number, stageCount: number): number {
   const envelope = Math.ceil(ENVELOPE_BYTES / FRAME_ALIGNMENT) * FRAME_ALIGNMENT;
-  return envelope + payloadOffset(rowCount, kvOperationCount);
+  return envelope + payloadOffset(rowCount, kvOperationCount, stageCount);
 }
 
 /** The largest frame of a ring. Refuses (`invalid_argument`) a ring whose frames would pass `MAX_FRAME_BYTES`. */
 export function largestFrameBytes(limits: FrameLimits): number {
   const bytes =
-    payloadOffset(limits.maxRows, limits.maxKvOperations) +
+    payloadOffset(limits.maxRows, limits.maxKvOperations, limits.maxStages) +
     limits.maxRows * activationRowBytes("f32", limits.embeddingSize);
   if (bytes > MAX_FRAME_BYTES) {
     throw new ExoError(

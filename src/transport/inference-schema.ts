@@ -1,5 +1,7 @@
 import { z } from "zod";
 import type { ChatPrompt, InferenceEvent, InferenceRequest, TextPrompt, TokenizeRequest } from "../core/inference.js";
+import type { RequestOrigin } from "../core/trace.js";
+import { wellFormedRequestId } from "../core/trace-context.js";
 
 /** `core/inference.ts` as it arrives from a peer: the types there are checked against these by the compiler. */
 
@@ -35,6 +37,13 @@ const textPrompt: z.ZodType<TextPrompt> = z.object({
   prompt: z.union([z.string(), tokens]),
 });
 
+const requestOrigin: z.ZodType<RequestOrigin> = z.object({
+  requestId: z.string().refine((text) => wellFormedRequestId(text) !== null, "is no request id"),
+  traceId: z.string().regex(/^[0-9a-f]{32}$/),
+  parentId: z.string().regex(/^[0-9a-f]{16}$/),
+  traced: z.boolean(),
+});
+
 export const inferenceRequestSchema: z.ZodType<InferenceRequest> = z.object({
   id: z.string(),
   model: z.string(),
@@ -47,6 +56,7 @@ export const inferenceRequestSchema: z.ZodType<InferenceRequest> = z.object({
   cachePrompt: z.boolean().exactOptional(),
   speculation: z.boolean().exactOptional(),
   timeoutSeconds: z.number().positive().exactOptional(),
+  origin: requestOrigin.exactOptional(),
 });
 
 /** -Infinity is the logarithm of a probability of 0. */

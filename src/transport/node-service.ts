@@ -1,5 +1,6 @@
 import type { HostPort } from "../config/address.js";
 import type { InferenceService } from "../core/inference.js";
+import type { NodeTrace } from "../core/trace.js";
 import type { BlockRun } from "../model/sparse/blocks.js";
 import type { OfferedFile } from "../model/sparse/range-source.js";
 import type { ActivationType } from "../native/activation.js";
@@ -137,6 +138,8 @@ export interface NodeService extends InferenceService {
   readModel(fileId: string, begin: number, end: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** Asks this node to be the head of a ring; resolves with the ring's record, plain data, while it is being loaded. */
   placeModel(order: PlaceModelOrder): Promise<unknown>;
+  /** What this node recorded of a request; `null`: of the last ones, with their root spans only. */
+  readTraces(requestId: string | null): Promise<readonly NodeTrace[]>;
   /** Whether a ring was taken down here; resolves when its memory is free. */
   stopModel(order: StopModelOrder): Promise<boolean>;
 }

@@ -9,7 +9,8 @@ import { completionSchema } from "../../src/api/schema/completion.js";
 import { createApi } from "../../src/api/server.js";
 import { ExoError } from "../../src/core/errors.js";
 import { type Logger, silentLogger } from "../../src/core/ports.js";
-import { errorOf, MODEL, NO_PLANNER, QUESTION, RING, SNAPSHOT, withApi } from "./api-under-test.js";
+import { type ApiUnderTest, errorOf, MODEL, NO_PLANNER, QUESTION, RING, SNAPSHOT, withApi } from "./api-under-test.js";
+import { observation } from "./observation-under-test.js";
 
 const CHAT = "/v1/chat/completions";
 
@@ -222,7 +223,7 @@ describe("what a request asks for reaches the inference service", () => {
         reasoning_effort: "none",
         mirostat: 0,
       });
-      const { id, input, ...asked } = inference.requests[0] ?? {};
+      const { id, input, origin: _, ...asked } = inference.requests[0] ?? {};
       assert.match(id ?? "", /^chatcmpl-/);
       assert.deepEqual(input, { kind: "chat", messages: QUESTION.messages, enableThinking: false });
       assert.deepEqual(asked, {
@@ -328,17 +329,25 @@ describe("the routes of llama-server", () => {
   });
 });
 
+/** What stands for `{id}` in a path, by the word before it. */
+const IDS: Readonly<Record<string, string>> = { rings: RING.id, traces: "known" };
+
 describe("docs/api.md", () => {
   const page = readFileSync(new URL("../../../docs/api.md", import.meta.url), "utf8");
 
   test("lists routes that are there", async () => {
-    await withApi(async ({ url }) => {
+    const { observation: seen } = observation();
+    seen.traces.begin({ requestId: "known", traceId: "a".repeat(32), parentId: "b".repeat(16), traced: true });
+    const show = async ({ url }: ApiUnderTest): Promise<void> => {
       const rows = page.split("\n").filter((line) => /^\| .*`(GET|POST|DELETE) \//.test(line));
       let method = "GET";
       const routes = rows.flatMap((row) =>
         [...(row.split("|")[1] ?? "").matchAll(/(GET |POST |DELETE )?(\/[\w/{}-]*)/g)].map(([, named, path]) => {
           method = named?.trim() ?? method;
-          return [method, (path ?? "").replace("/rings/{id}", `/rings/${RING.id}`).replace("{id}", MODEL)] as const;
+          return [
+            method,
+            (path ?? "").replaceAll(/(\w+)\/\{id\}/g, (_, kind) => `${kind}/${IDS[kind] ?? MODEL}`),
+          ] as const;
         }),
       );
       assert.ok(routes.length >= 11);
@@ -346,7 +355,8 @@ describe("docs/api.md", () => {
         const { status } = await fetch(url + path, { method: name });
         assert.ok(status === 200 || status === 400, `${name} ${path} answers ${status}`);
       }
-    });
+    };
+    await withApi(show, { observation: seen });
   });
 
   test("names every field that is understood", () => {

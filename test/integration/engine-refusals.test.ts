@@ -4,7 +4,9 @@ import { ExoError } from "../../src/core/errors.js";
 import type { InferenceRequest } from "../../src/core/inference.js";
 import { silentLogger, systemClock } from "../../src/core/ports.js";
 import { Stage } from "../../src/native/stage.js";
+import { AnswerObserver } from "../../src/runtime/answer-observer.js";
 import { Engine } from "../../src/runtime/engine.js";
+import { ModelMeter } from "../../src/runtime/meters.js";
 import { HeldPipeline } from "../support/held-pipeline.js";
 import { tinyModel } from "../support/models.js";
 
@@ -41,6 +43,13 @@ async function engineWith(pipeline: HeldPipeline, queueLimit: number) {
     contextFull: "stop",
     speculator: null,
     requestTimeout: null,
+    observer: new AnswerObserver({
+      ring: { id: "ring", model: "tiny", nodes: ["a"] },
+      meter: new ModelMeter(),
+      traces: null,
+      clock: systemClock,
+      logger: silentLogger,
+    }),
     clock: systemClock,
     logger: silentLogger,
   });

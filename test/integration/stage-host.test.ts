@@ -74,7 +74,7 @@ const longRequest = {
 };
 
 function longFrame(epoch: number): OutgoingFrame {
-  const headRoom = frameHeadRoom(LONG.rows, 0);
+  const headRoom = frameHeadRoom(LONG.rows, 0, 0);
   const rows = Array.from({ length: LONG.rows }, (_, position) => ({ sequence: 0, position, token: 0, output: true }));
   const fields = {
     epoch,
@@ -86,6 +86,7 @@ function longFrame(epoch: number): OutgoingFrame {
     kvOperations: new Int32Array(0),
     computeMicroseconds: 0,
     queueMicroseconds: 0,
+    stages: [],
   } as const;
   return encodeFrame(fields, new Uint8Array(headRoom + LONG.rows * LONG.width * 4), headRoom);
 }

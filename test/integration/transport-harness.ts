@@ -42,6 +42,7 @@ export function serviceWith(methods: Partial<NodeService>): NodeService {
     unloadStage: missing,
     placeModel: missing,
     stopModel: missing,
+    readTraces: missing,
     generate: missing,
     tokenize: missing,
     detokenize: missing,
@@ -159,7 +160,7 @@ export function batch(
   epoch: number = RING.epoch,
   fill = 1,
 ): OutgoingFrame {
-  const headRoom = frameHeadRoom(rows, 0);
+  const headRoom = frameHeadRoom(rows, 0, 0);
   const storage = new Uint8Array(headRoom + rows * limits.embeddingSize * 4).fill(fill, headRoom);
   const rowTable = new Uint8Array(rows * 12);
   return encodeFrame(
@@ -173,6 +174,7 @@ export function batch(
       kvOperations: new Int32Array(0),
       computeMicroseconds: 0,
       queueMicroseconds: 0,
+      stages: [],
     },
     storage,
     headRoom,
@@ -180,7 +182,7 @@ export function batch(
 }
 
 export function limitsOf(embeddingSize: number, maxRows: number): FrameLimits & { readonly maxFrameBytes: number } {
-  const limits = { embeddingSize, maxRows, maxKvOperations: 16, maxSequences: 4 };
+  const limits = { embeddingSize, maxRows, maxKvOperations: 16, maxSequences: 4, maxStages: 4 };
   return { ...limits, maxFrameBytes: largestFrameBytes(limits) };
 }
 

@@ -16,7 +16,7 @@ import { decodeFrame } from "../../src/transport/frame-decode.js";
 import { encodeErrorFrame, encodeFrame } from "../../src/transport/frame-encode.js";
 import { ENVELOPE_BYTES, readEnvelope } from "../../src/transport/hop-envelope.js";
 
-const LIMITS: FrameLimits = { embeddingSize: 64, maxRows: 6, maxKvOperations: 3, maxSequences: 4 };
+const LIMITS: FrameLimits = { embeddingSize: 64, maxRows: 6, maxKvOperations: 3, maxSequences: 4, maxStages: 3 };
 
 const u32 = fc.integer({ min: 0, max: 0xffff_ffff });
 const sequence = fc.integer({ min: 0, max: LIMITS.maxSequences - 1 });
@@ -30,6 +30,16 @@ const kvOperation: fc.Arbitrary<KvOperation> = fc.oneof(
   fc.record({ op: fc.constant("copy" as const), sequence, destination: sequence, from: position, to }),
   fc.record({ op: fc.constant("keep" as const), sequence }),
   fc.record({ op: fc.constant("add" as const), sequence, from: position, to, delta: i32 }),
+);
+
+const stage = fc.record(
+  {
+    computeMicroseconds: u32,
+    queueMicroseconds: u32,
+    arrivedMicroseconds: u32,
+    leftMicroseconds: u32,
+  },
+  { noNullPrototype: true },
 );
 
 interface Sample {
@@ -49,6 +59,7 @@ const sample: fc.Arbitrary<Sample> = fc
     fromStage: fc.integer({ min: 0, max: 0xffff }),
     computeMicroseconds: u32,
     queueMicroseconds: u32,
+    stages: fc.array(stage, { maxLength: LIMITS.maxStages }),
     seed: fc.integer({ min: 0, max: 255 }),
     spare: fc.integer({ min: 0, max: 2 }),
   })
@@ -69,7 +80,8 @@ const sample: fc.Arbitrary<Sample> = fc
 /** As a stage does it: the hidden states are already behind the head room, which holds what was there before. */
 function encode({ fields, activations, spare }: Sample): OutgoingFrame {
   const rows = fields.rows.byteLength / ROW_BYTES;
-  const headRoom = frameHeadRoom(rows, fields.kvOperations.length / KV_OPERATION_NUMBERS) + 64 * spare;
+  const kvOperations = fields.kvOperations.length / KV_OPERATION_NUMBERS;
+  const headRoom = frameHeadRoom(rows, kvOperations, fields.stages.length) + 64 * spare;
   const storage = new Uint8Array(headRoom + activations.byteLength).fill(0xee);
   storage.set(activations, headRoom);
   return encodeFrame(fields, storage, headRoom);
@@ -84,6 +96,7 @@ function decodesOrRefuses(bytes: Uint8Array): void {
     assert.equal(frame.rows.byteLength, frame.rowCount * ROW_BYTES);
     assert.ok(frame.kvOperations.length <= LIMITS.maxKvOperations * KV_OPERATION_NUMBERS);
     assert.equal(frame.embeddingSize, LIMITS.embeddingSize);
+    assert.ok(frame.stages.length <= LIMITS.maxStages);
     assert.equal(
       frame.activations.byteLength,
       frame.rowCount * activationRowBytes(frame.activationType, frame.embeddingSize),
@@ -132,7 +145,8 @@ describe("frame codec", () => {
     fc.assert(
       fc.property(sample, (given) => {
         const { frame } = encode(given);
-        const tables = 48 + given.fields.rows.byteLength + given.fields.kvOperations.byteLength;
+        const { rows, kvOperations, stages } = given.fields;
+        const tables = 48 + rows.byteLength + kvOperations.byteLength + 16 * stages.length;
         const gap = frame.subarray(tables, frame.byteLength - given.activations.byteLength);
         assert.ok(gap.every((byte) => byte === 0));
       }),
@@ -215,7 +229,7 @@ describe("frame codec", () => {
         (bytes, magic, shift) => {
           const storage = new Uint8Array(bytes.length + shift);
           storage.set(bytes, shift);
-          if (magic && bytes.length >= 8) storage.set([0x45, 0x58, 0x4f, 0x46, 1], shift);
+          if (magic && bytes.length >= 8) storage.set([0x45, 0x58, 0x4f, 0x46, 2], shift);
           decodesOrRefuses(storage.subarray(shift));
         },
       ),

@@ -2,6 +2,7 @@ import type { LoadedHead } from "../../src/cluster/head-port.js";
 import { NO_MEMORY, NO_WORK } from "../../src/cluster/node-record.js";
 import { NOTHING_MEASURED } from "../../src/cluster/prediction-record.js";
 import { NO_RATES } from "../../src/cluster/ring-rates.js";
+import { NO_TOKENS } from "../../src/cluster/ring-tokens.js";
 import { ExoError } from "../../src/core/errors.js";
 import type { StageInfo } from "../../src/native/stage.js";
 
@@ -37,7 +38,17 @@ export class FakeHead implements LoadedHead {
   }
 
   memory = () => ({ ...NO_MEMORY, weights: this.#weights });
-  load = () => ({ busySlots: 0, waiting: 0, work: NO_WORK, hops: null, measured: NOTHING_MEASURED, rates: NO_RATES });
+  load = () => ({
+    busySlots: 0,
+    waiting: 0,
+    work: NO_WORK,
+    hops: null,
+    measured: NOTHING_MEASURED,
+    rates: NO_RATES,
+    tokens: NO_TOKENS,
+    hopMs: [],
+    microBatchesUnderWay: 0,
+  });
   check = async () => {};
 
   async close(reason: ExoError): Promise<void> {

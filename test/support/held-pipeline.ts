@@ -94,7 +94,9 @@ export class HeldPipeline implements Pipeline {
         handOver: onHandedOver,
         finish: (tokens) => running.finishRuns(tokens.map((token) => [token])),
         finishRuns: (runs) =>
-          settle(() => resolve({ samples: runs.map((run) => run.map(sampleOf)), timings: this.#timings(rows.length) })),
+          settle(() =>
+            resolve({ samples: runs.map((run) => run.map(sampleOf)), timings: this.#timings(rows.length), way: null }),
+          ),
         fail: (error) =>
           settle(() => {
             this.#undo(frame);

@@ -299,6 +299,7 @@ function clientOf(node: ManagedNode, network: ManagerNetwork): PeerClient {
       // As it would arrive over the wire.
       return structuredClone(node.manager.placeHere(ringId, parseModelRequest(request), askedBy));
     },
+    readTraces: async () => [],
     stopModel: async (order) => {
       reached();
       return node.manager.stopHere(order);

@@ -235,3 +235,25 @@ test("every option's default is a value its own type allows, and its names follo
     assert.match(environmentName(option.flag), /^EXO_NATIVE_[A-Z_]+$/);
   }
 });
+
+describe("--traces", () => {
+  test("is a part of the requests, in words or as a number", async () => {
+    for (const [text, part] of [
+      ["on", 1],
+      ["off", 0],
+      ["0.1", 0.1],
+      [".25", 0.25],
+      ["1", 1],
+      ["1.0", 1],
+    ] as const) {
+      const { traces } = await loadConfig({ homeDirectory: home, env: {}, flags: { traces: text } });
+      assert.equal(traces, part);
+    }
+    for (const text of ["2", "-1", "half", "1.5", "1e-3", ""]) {
+      assert.match(
+        await refusal({ flags: { traces: text } }),
+        /Expected on, off, or a number from 0 to 1 for --traces/,
+      );
+    }
+  });
+});

@@ -16,6 +16,7 @@ function stageThatTakes(computeSeconds: number, copies: number) {
     copies,
     computeSeconds,
     queueSeconds: 0,
+    samplingSeconds: 0,
   };
   return { decode: async () => result, close: async () => {} };
 }

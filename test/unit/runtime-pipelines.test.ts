@@ -23,6 +23,7 @@ const NOTHING: DecodeResult = {
   copies: 0,
   computeSeconds: 0,
   queueSeconds: 0,
+  samplingSeconds: 0,
 };
 
 const row = (position: number, output: boolean): Row => ({ sequence: 0, position, token: 5, output });
@@ -56,7 +57,7 @@ function ring(front = stage(), output = stage()) {
     output,
     epoch: 1,
     stageCount: 2,
-    limits: { embeddingSize: WIDTH, maxRows: 4, maxKvOperations: 4, maxSequences: 2 },
+    limits: { embeddingSize: WIDTH, maxRows: 4, maxKvOperations: 4, maxSequences: 2, maxStages: 2 },
     outputSize: WIDTH,
     wireType: "f32",
     send: async (frame) => void sent.push(frame),
@@ -79,9 +80,10 @@ function returned(microBatch: number, rows: readonly Row[]): Uint8Array {
     kvOperations: new Int32Array(0),
     computeMicroseconds: 0,
     queueMicroseconds: 0,
+    stages: [],
   } as const;
   if (rows.length === 0) return encodeFrameWithoutRows(fields).frame;
-  const headRoom = frameHeadRoom(rows.length, 0);
+  const headRoom = frameHeadRoom(rows.length, 0, 0);
   const bytes = new Uint8Array(headRoom + 4 * WIDTH * rows.length);
   return encodeFrame(fields, bytes, headRoom).frame;
 }

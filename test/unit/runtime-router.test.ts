@@ -32,6 +32,7 @@ class OtherNode extends ScriptedInference implements PeerClient {
   unloadStage = unused;
   placeModel = unused;
   stopModel = unused;
+  readTraces = unused;
   close = (): void => {};
 }
 

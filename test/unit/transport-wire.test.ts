@@ -30,6 +30,7 @@ const FIELDS = {
   kvOperations: new Int32Array(0),
   computeMicroseconds: 4,
   queueMicroseconds: 5,
+  stages: [{ computeMicroseconds: 4, queueMicroseconds: 5, arrivedMicroseconds: 6, leftMicroseconds: 7 }],
 } as const;
 
 /** The cells of the table rows that follow a heading of the protocol document. */
@@ -46,12 +47,15 @@ function tableUnder(heading: string): string[][] {
 }
 
 describe("frame", () => {
-  test("of one decode row costs 64 bytes beside its hidden state, and 80 with what gRPC adds", () => {
-    const headRoom = frameHeadRoom(1, 0);
-    const { frame, message } = encodeFrame(FIELDS, new Uint8Array(headRoom + 8192), headRoom);
-    assert.equal(headRoom, 128);
-    assert.equal(frame.byteLength, 8192 + 64);
-    assert.equal(message.byteLength + 5, 8192 + 80);
+  test("of one decode row costs 128 bytes beside its hidden state in rings of four stages, and 144 with what gRPC adds", () => {
+    for (const count of [1, 4]) {
+      const fields = { ...FIELDS, stages: Array.from({ length: count }, () => FIELDS.stages[0]) };
+      const headRoom = frameHeadRoom(1, 0, count);
+      const { frame, message } = encodeFrame(fields, new Uint8Array(headRoom + 8192), headRoom);
+      assert.equal(headRoom, 192);
+      assert.equal(frame.byteLength, 8192 + 128);
+      assert.equal(message.byteLength + 5, 8192 + 144);
+    }
   });
 
   test("has the layout that docs/protocol.md shows", () => {
@@ -68,7 +72,7 @@ describe("frame", () => {
   });
 
   test("may hold nothing but KV operations, or nothing at all", () => {
-    const limits = { embeddingSize: 2048, maxRows: 1, maxKvOperations: 1, maxSequences: 1 };
+    const limits = { embeddingSize: 2048, maxRows: 1, maxKvOperations: 1, maxSequences: 1, maxStages: 1 };
     const { rows: _, ...fields } = FIELDS;
     for (const kvOperations of [new Int32Array(0), Int32Array.of(0, -1, 0, 0, -1, 0)]) {
       const decoded = decodeFrame(encodeFrameWithoutRows({ ...fields, kvOperations }).frame, limits);
@@ -79,9 +83,9 @@ describe("frame", () => {
   });
 
   test("is refused for what would not be the same on every stage", () => {
-    const limits = { embeddingSize: 64, maxRows: 1, maxKvOperations: 1, maxSequences: 2 };
+    const limits = { embeddingSize: 64, maxRows: 1, maxKvOperations: 1, maxSequences: 2, maxStages: 1 };
     const frameOf = (row: number[], kv: number[]): Uint8Array => {
-      const headRoom = frameHeadRoom(1, kv.length / 6);
+      const headRoom = frameHeadRoom(1, kv.length / 6, 1);
       const rows = new Uint8Array(Int16Array.from(row).buffer);
       const fields = { ...FIELDS, embeddingSize: 64, rows, kvOperations: Int32Array.from(kv) };
       return encodeFrame(fields, new Uint8Array(headRoom + 256), headRoom).frame;
@@ -95,16 +99,19 @@ describe("frame", () => {
     refuses(frameOf([0, 0, 0, 0, 0, 0], [1, -1, 0, 0, 0, 0]), "KV operation's sequence");
     refuses(frameOf([0, 0, 0, 0, 0, 0], [1, 0, 2, 0, 0, 0]), "KV operation's destination");
     refuses(frameOf([0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]), "kvOperationCount");
+    const { rows: _, ...fields } = FIELDS;
+    const twice = { ...fields, embeddingSize: 64, stages: [...fields.stages, ...fields.stages] };
+    refuses(encodeFrameWithoutRows(twice).frame, "stageCount");
   });
 
   test("is not made in storage that does not fit", () => {
-    const headRoom = frameHeadRoom(1, 0);
+    const headRoom = frameHeadRoom(1, 0, 1);
     assert.throws(() => encodeFrame(FIELDS, new Uint8Array(headRoom + 8191), headRoom), { code: "internal" });
     assert.throws(() => encodeFrame(FIELDS, new Uint8Array(8192 + 64), 64), { code: "internal" });
   });
 
   test("has an upper limit for every ring", () => {
-    const limits = { embeddingSize: 16_384, maxRows: 2_048, maxKvOperations: 4_096, maxSequences: 64 };
+    const limits = { embeddingSize: 16_384, maxRows: 2_048, maxKvOperations: 4_096, maxSequences: 64, maxStages: 64 };
     assert.ok(largestFrameBytes(limits) <= MAX_FRAME_BYTES);
     const larger = { ...limits, maxRows: 4_096 };
     assert.throws(() => largestFrameBytes(larger), { code: "invalid_argument", message: /smaller batch/ });

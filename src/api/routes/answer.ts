@@ -1,7 +1,8 @@
-import type { FastifyReply } from "fastify";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import { newId } from "../../core/ids.js";
 import type { InferenceService } from "../../core/inference.js";
 import type { Clock } from "../../core/ports.js";
+import type { RequestOrigin } from "../../core/trace.js";
 import { type ChoiceEvent, generateChoices } from "../generate-choices.js";
 import type { LiveRequests } from "../live-requests.js";
 import { type Answer, type AnswerContext, collectAnswers } from "../openai/answer.js";
@@ -10,6 +11,7 @@ import { resolveModel } from "../resolve-model.js";
 import { type ParsedRequest, toInferenceRequests } from "../schema/request.js";
 import type { SseOptions } from "../sse.js";
 import { streamAnswer } from "../stream-answer.js";
+import { DATA_EVENTS, type StreamFormat } from "../stream-format.js";
 
 /** What the answering routes need. */
 export interface AnswerPorts {
@@ -19,25 +21,30 @@ export interface AnswerPorts {
   readonly live: LiveRequests;
   readonly sse: SseOptions;
   readonly systemFingerprint: string;
+  /** Notes which model a request asks; what its head is to know of where it comes from. */
+  readonly asks: (request: FastifyRequest, model: string) => RequestOrigin;
 }
 
 /** How a route puts the same events into its own words. */
-export interface AnswerShape {
+export interface AnswerShape<Chunk = unknown> {
   readonly idPrefix: string;
+  /** How chunks are sent. Absent: as OpenAI's chat does. */
+  readonly format?: StreamFormat<Chunk>;
   whole(context: AnswerContext, answers: readonly Answer[]): unknown;
-  chunks(context: AnswerContext, events: AsyncIterable<ChoiceEvent>): AsyncGenerator<unknown, void>;
+  chunks(context: AnswerContext, events: AsyncIterable<ChoiceEvent>): AsyncGenerator<Chunk, void>;
 }
 
 /** Generates what was asked for and sends it, streamed or whole. */
-export async function answer(
+export async function answer<Chunk>(
   ports: AnswerPorts,
   reply: FastifyReply,
   parsed: ParsedRequest,
-  shape: AnswerShape,
+  shape: AnswerShape<Chunk>,
 ): Promise<unknown> {
   const id = newId(shape.idPrefix);
   const model = resolveModel(ports.models, parsed.model);
-  const requests = toInferenceRequests(parsed, id, model);
+  const origin = ports.asks(reply.request, model);
+  const requests = toInferenceRequests(parsed, id, model).map((request) => ({ ...request, origin }));
   const context: AnswerContext = {
     id,
     model,
@@ -49,6 +56,6 @@ export async function answer(
   };
   const events = generateChoices(ports.inference, requests, ports.live.open(reply.raw));
   if (!parsed.stream) return shape.whole(context, await collectAnswers(events, requests.length));
-  await streamAnswer(reply, shape.chunks(context, events), ports.sse);
+  await streamAnswer(reply, shape.chunks(context, events), shape.format ?? DATA_EVENTS, ports.sse);
   return reply;
 }
