@@ -1,4 +1,5 @@
 import { createNodeApi } from "./api/node-api.js";
+import type { Doctor } from "./api/ports.js";
 import type { Api } from "./api/server.js";
 import { givenRequests } from "./cluster/given-requests.js";
 import { loadNodeId } from "./cluster/identity.js";
@@ -48,6 +49,8 @@ import { TransportServer } from "./transport/transport-server.js";
 export interface NodeOptions {
   readonly config: Config;
   readonly logger: Logger;
+  /** Looks at this machine for `GET /cluster/doctor`; absent: the route says that it cannot. */
+  readonly doctor?: Doctor;
 }
 
 /** One running node: everything that `exo-native serve` starts. */
@@ -88,6 +91,7 @@ class RunningNode implements ExoNode {
   readonly name: string;
   readonly inference: Router;
   readonly #config: Config;
+  readonly #doctor: Doctor | undefined;
   readonly #logger: Logger;
   readonly #credentials: TransportCredentials;
   readonly #build: NodeBuild;
@@ -111,11 +115,12 @@ class RunningNode implements ExoNode {
   readonly #instance = shortId();
   #stopping: Promise<void> | null = null;
 
-  constructor({ config, logger }: NodeOptions, id: string, machine: string, credentials: TransportCredentials) {
+  constructor({ config, logger, doctor }: NodeOptions, id: string, machine: string, credentials: TransportCredentials) {
     const { llama_tag, llama_commit } = libraryInfo();
     this.id = id;
     this.name = config.name;
     this.#config = config;
+    this.#doctor = doctor;
     this.#logger = logger;
     this.#credentials = credentials;
     this.#build = {
@@ -332,6 +337,7 @@ class RunningNode implements ExoNode {
       selfAddress: () => formatHostPort(this.#reachableAddress()),
       library: this.#models,
       systemFingerprint: `exo-native-${this.#version}-llama.cpp-${this.#build.llamaTag}`,
+      ...(this.#doctor === undefined ? {} : { doctor: this.#doctor }),
       inference: this.inference,
       membership: this.#membership,
       discovery: this.#discovery,

@@ -11,7 +11,7 @@ import type { StageHost } from "../runtime/stage-host.js";
 import type { TraceBuffer } from "../runtime/tracing/trace-buffer.js";
 import { ClusterState } from "./cluster-state.js";
 import { createObservation } from "./observation/create-observation.js";
-import type { ModelLibrary, PlanningService } from "./ports.js";
+import type { Doctor, ModelLibrary, PlanningService } from "./ports.js";
 import { ManagedRings } from "./ring-control.js";
 import { type Api, createApi } from "./server.js";
 
@@ -31,6 +31,7 @@ export interface NodeParts {
   readonly stages: StageHost;
   readonly traces: TraceBuffer;
   readonly meters: NodeMeters;
+  readonly doctor?: Doctor;
   readonly logger: Logger;
 }
 
@@ -55,6 +56,7 @@ export function createNodeApi(node: NodeParts): Api {
     library: node.library,
     rings: new ManagedRings(manager),
     observation: createObservation({ ...node, activity: () => state.activity() }),
+    ...(node.doctor === undefined ? {} : { doctor: node.doctor }),
     logger: node.logger,
     host: config.http.host ?? "127.0.0.1",
     port: config.http.port,

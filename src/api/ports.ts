@@ -64,6 +64,32 @@ export interface Readiness {
   readonly reason: string | null;
 }
 
+/** What a look at the machine found; a sentence in `mend` says what to do about it. */
+export interface DoctorFinding {
+  readonly id: string;
+  readonly severity: "problem" | "warning" | "note" | "ok";
+  readonly title: string;
+  readonly detail: string;
+  readonly mend: string | null;
+}
+
+/** Plain JSON, as `exo-native doctor --json` prints it. */
+export interface DoctorReport {
+  readonly version: string;
+  readonly platform: string;
+  readonly arch: string;
+  /** Version of Node.js. */
+  readonly node: string;
+  /** How many findings there are of each severity. */
+  readonly summary: Readonly<Record<DoctorFinding["severity"], number>>;
+  readonly findings: readonly DoctorFinding[];
+}
+
+/** Looks at the machine of this node and, by what the node knows, at the others. */
+export interface Doctor {
+  examine(node: { readonly url: URL; readonly cluster: ClusterSnapshot }): Promise<DoctorReport>;
+}
+
 /** Plans and estimates, without loading anything. */
 export type PlanningService = Pick<Planner, "plan" | "estimate">;
 

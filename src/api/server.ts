@@ -18,11 +18,12 @@ import { toFastifyLogger } from "./logger-adapter.js";
 import type { Observation } from "./observation/observation.js";
 import { ObservedRequests } from "./observation/observed-requests.js";
 import { RequestCounts } from "./observation/request-counts.js";
-import type { ClusterView, ModelCatalog, ModelLibrary, PlanningService, RingControl } from "./ports.js";
+import type { ClusterView, Doctor, ModelCatalog, ModelLibrary, PlanningService, RingControl } from "./ports.js";
 import { answerErrors, asHttpError, collectRoutes, refuseOtherMethods, sendError } from "./refuse-requests.js";
 import type { AnswerPorts } from "./routes/answer.js";
 import { chatRoute } from "./routes/chat.js";
 import { completionsRoute } from "./routes/completions.js";
+import { doctorRoute } from "./routes/doctor.js";
 import { embeddingsRoute } from "./routes/embeddings.js";
 import { eventRoutes } from "./routes/events.js";
 import { messagesRoutes } from "./routes/messages.js";
@@ -46,6 +47,8 @@ export interface ApiInit {
   readonly planner: PlanningService;
   readonly rings: RingControl;
   readonly library: ModelLibrary;
+  /** Looks at this machine when it is asked to; absent: it cannot be asked. */
+  readonly doctor?: Doctor;
   readonly logger: Logger;
   readonly clock?: Clock;
   /** Where to listen; port 0: any free one. */
@@ -148,7 +151,7 @@ class HttpApi implements Api {
   }
 
   #guardedRoutes(app: FastifyInstance): void {
-    const { inference, models, cluster, planner, rings, library } = this.#init;
+    const { inference, models, cluster, planner, rings, library, doctor = null } = this.#init;
     const ports: AnswerPorts = {
       inference,
       models,
@@ -171,6 +174,7 @@ class HttpApi implements Api {
     modelRoutes(app, models);
     textRoutes(app, inference, models);
     clusterRoute(app, cluster);
+    doctorRoute(app, { doctor, cluster, url: () => this.address?.url ?? "" });
     planningRoutes(app, planner, this.#live);
     ringRoutes(app, rings, this.#live);
     this.#observationRoutes(app, ports);

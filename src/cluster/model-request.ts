@@ -2,6 +2,7 @@ import { z } from "zod";
 import {
   FLASH_ATTENTION_MODES,
   KV_TYPES,
+  type KvType,
   type Settings,
   STRATEGIES,
   type Strategy,
@@ -9,7 +10,7 @@ import {
 } from "../config/config.js";
 import type { LayerAssignment } from "../config/layer-assignment.js";
 import { ExoError } from "../core/errors.js";
-import { type RingSettings, ringSettingsOf } from "./ring-settings.js";
+import { type RingSettings, ringSettingsOf, withCache } from "./ring-settings.js";
 
 /** A model that was asked for, and how: plain data, for it is sent to the node that is to be the head, and kept in a file. */
 export interface ModelRequest {
@@ -45,6 +46,9 @@ export interface LoadOptions {
   readonly strategy?: Strategy | null;
   readonly contextSize?: number | null;
   readonly slots?: number | null;
+  readonly kv?: KvType | null;
+  /** Of the values, where it is not that of the keys. */
+  readonly kvV?: KvType | null;
   readonly pinned?: boolean | null;
   /** `Infinity`: never. */
   readonly keepAliveSeconds?: number | null;
@@ -111,7 +115,7 @@ export function modelRequest(spec: string, settings: RequestSettings, options: L
     nodes: options.nodes ?? null,
     strategy: options.strategy ?? settings.strategy,
     contextSize: options.contextSize ?? settings.ctx,
-    ring: { ...ringSettingsOf(settings), slots: options.slots ?? settings.slots },
+    ring: withCache({ ...ringSettingsOf(settings), slots: options.slots ?? settings.slots }, options),
     pinned: options.pinned ?? false,
     keepAliveSeconds: finite(options.keepAliveSeconds ?? settings.keepAlive),
   };

@@ -19,7 +19,7 @@ import {
   withoutStages,
 } from "./place.js";
 import type { Placement } from "./placed-model.js";
-import type { RingSettings } from "./ring-settings.js";
+import { type RingSettings, withCache } from "./ring-settings.js";
 
 /** A model of which the header is known. */
 export interface KnownModel extends Pick<ModelHeader, "id" | "spec" | "info"> {
@@ -33,7 +33,11 @@ export interface PlannerOptions {
   /** The nodes that are there now. */
   readonly nodes: () => readonly PlaceableNode[];
   /** What is measured of a model on the nodes that are there; `null`: nothing. */
-  readonly speeds: (model: KnownModel, signal: AbortSignal) => Promise<Speeds | null>;
+  readonly speeds: (
+    model: KnownModel,
+    ring: Pick<RingSettings, "kvTypeK" | "kvTypeV">,
+    signal: AbortSignal,
+  ) => Promise<Speeds | null>;
   /** Spec of the model that drafts for this one on its head, as the node was started; `null`: none. */
   readonly draftModelFor: (model: KnownModel, asked: string) => string | null;
   readonly ring: Omit<RingSettings, "contextSize">;
@@ -49,6 +53,8 @@ export interface PlanQuestion {
   readonly strategy: Strategy | null;
   readonly contextSize: number | null;
   readonly slots: number | null;
+  readonly kv: KvType | null;
+  readonly kvV: KvType | null;
   readonly minNodes: number | null;
   readonly layers: readonly LayerAssignment[] | null;
   /** Spec of a model that drafts on the head. */
@@ -83,11 +89,12 @@ export class Planner {
   }
 
   async plan(question: PlanQuestion, signal: AbortSignal): Promise<PlanAnswer> {
-    const { ring, contextSize, strategy, minNodes, layers, header, speeds } = this.#options;
+    const { contextSize, strategy, minNodes, layers, header, speeds } = this.#options;
+    const ring = withCache(this.#options.ring, question);
     const model = await header(question.model, signal);
     const draftSpec = question.draftModel ?? this.#options.draftModelFor(model, question.model);
     const draft = draftSpec === null ? null : await header(draftSpec, signal);
-    const measured = await speeds(model, signal);
+    const measured = await speeds(model, ring, signal);
     // A model that is loaded already is planned as if it were not.
     const nodes = withoutStages(this.#options.nodes(), (stage) => stage.model === model.id);
     const placement = place({

@@ -1,4 +1,5 @@
 import type { Settings } from "../config/config.js";
+import { ExoError } from "../core/errors.js";
 import type { ActivationType } from "../native/activation.js";
 import type { KvType } from "../native/stage-options.js";
 
@@ -31,3 +32,23 @@ export function ringSettingsOf(
     wireType: wire,
   };
 }
+
+/** The same with other types of the KV cache, where any are asked for; values are as keys unless they are named. */
+export function withCache<Ring extends Pick<RingSettings, "kvTypeK" | "kvTypeV" | "flashAttention">>(
+  ring: Ring,
+  asked: { readonly kv?: KvType | null; readonly kvV?: KvType | null },
+): Ring {
+  const kvTypeK = asked.kv ?? ring.kvTypeK;
+  const kvTypeV = asked.kvV ?? asked.kv ?? ring.kvTypeV;
+  if (ring.flashAttention !== "off" || kvTypeV === ring.kvTypeV || UNPACKED.includes(kvTypeV)) {
+    return { ...ring, kvTypeK, kvTypeV };
+  }
+  throw new ExoError(
+    "invalid_argument",
+    `A KV cache whose values are ${kvTypeV} needs flash attention, which is off on this node: take f16 for the values.`,
+    { param: asked.kvV == null ? "kv" : "kv_v" },
+  );
+}
+
+/** Cache types that values may have without flash attention. */
+const UNPACKED: readonly KvType[] = ["f32", "f16", "bf16"];

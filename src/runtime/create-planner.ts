@@ -15,13 +15,13 @@ export function createPlanner(
 ): Planner {
   const { ctx, strategy, minNodes, layers } = config;
   const ring = ringSettingsOf(config);
-  const { microBatchSize, kvTypeK, kvTypeV, flashAttention } = ring;
+  const { microBatchSize, flashAttention } = ring;
   const drafted = config.model === null ? null : canonicalSpec(config.model);
   const drafts = config.speculation === "draft" || config.speculation === "auto";
   return new Planner({
     header: (spec, signal) => models.header(spec, { signal }),
     nodes,
-    speeds: ({ spec }, signal) =>
+    speeds: ({ spec }, { kvTypeK, kvTypeV }, signal) =>
       measurement.gather(nodes(), { model: spec, microBatchSize, kvTypeK, kvTypeV, flashAttention }, signal),
     draftModelFor: ({ spec }, asked) =>
       drafts && [spec, asked].some((text) => canonicalSpec(text) === drafted) ? config.draftModel : null,

@@ -100,13 +100,14 @@ export class RingPipeline implements Pipeline {
       (thrown: unknown) => this.#fail(microBatch, ExoError.from(thrown)),
     );
     const { frame, at } = await back;
-    const { samples, pooled, computeSeconds, queueSeconds, samplingSeconds } = await this.#computeOutput(batch, frame).catch(
-      (thrown: unknown) => {
-        const error = ExoError.from(thrown);
-        this.#fail(microBatch, error);
-        throw error;
-      },
-    );
+    const { samples, pooled, computeSeconds, queueSeconds, samplingSeconds } = await this.#computeOutput(
+      batch,
+      frame,
+    ).catch((thrown: unknown) => {
+      const error = ExoError.from(thrown);
+      this.#fail(microBatch, error);
+      throw error;
+    });
     const ended = clock.monotonic();
     const timings = {
       total: (ended - begun) / 1000,
@@ -211,7 +212,8 @@ export class RingPipeline implements Pipeline {
   ): Promise<Pick<DecodeResult, "samples" | "pooled" | "computeSeconds" | "queueSeconds" | "samplingSeconds">> {
     const samples = samplesOfReturnedRows(batch.samples);
     checkReturned(frame, outputRows(batch.rows));
-    if (frame.rowCount === 0) return { samples: [], pooled: null, computeSeconds: 0, queueSeconds: 0, samplingSeconds: 0 };
+    if (frame.rowCount === 0)
+      return { samples: [], pooled: null, computeSeconds: 0, queueSeconds: 0, samplingSeconds: 0 };
     return this.#options.output.decode({
       rows: frame.rows,
       activations: frame.activations,

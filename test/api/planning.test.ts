@@ -76,6 +76,8 @@ describe("POST /cluster/plan", () => {
         assert.deepEqual([slots.slots, slots.context_size, slots.strategy], [1, 512, "throughput"]);
         assert.equal((await ask({ min_nodes: 2 })).stages.length, 2);
         assert.equal((await ask({ head: "attic", min_nodes: 2 })).head, "id-b");
+        const packed = await ask({ kv: "q8_0" });
+        assert.ok(packed.stages[0].memory.kv_cache < slots.stages[0].memory.kv_cache, "a smaller KV cache");
         const byHand = await ask({ layers: "0-8@desk,8-10@attic" });
         assert.deepEqual(
           byHand.stages.map((stage: { layer_end: number }) => stage.layer_end),

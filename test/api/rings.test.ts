@@ -40,6 +40,8 @@ const NOTHING_SAID = {
   strategy: null,
   contextSize: null,
   slots: null,
+  kv: null,
+  kvV: null,
   layers: null,
   keepAliveSeconds: null,
 };
@@ -71,6 +73,8 @@ describe("POST /cluster/rings", () => {
           context_size: 4096,
           slots: 2,
           strategy: "memory-weighted",
+          kv: "q8_0",
+          kv_v: "f16",
           layers: "0-1@a,1-4@b",
           keep_alive: 5,
         });
@@ -92,6 +96,8 @@ describe("POST /cluster/rings", () => {
       contextSize: 4096,
       slots: 2,
       strategy: "memory-weighted",
+      kv: "q8_0",
+      kvV: "f16",
       layers: [
         { node: "a", begin: 0, end: 1 },
         { node: "b", begin: 1, end: 4 },
@@ -110,6 +116,7 @@ describe("POST /cluster/rings", () => {
           [{ model: MODEL, replicas: 0 }, 400, "invalid_argument", "replicas"],
           [{ model: MODEL, layers: "all" }, 400, "invalid_argument", "layers"],
           [{ model: MODEL, layers: "0-4@a", replicas: 2 }, 400, "invalid_argument", "layers"],
+          [{ model: MODEL, kv: "q1" }, 400, "invalid_argument", "kv"],
           [{ model: MODEL, keep_alive: "soon" }, 400, "invalid_argument", "keep_alive"],
           [{ model: "nothing" }, 404, "model_not_found", "model"],
           [{ model: "huge", wait: true }, 507, "out_of_memory", null],

@@ -6,6 +6,7 @@ import { packageRoot } from "../../src/core/package.js";
 import { demoModel } from "../support/models.js";
 import { NodeProcess } from "../support/node-process.js";
 import { findChromium, launch } from "./browser.js";
+import { PREPARE_VIEW } from "./prepare-views.js";
 
 const FOLDER = join(packageRoot(), "docs", "images");
 const MOST_BYTES = 150_000;
@@ -79,7 +80,7 @@ async function viewPictures(page: Page): Promise<void> {
     if (view === "chat" || view === "settings") continue;
     await link.click();
     await page.waitForSelector("main h1", { state: "attached" });
-    await page.waitForLoadState("networkidle");
+    await PREPARE_VIEW[view]?.(page);
     await save(page, `page-${view}`);
   }
 }

@@ -20,6 +20,19 @@ describe("what a node was started with", () => {
     assert.deepEqual(givenRequests({ ...settings, model: null, pin: [] }, "n"), []);
   });
 
+  test("takes the type of the KV cache that is asked for, of the values too where they need no other", () => {
+    const ringOf = (options: Parameters<typeof modelRequest>[2], settings = SETTINGS) => {
+      const { kvTypeK, kvTypeV } = modelRequest("tiny", settings, options).ring;
+      return [kvTypeK, kvTypeV];
+    };
+    assert.deepEqual(ringOf({}), [SETTINGS.kv, SETTINGS.kvV ?? SETTINGS.kv]);
+    assert.deepEqual(ringOf({ kv: "q8_0" }), ["q8_0", "q8_0"]);
+    assert.deepEqual(ringOf({ kv: "q8_0", kvV: "f16" }), ["q8_0", "f16"]);
+    const plain = { ...SETTINGS, flashAttention: "off" as const };
+    assert.deepEqual(ringOf({ kv: "q8_0", kvV: "f16" }, plain), ["q8_0", "f16"]);
+    assert.throws(() => ringOf({ kv: "q8_0" }, plain), { code: "invalid_argument", param: "kv" });
+  });
+
   test("survives a file, also when it is never unloaded", () => {
     const request = modelRequest("tiny", SETTINGS, { pinned: true });
     assert.equal(request.keepAliveSeconds, null);

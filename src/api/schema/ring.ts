@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { LoadOptions } from "../../cluster/model-request.js";
-import { STRATEGIES } from "../../config/config.js";
+import { KV_TYPES, STRATEGIES } from "../../config/config.js";
 import { parseKeepAlive } from "../../config/duration.js";
 import { parseLayerAssignments } from "../../config/layer-assignment.js";
 import { parseBody, wrongField } from "./parse-body.js";
@@ -19,6 +19,8 @@ const schema = z.object({
     .max(2 ** 27)
     .nullish(),
   slots: z.int().min(1).max(256).nullish(),
+  kv: z.enum(KV_TYPES).nullish(),
+  kv_v: z.enum(KV_TYPES).nullish(),
   layers: z.string().nullish(),
   keep_alive: z.union([z.string(), z.number()]).nullish(),
 });
@@ -51,6 +53,8 @@ export function parseLoad(body: unknown): ParsedLoad {
       strategy: parsed.strategy ?? null,
       contextSize: parsed.context_size ?? null,
       slots: parsed.slots ?? null,
+      kv: parsed.kv ?? null,
+      kvV: parsed.kv_v ?? null,
       layers,
       keepAliveSeconds: keepAlive,
     },

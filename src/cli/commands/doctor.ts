@@ -1,12 +1,11 @@
 import type { Config } from "../../config/config.js";
 import { loadConfig } from "../../config/load.js";
 import { ExoError } from "../../core/errors.js";
-import { packageVersion } from "../../core/package.js";
 import { runChecks } from "../doctor/check.js";
 import { CHECKS } from "../doctor/checks.js";
 import type { AnsweringNode, DoctorContext } from "../doctor/context.js";
 import { localSystem } from "../doctor/local-system.js";
-import { countsOf, findingsDocument, findingsText, several } from "../doctor/report.js";
+import { countsOf, findingsDocument, findingsText, several, subjectOf } from "../doctor/report.js";
 import { asUsage } from "../failure.js";
 import { clientFor } from "../node-client/client-for.js";
 import { type CliIo, widthOf } from "../terminal/cli-io.js";
@@ -22,8 +21,7 @@ export async function doctor(options: Options, io: CliIo): Promise<void> {
   const context = await lookAround(options, io);
   const findings = await runChecks(CHECKS, context);
   screen.clear();
-  const { platform, arch, nodeVersion } = context.system;
-  const subject = { version: packageVersion(), platform, arch, node: nodeVersion };
+  const subject = subjectOf(context.system);
   if (options.json === true) {
     io.stdout.write(`${JSON.stringify(findingsDocument(subject, findings), null, 2)}\n`);
   } else {

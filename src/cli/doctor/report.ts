@@ -1,6 +1,9 @@
+import type { DoctorReport } from "../../api/ports.js";
+import { packageVersion } from "../../core/package.js";
 import { wrapped } from "../terminal/columns.js";
 import type { Paint } from "../terminal/paint.js";
 import { type Finding, SEVERITIES, type Severity } from "./finding.js";
+import type { DoctorSystem } from "./system.js";
 
 /** Whom the findings are of. */
 export interface Subject {
@@ -8,6 +11,10 @@ export interface Subject {
   readonly platform: string;
   readonly arch: string;
   readonly node: string;
+}
+
+export function subjectOf({ platform, arch, nodeVersion }: DoctorSystem): Subject {
+  return { version: packageVersion(), platform, arch, node: nodeVersion };
 }
 
 const MARKS: Readonly<Record<Severity, string>> = { problem: "✗", warning: "!", note: "●", ok: "✓" };
@@ -65,6 +72,6 @@ export function countsOf(findings: readonly Finding[]): Readonly<Record<Severity
 }
 
 /** The same for programs. */
-export function findingsDocument(subject: Subject, findings: readonly Finding[]): object {
+export function findingsDocument(subject: Subject, findings: readonly Finding[]): DoctorReport {
   return { ...subject, summary: countsOf(findings), findings };
 }

@@ -14,12 +14,20 @@ export interface ClusterNode {
   readonly name: string;
   readonly version: string;
   readonly address: string;
+  /** Where its own page is; `null` when it does not say. */
+  readonly httpAddress: string | null;
   /** `alive`, `suspect`, `gone` or `refused`. */
   readonly state: string;
   /** Why it is not used, when it is not. */
   readonly reason: string | null;
   /** A sentence for the owner of a node that takes part. */
   readonly notice: string | null;
+  /** What found it, of one that takes no part. */
+  readonly source: string | null;
+  /** `mains`, `battery` or `unknown`. */
+  readonly power: string | null;
+  /** What it holds in memory. */
+  readonly held: readonly HeldStage[];
   readonly devices: readonly ClusterDevice[];
   readonly models: readonly CachedModel[];
   readonly downloads: readonly ClusterDownload[];
@@ -31,6 +39,16 @@ export interface ClusterDevice {
   readonly kind: string;
   readonly memoryTotal: number;
   readonly memoryFree: number;
+}
+
+/** A layer range in a node's memory; what it did only grows, since it was loaded. */
+export interface HeldStage {
+  readonly ringId: string;
+  readonly weights: number;
+  readonly kvCache: number;
+  readonly compute: number;
+  readonly microBatches: number;
+  readonly computeSeconds: number;
 }
 
 export interface CachedModel {
@@ -76,15 +94,34 @@ export interface ClusterRing {
   readonly slots: number;
   readonly busySlots: number;
   readonly waitingRequests: number;
+  /** It answers what it has begun and goes away. */
+  readonly draining: boolean;
+  /** Stays loaded, however long nobody asks. */
+  readonly pinned: boolean;
+  /** 0, or which further ring of the same model. */
+  readonly replica: number;
   /** Why it is as it is, in sentences. */
   readonly plan: readonly string[];
   /** Over the last ten seconds, all requests together; 0 when there were none. */
   readonly decodeTokensPerSecond: number;
   readonly promptTokensPerSecond: number;
+  /** Of all answers so far; `null`: the node does not tell. */
+  readonly generatedTokens: number | null;
+  /** Of the last micro-batch, from each stage to the next one; empty: not known. */
+  readonly hopMilliseconds: readonly (number | null)[];
+  /** For one request, as planned and as seen; `null` where it is not known. */
+  readonly predicted: RingSpeed;
+  readonly measured: RingSpeed;
   /** Milliseconds per hop; `null` for a ring of one node. */
   readonly hops: { readonly samples: number; readonly p50: number; readonly p99: number } | null;
   /** In ring order, the head first. */
   readonly stages: readonly ClusterStage[];
+}
+
+export interface RingSpeed {
+  /** Of a prompt of 512 tokens. */
+  readonly ttftSeconds: number | null;
+  readonly decodeTokensPerSecond: number | null;
 }
 
 export interface ClusterStage {
@@ -122,9 +159,13 @@ function parseNode(node: unknown): ClusterNode {
     name: textAt(node, "name") || textAt(node, "id"),
     version: textAt(node, "version"),
     address: textAt(node, "address"),
+    httpAddress: optionalTextAt(node, "http_address"),
     state: textAt(node, "state"),
     reason: optionalTextAt(node, "reason"),
     notice: optionalTextAt(node, "notice"),
+    source: optionalTextAt(node, "source"),
+    power: optionalTextAt(node, "power"),
+    held: listAt(node, "stages").map(parseHeld),
     devices: listAt(node, "devices").map(parseDevice),
     models: listAt(node, "models").map(parseCachedModel),
     downloads: listAt(node, "downloads").map(parseDownload),
@@ -138,6 +179,17 @@ function parseDevice(device: unknown): ClusterDevice {
     kind: textAt(device, "kind"),
     memoryTotal: numberAt(device, "memory_total"),
     memoryFree: numberAt(device, "memory_free"),
+  };
+}
+
+function parseHeld(stage: unknown): HeldStage {
+  return {
+    ringId: textAt(stage, "ring_id"),
+    weights: numberAt(stage, "memory", "weights"),
+    kvCache: numberAt(stage, "memory", "kv_cache"),
+    compute: numberAt(stage, "memory", "compute") + numberAt(stage, "memory", "output"),
+    microBatches: numberAt(stage, "work", "micro_batches"),
+    computeSeconds: numberAt(stage, "work", "compute_seconds"),
   };
 }
 
@@ -175,7 +227,7 @@ function parseLink(link: unknown): ClusterLink {
   };
 }
 
-function parseRing(ring: unknown): ClusterRing {
+export function parseRing(ring: unknown): ClusterRing {
   return {
     id: textAt(ring, "id"),
     epoch: numberAt(ring, "epoch"),
@@ -189,11 +241,25 @@ function parseRing(ring: unknown): ClusterRing {
     slots: numberAt(ring, "slots"),
     busySlots: numberAt(ring, "busy_slots"),
     waitingRequests: numberAt(ring, "waiting_requests"),
+    draining: at(ring, "draining") === true,
+    pinned: at(ring, "pinned") === true,
+    replica: numberAt(ring, "replica"),
     plan: textsAt(ring, "plan"),
     decodeTokensPerSecond: numberAt(ring, "rates", "decode_tokens_per_second"),
     promptTokensPerSecond: numberAt(ring, "rates", "prompt_tokens_per_second"),
+    generatedTokens: optionalNumberAt(ring, "tokens", "generated"),
+    hopMilliseconds: listAt(ring, "hop_ms").map((hop) => optionalNumberAt(hop)),
+    predicted: parseSpeed(at(ring, "prediction", "predicted")),
+    measured: parseSpeed(at(ring, "prediction", "measured")),
     hops: parseHops(at(ring, "hops")),
     stages: listAt(ring, "stages").map(parseStage),
+  };
+}
+
+function parseSpeed(speed: unknown): RingSpeed {
+  return {
+    ttftSeconds: optionalNumberAt(speed, "ttft_seconds"),
+    decodeTokensPerSecond: optionalNumberAt(speed, "decode_tokens_per_second"),
   };
 }
 

@@ -1,5 +1,11 @@
-/** The `data` of each server-sent event of a response, as it comes. Comments and other fields are skipped. */
-export async function* eventData(body: ReadableStream<Uint8Array>): AsyncGenerator<string, void> {
+export interface ServerEvent {
+  /** `message` where the server names none. */
+  readonly event: string;
+  readonly data: string;
+}
+
+/** The server-sent events of a response, as they come. Comments and other fields are skipped. */
+export async function* serverEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<ServerEvent, void> {
   const reader = body.getReader();
   const decoder = new TextDecoder();
   let rest = "";
@@ -10,8 +16,8 @@ export async function* eventData(body: ReadableStream<Uint8Array>): AsyncGenerat
       const blocks = (rest + decoder.decode(value, { stream: true })).split("\n\n");
       rest = blocks.pop() ?? "";
       for (const block of blocks) {
-        const data = dataOf(block);
-        if (data !== "") yield data;
+        const data = fieldOf(block, "data");
+        if (data !== "") yield { event: fieldOf(block, "event") || "message", data };
       }
     }
   } finally {
@@ -19,7 +25,12 @@ export async function* eventData(body: ReadableStream<Uint8Array>): AsyncGenerat
   }
 }
 
-function dataOf(block: string): string {
-  const lines = block.split("\n").filter((line) => line.startsWith("data:"));
-  return lines.map((line) => line.slice(5).trimStart()).join("\n");
+/** The `data` of each event alone. */
+export async function* eventData(body: ReadableStream<Uint8Array>): AsyncGenerator<string, void> {
+  for await (const { data } of serverEvents(body)) yield data;
+}
+
+function fieldOf(block: string, name: string): string {
+  const lines = block.split("\n").filter((line) => line.startsWith(`${name}:`));
+  return lines.map((line) => line.slice(name.length + 1).trimStart()).join("\n");
 }

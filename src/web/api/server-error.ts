@@ -24,6 +24,10 @@ export class ServerError extends Error implements ServerErrorDetails {
   }
 }
 
+export function hasStatus(thrown: unknown, status: number): boolean {
+  return thrown instanceof ServerError && thrown.status === status;
+}
+
 export function unreachable(): ServerError {
   return new ServerError("The node cannot be reached; check that it still runs.", { code: "unreachable" });
 }

@@ -22,6 +22,31 @@ export const VIEWS: readonly ViewEntry[] = [
     load: async () => (await import("../chat/chat-view.js")).ChatView,
   },
   {
+    id: "cluster",
+    title: "Cluster",
+    load: async () => (await import("../cluster/cluster-view.js")).ClusterView,
+  },
+  {
+    id: "models",
+    title: "Models",
+    load: async () => (await import("../models/models-view.js")).ModelsView,
+  },
+  {
+    id: "bench",
+    title: "Benchmarks",
+    load: async () => (await import("../bench/bench-view.js")).BenchView,
+  },
+  {
+    id: "doctor",
+    title: "Doctor",
+    load: async () => (await import("../doctor/doctor-view.js")).DoctorView,
+  },
+  {
+    id: "traces",
+    title: "Traces",
+    load: async () => (await import("../traces/traces-view.js")).TracesView,
+  },
+  {
     id: "connect",
     title: "Connect",
     load: async () => (await import("../connect/connect-view.js")).ConnectView,
