@@ -141,7 +141,9 @@ describe("the ollama client", () => {
       const [request] = inference.requests;
       assert.deepEqual(request?.sampling, { jsonSchema: '{"type":"object"}' });
       assert.equal(request?.maxTokens, undefined);
-      assert.ok(request?.input.kind === "chat" && request.input.enableThinking === true);
+      assert.ok(request?.input.kind === "chat");
+      assert.equal(request.input.enableThinking, true);
+      assert.deepEqual(request.input.templateVariables, { reasoning_effort: "high" });
     });
   });
 

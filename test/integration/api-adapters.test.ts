@@ -3,14 +3,14 @@ import { after, before, describe, test } from "node:test";
 import Anthropic from "@anthropic-ai/sdk";
 import { Ollama } from "ollama";
 import { z } from "zod";
-import { CHATML_TEMPLATE } from "../support/chat-template.js";
+import { PLAIN_TEMPLATE } from "../support/chat-template.js";
 import { post } from "../support/completions.js";
 import { eventually } from "../support/eventually.js";
 import { tinyModel } from "../support/models.js";
 import { type NodeProcess, startRing } from "../support/node-process.js";
 import { busySlots } from "../support/ring-load.js";
 
-const model = tinyModel({ chatTemplate: CHATML_TEMPLATE, contextLength: 2048 });
+const model = tinyModel({ chatTemplate: PLAIN_TEMPLATE, contextLength: 2048, plainText: true });
 
 const QUESTION = { role: "user" as const, content: "Tell me of the sea." };
 const TOKENS = 24;
@@ -96,6 +96,20 @@ describe("Anthropic's and Ollama's clients at a ring of two", () => {
     assert.equal(answer.content.length, 1);
   });
 
+  test("messages: a tool that must be called is called with input that fits its schema", async () => {
+    const tools = [{ name: "weather", description: "The weather in a city", input_schema: SCHEMA }];
+    const body = ask({ max_tokens: 300, tools, tool_choice: { type: "any", disable_parallel_tool_use: true } });
+    const whole = await anthropicAt(worker).messages.create(body);
+    const streamed = await anthropicAt(worker).messages.stream(body).finalMessage();
+    for (const { content, stop_reason } of [whole, streamed]) {
+      assert.equal(stop_reason, "tool_use");
+      const [call] = content.filter((block) => block.type === "tool_use");
+      assert.equal(call?.name, "weather");
+      argumentsSchema.parse(JSON.parse(JSON.stringify(call?.input)));
+      assert.ok((call?.id ?? "") !== "");
+    }
+  });
+
   test("ollama: chat and generate answer the same, streamed and whole", async () => {
     const options = { temperature: 0, num_predict: TOKENS };
     for (const node of [head, worker]) {
@@ -144,7 +158,7 @@ describe("Anthropic's and Ollama's clients at a ring of two", () => {
     );
     const shown = await ollama.show({ model: "tiny" });
     assert.equal(shown.details.family, "llama");
-    assert.equal(shown.template, CHATML_TEMPLATE);
+    assert.equal(shown.template, PLAIN_TEMPLATE);
     assert.deepEqual(shown.capabilities, ["completion", "tools"]);
     assert.equal(Reflect.get(shown.model_info, "llama.context_length"), 2048);
     await assert.rejects(ollama.show({ model: "nothing" }), { status_code: 404, message: /there are: .*tiny/ });

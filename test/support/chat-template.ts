@@ -11,3 +11,9 @@ export const CHATML_TEMPLATE = [
   "{{- '<|im_end|>\\n' }}{%- endfor %}",
   "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n' }}{%- endif %}",
 ].join("");
+
+/** As models have it that know nothing of tools: a call that must be made is then held to a grammar from its first sign on. */
+export const PLAIN_TEMPLATE = [
+  "{%- for message in messages %}{{- '<|' + message.role + '|>' + (message.content or '') }}{%- endfor %}",
+  "{%- if add_generation_prompt %}{{- '<|assistant|>' }}{%- endif %}",
+].join("");

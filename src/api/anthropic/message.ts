@@ -22,6 +22,8 @@ export interface MessageUsage {
   readonly cache_creation_input_tokens: number;
   readonly cache_read_input_tokens: number;
   readonly output_tokens: number;
+  /** Absent: the model did not think. */
+  readonly output_tokens_details?: { readonly thinking_tokens: number };
 }
 
 export type ContentBlock =
@@ -48,12 +50,14 @@ export type MessageEvent =
     }
   | { readonly type: "message_stop" };
 
-export function messageUsage({ promptTokens, cachedTokens, completionTokens }: Omit<Usage, DraftTokens>): MessageUsage {
+export function messageUsage(usage: Omit<Usage, DraftTokens>): MessageUsage {
+  const { promptTokens, cachedTokens, completionTokens, reasoningTokens } = usage;
   return {
     input_tokens: promptTokens - cachedTokens,
     cache_creation_input_tokens: 0,
     cache_read_input_tokens: cachedTokens,
     output_tokens: completionTokens,
+    ...(reasoningTokens === undefined ? {} : { output_tokens_details: { thinking_tokens: reasoningTokens } }),
   };
 }
 

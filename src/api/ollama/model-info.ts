@@ -65,7 +65,8 @@ function abilitiesOf(capabilities: readonly string[] | null, template: string): 
   if (capabilities !== null && !capabilities.includes("completion")) return capabilities;
   return [
     "completion",
-    ...(/\btools\b/.test(template) ? ["tools"] : []),
+    // Those whose template knows none are told of them in the system prompt.
+    ...(template === "" ? [] : ["tools"]),
     ...(/enable_thinking|<think>|reasoning/.test(template) ? ["thinking"] : []),
   ];
 }

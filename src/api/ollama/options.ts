@@ -7,6 +7,7 @@ import { wrongField } from "../schema/parse-body.js";
 import { REFUSED_IN_OLLAMA_OPTIONS, refuseFields } from "../schema/refused-fields.js";
 import { ONE_ANSWER, type ParsedRequest } from "../schema/request.js";
 import { samplingFields, toSampling } from "../schema/sampling.js";
+import { toTemplateOptions } from "../schema/template.js";
 import { nameFields, nameOf, plainName } from "./names.js";
 
 const { temperature, top_k, top_p, min_p, seed } = samplingFields;
@@ -49,8 +50,8 @@ export interface OllamaSettings {
   readonly keepAliveSeconds: number | null;
   /** Tokens of context that the client would like; `null`: nothing was said. */
   readonly contextSize: number | null;
-  /** `null`: as the model's template does. */
-  readonly enableThinking: boolean | null;
+  /** How the model is to think; empty: as its template does. */
+  readonly thinking: ReturnType<typeof toTemplateOptions>;
   readonly request: Omit<ParsedRequest, "inputs">;
 }
 
@@ -65,7 +66,7 @@ export function toSettings(parsed: Common, body: unknown): OllamaSettings {
     stream,
     keepAliveSeconds: keepAliveOf(parsed.keep_alive, body),
     contextSize: wished.num_ctx ?? null,
-    enableThinking: thinkingOf(parsed.think),
+    thinking: thinkingOf(parsed.think),
     request: {
       ...ONE_ANSWER,
       model: plainName(name),
@@ -87,9 +88,9 @@ function samplingOf({ options: wished, format }: Common): SamplingOptions {
   return toSampling({ ...wished, json_schema: typeof format === "string" ? null : format });
 }
 
-function thinkingOf(think: Common["think"]): boolean | null {
-  if (think == null || think === "") return null;
-  return typeof think === "boolean" ? think : true;
+function thinkingOf(think: Common["think"]): OllamaSettings["thinking"] {
+  if (typeof think === "boolean") return toTemplateOptions({ chat_template_kwargs: { enable_thinking: think } });
+  return toTemplateOptions({ reasoning_effort: think || null });
 }
 
 export function keepAliveOf(value: string | number | null | undefined, body: unknown): number | null {

@@ -42,6 +42,6 @@ export function parseGenerate(body: unknown): OllamaQuestion {
   return { ...settings, prompt: chatPrompt(settings, messages) };
 }
 
-function chatPrompt({ enableThinking }: OllamaSettings, messages: readonly ChatMessage[]): ChatPrompt {
-  return { kind: "chat", messages, ...(enableThinking === null ? {} : { enableThinking }) };
+function chatPrompt({ thinking }: OllamaSettings, messages: readonly ChatMessage[]): ChatPrompt {
+  return { kind: "chat", messages, ...thinking };
 }
