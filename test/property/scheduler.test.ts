@@ -3,14 +3,8 @@ import { describe, test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { ExoError } from "../../src/core/errors.js";
-import {
-  END_OF_GENERATION,
-  type HeldPipeline,
-  heldScheduler,
-  LOST,
-  RecordedJob,
-  RecordedText,
-} from "../support/held-pipeline.js";
+import { END_OF_GENERATION, type HeldPipeline, heldScheduler, LOST, RecordedJob } from "../support/held-pipeline.js";
+import { RecordedText } from "../support/recorded-text.js";
 
 const CONTEXT = 128;
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { ExoError } from "../../src/core/errors.js";
-import { END_OF_GENERATION, RecordedJob, RecordedText, heldScheduler as set } from "../support/held-pipeline.js";
+import { END_OF_GENERATION, RecordedJob, heldScheduler as set } from "../support/held-pipeline.js";
+import { RecordedText } from "../support/recorded-text.js";
 
 const tokens = (count: number, first = 100): number[] => Array.from({ length: count }, (_, index) => first + index);
 
