@@ -6,6 +6,8 @@ export { ERROR_CODES, type ErrorCode, ExoError } from "./core/errors.js";
 export type {
   ChatMessage,
   ChatPrompt,
+  Embedding,
+  EmbedRequest,
   InferenceEvent,
   InferenceRequest,
   InferenceService,

@@ -335,6 +335,7 @@ class RunningNode implements ExoNode {
       config: this.#config,
       self: () => this.#record(),
       selfAddress: () => formatHostPort(this.#reachableAddress()),
+      library: this.#models,
       systemFingerprint: `exo-native-${this.#version}-llama.cpp-${this.#build.llamaTag}`,
       ...(this.#doctor === undefined ? {} : { doctor: this.#doctor }),
       inference: this.inference,

@@ -9,8 +9,10 @@ import { peersDirectory } from "./tools.js";
 /**
  * Builds llama.cpp's own tools and its RPC backend against the untouched prebuilt libraries, so that they compute with the
  * same CPU kernels as our nodes. Compiles only what is not up to date, at low priority. Returns their directory.
+ *
+ * @param target only this one; `llama-server`, say, which is not among those that are built without a name
  */
-export async function buildPeers(): Promise<string> {
+export async function buildPeers(target: string | null = null): Promise<string> {
   const llama = await prepareLlama();
   if (llama.prebuilt === null) {
     throw new ExoError("unsupported", "The peers are built against prebuilt llama.cpp libraries; there are none here.");
@@ -18,7 +20,8 @@ export async function buildPeers(): Promise<string> {
   const build = peersDirectory();
   const definitions = Object.entries(llama.cmakeDefinitions).map(([name, value]) => `-D${name}=${value}`);
   await run(["cmake", "-S", join(PROJECT_ROOT, "benchmarks", "peers"), "-B", build, ...definitions]);
-  await run(["cmake", "--build", build, "--parallel", String(availableParallelism())]);
+  const only = target === null ? [] : ["--target", target];
+  await run(["cmake", "--build", build, "--parallel", String(availableParallelism()), ...only]);
   return build;
 }
 

@@ -56,6 +56,7 @@ export class SimulatedRing implements Pipeline {
     const [head] = this.#spec.stages;
     if (sampled > 0 && head !== undefined) await this.#compute(0, "output", head.output(sampled), own);
     return {
+      pooled: null,
       samples: batch.samples.map(() => [{ token: 0, isEndOfGeneration: false, logprob: null, top: [] }]),
       timings: { total: this.#time.now - begun, ...own },
       way: null,

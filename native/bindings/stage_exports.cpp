@@ -53,6 +53,7 @@ RawBatch read_batch(const Napi::Value & value, std::vector<Napi::ObjectReference
     batch.result_head_room    = fields.uint32("result_head_room");
     batch.result_outputs_only = fields.boolean("result_outputs_only");
     batch.want_logits         = fields.boolean("want_logits");
+    batch.want_pooled         = fields.boolean("want_pooled");
     const auto samples        = fields.array("samples");
     for (uint32_t index = 0; index < samples.Length(); ++index) {
         const auto path = fields.path_of("samples") + "[" + std::to_string(index) + "]";

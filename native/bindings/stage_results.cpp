@@ -52,6 +52,11 @@ Napi::Value to_js(Napi::Env env, const StageInfo & info) {
     result.Set("add_bos", info.add_bos);
     result.Set("can_shift", info.can_shift);
     result.Set("can_trim", info.can_trim);
+    result.Set("pooling", info.pooling);
+    result.Set("whole_texts", info.whole_texts);
+    result.Set("keeps_cache", info.keeps_cache);
+    result.Set("generates", info.generates);
+    result.Set("pooled_size", info.pooled_size);
     return result;
 }
 
@@ -97,6 +102,7 @@ Napi::Value to_js(Napi::Env env, DecodeResult & decoded) {
     result.Set("activations", decoded.activations ? to_js_bytes(env, std::move(decoded.activations)) : env.Null());
     result.Set("samples", samples);
     result.Set("logits", decoded.logits.empty() ? env.Null() : to_typed_array(env, decoded.logits));
+    result.Set("pooled", decoded.pooled.empty() ? env.Null() : to_typed_array(env, decoded.pooled));
     result.Set("copies", decoded.copies);
     result.Set("compute_microseconds", static_cast<double>(decoded.compute_microseconds));
     result.Set("queue_microseconds", static_cast<double>(decoded.queue_microseconds));

@@ -5,7 +5,10 @@
 #include <json-schema-to-grammar.h>
 #include <json.h>
 
+#include <algorithm>
+
 #include "error.h"
+#include "plain_tools.h"
 #include "sampler_constraint.h"
 
 namespace exo {
@@ -33,7 +36,8 @@ bool flag_or(const common_json & request, const char * key, bool otherwise) {
     return present(request, key) ? request.at(key).get<bool>() : otherwise;
 }
 
-common_chat_templates_inputs read_request(const common_json & request, const common_chat_templates * templates) {
+// `thinks`: whether the model thinks unless the request says something.
+common_chat_templates_inputs read_request(const common_json & request, const common_chat_templates * templates, bool thinks) {
     common_chat_templates_inputs inputs;
     if (!present(request, "messages") || !request.at("messages").is_array()) refuse("Expected an array of messages.");
     inputs.messages = common_chat_msgs_parse_oaicompat(request.at("messages"));
@@ -44,9 +48,14 @@ common_chat_templates_inputs read_request(const common_json & request, const com
     inputs.json_schema           = text_or_empty(request, "json_schema");
     inputs.grammar               = text_or_empty(request, "grammar");
     inputs.add_generation_prompt = flag_or(request, "add_generation_prompt", true);
-    inputs.enable_thinking       = flag_or(request, "enable_thinking", true);
+    inputs.enable_thinking       = flag_or(request, "enable_thinking", thinks);
     inputs.reasoning_format      = reasoning_format;
     inputs.use_jinja             = true;
+    if (present(request, "template_variables")) {
+        for (const auto & variable : request.at("template_variables").items()) {
+            inputs.chat_template_kwargs[variable.key()] = variable.value().dump();
+        }
+    }
     const auto capabilities      = common_chat_templates_get_caps(templates);
     const auto parallel          = capabilities.find("supports_parallel_tool_calls");
     inputs.parallel_tool_calls =
@@ -93,6 +102,13 @@ std::string write_message(const common_chat_msg & message) {
     return json.dump_safe();
 }
 
+// What llama-common says, in one line and with its full stop.
+std::string as_sentence(const char * what, const std::string & reason) {
+    std::string sentence = what + reason;
+    std::replace(sentence.begin(), sentence.end(), '\n', ' ');
+    return sentence.back() == '.' ? sentence : sentence + ".";
+}
+
 // Runs a step of llama-common; what it throws is about what the caller sent.
 template <typename Step> auto as_argument_error(const char * what, const Step & step) {
     try {
@@ -102,7 +118,7 @@ template <typename Step> auto as_argument_error(const char * what, const Step & 
     } catch (const std::bad_alloc &) {
         throw;
     } catch (const std::exception & error) {
-        refuse(std::string(what) + error.what());
+        refuse(as_sentence(what, error.what()));
     }
 }
 
@@ -132,8 +148,10 @@ ChatPrompt Chat::apply(const std::string & request) const {
                          "This model has no chat template; send the prompt as plain text to /v1/completions.");
     }
     return as_argument_error("The chat template cannot take these messages: ", [&] {
-        const auto inputs = read_request(common_json::parse(request), templates_.get());
-        const auto chat   = common_chat_templates_apply(templates_.get(), inputs);
+        const auto inputs = read_request(common_json::parse(request), templates_.get(), thinks());
+        const auto chat   = needs_plain_tools(templates_.get(), inputs)
+                                ? apply_plain_tools(templates_.get(), inputs)
+                                : common_chat_templates_apply(templates_.get(), inputs);
         ChatPrompt prompt;
         prompt.prompt           = chat.prompt;
         prompt.constraint       = write_constraint(chat);
@@ -146,6 +164,18 @@ ChatPrompt Chat::apply(const std::string & request) const {
         }
         return prompt;
     });
+}
+
+bool Chat::thinks() const {
+    // as llama.cpp's server: where a template is not known to think, it is told not to
+    if (thinks_.has_value()) return *thinks_;
+    try {
+        thinks_ = common_chat_templates_support_enable_thinking(templates_.get());
+    } catch (const std::exception &) {
+        // it is tried with a chat of one word, which not every template takes
+        thinks_ = true;
+    }
+    return *thinks_;
 }
 
 std::string Chat::parse(const std::string & parser_state, const std::string & text, bool is_partial) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -39,10 +40,13 @@ class Chat {
 
   private:
     const common_chat_parser_params & parser_for(const std::string & state);
+    bool                              thinks() const;
 
     const llama_vocab *                    vocabulary_ = nullptr;
     std::unique_ptr<common_chat_templates, void (*)(common_chat_templates *)> templates_;
     std::string                            template_error_;
+    // Found out when it is needed first, which takes milliseconds.
+    mutable std::optional<bool>            thinks_;
     // A parser takes milliseconds to rebuild and is needed for every piece of a stream.
     std::unordered_map<std::string, std::unique_ptr<common_chat_parser_params>> parsers_;
 };

@@ -53,6 +53,10 @@ void check_samples(const Stage & stage, const RawBatch & batch, const std::vecto
         throw StageError(ErrorCode::invalid_argument,
                          "Samples or logits were asked of a stage without the output head.");
     }
+    const auto & info = stage.model().info();
+    if ((!batch.samples.empty() && !info.generates) || (batch.want_logits && info.encoder)) {
+        throw StageError(ErrorCode::unsupported, "This model gives embeddings; it cannot go on with a text.");
+    }
     for (const auto & sample : batch.samples) {
         check_sampled_rows(sample, rows);
         if (!sample.sampler->belongs_to(&stage)) {
@@ -65,14 +69,28 @@ void check_samples(const Stage & stage, const RawBatch & batch, const std::vecto
     }
 }
 
+void check_pooling(const RawBatch & batch, const StageInfo & info) {
+    if (!batch.want_pooled) return;
+    if (!batch.samples.empty() || batch.want_logits) {
+        throw StageError(ErrorCode::invalid_argument,
+                         "A micro-batch gives either embeddings or samples and logits, but both were asked for.");
+    }
+    if (info.pooled_size == 0) {
+        throw StageError(ErrorCode::unsupported, "This stage gives no embeddings.");
+    }
+}
+
 }  // namespace
 
 DecodeRequest check_batch(const Stage & stage, RawBatch batch) {
     const auto & loaded = stage.model();
-    const auto & limits = loaded.limits();
+    auto         limits = loaded.limits();
     if (loaded.context() == nullptr) {
         throw StageError(ErrorCode::invalid_argument, "This stage holds only the vocabulary, so it computes nothing.");
     }
+    check_pooling(batch, loaded.info());
+    // Hidden states of rows cost little, where logits would be as many numbers as the vocabulary has tokens.
+    if (batch.want_pooled) limits.max_outputs = limits.max_rows;
     DecodeRequest request;
     request.rows = parse_rows(batch.rows, batch.rows_length, limits);
     request.kv_operations =
@@ -92,6 +110,7 @@ DecodeRequest check_batch(const Stage & stage, RawBatch batch) {
     request.result_outputs_only = batch.result_outputs_only;
     request.samples             = std::move(batch.samples);
     request.want_logits         = batch.want_logits;
+    request.want_pooled         = batch.want_pooled;
     return request;
 }
 

@@ -36,6 +36,7 @@ struct RawBatch {
     bool                       result_outputs_only = false;
     std::vector<SampleRequest> samples;
     bool                       want_logits = false;
+    bool                       want_pooled = false;
 };
 
 // The same, checked: nothing in it can make the stage fail but its state. `activations` must stay readable until the
@@ -50,6 +51,7 @@ struct DecodeRequest {
     bool                       result_outputs_only = false;
     std::vector<SampleRequest> samples;
     bool                       want_logits = false;
+    bool                       want_pooled = false;
 };
 
 // Throws `bad_frame` for lengths that do not fit each other, `invalid_argument` or `context_exceeded` for values

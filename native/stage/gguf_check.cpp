@@ -109,6 +109,7 @@ GgufSummary check_gguf(const std::string & path) {
         check_further_parts(path, static_cast<int32_t>(parts));
         summary.part_count = static_cast<int32_t>(parts);
     }
+    summary.learned_positions = gguf_find_tensor(gguf.get(), "position_embd.weight") >= 0;
     const auto layers     = integer_at(gguf.get(), summary.architecture + ".block_count", -1);
     const auto prediction = integer_at(gguf.get(), summary.architecture + ".nextn_predict_layers", 0);
     if (layers > 0 && prediction >= 0 && prediction < layers) {

@@ -69,14 +69,14 @@ llama_load_mode LlamaSetup::load_mode() const {
     return params_.use_mmap && params_.is_whole() ? LLAMA_LOAD_MODE_MMAP_MLOCK : LLAMA_LOAD_MODE_MLOCK;
 }
 
-llama_context_params LlamaSetup::context_params(const std::atomic<bool> & aborted) const {
+llama_context_params LlamaSetup::context_params(const TextTraits & texts, const std::atomic<bool> & aborted) const {
     llama_context_params context = llama_context_default_params();
     // Our rules replace these three for a stage without layers, which keeps nothing between calls.
     context.n_seq_max        = params_.max_sequences;
     context.n_ctx            = params_.kv_unified ? params_.context_size : params_.context_size * params_.max_sequences;
     context.kv_unified       = params_.kv_unified;
     context.n_batch          = params_.batch_size;
-    context.n_ubatch         = params_.micro_batch_size;
+    context.n_ubatch         = texts.whole ? params_.batch_size : params_.micro_batch_size;
     context.n_threads        = params_.threads;
     context.n_threads_batch  = params_.batch_threads;
     context.type_k           = params_.kv_type_k;
@@ -85,10 +85,12 @@ llama_context_params LlamaSetup::context_params(const std::atomic<bool> & aborte
     context.no_perf          = true;
     context.abort_callback   = [](void * data) { return static_cast<const std::atomic<bool> *>(data)->load(); };
     context.abort_callback_data = const_cast<std::atomic<bool> *>(&aborted);
-    // A stage without the output head hands on hidden states; llama.cpp calls those embeddings.
-    context.embeddings       = !params_.has_output;
+    // A stage without the output head hands on hidden states; llama.cpp calls those embeddings. Where embeddings proper
+    // are wanted, the stage says so with each micro-batch, and pools by itself: a text may take several.
+    context.embeddings       = !params_.has_output || texts.whole;
     context.pooling_type     = LLAMA_POOLING_TYPE_NONE;
-    context.n_outputs_max    = params_.has_output ? std::max(params_.max_outputs, params_.max_sequences) : 0;
+    const bool gives_logits  = params_.has_output && !texts.whole;
+    context.n_outputs_max    = gives_logits ? std::max(params_.max_outputs, params_.max_sequences) : 0;
     return context;
 }
 

@@ -7,6 +7,7 @@
 
 #include "llama_pointers.h"
 #include "stage_params.h"
+#include "text_traits.h"
 
 namespace exo {
 
@@ -22,7 +23,7 @@ class LlamaSetup {
     bool                 with_gpus() const { return devices_.size() > 1; }
     llama_model_params   model_params() const;
     // The computation stops soon after `aborted` becomes true, where it runs on the CPU.
-    llama_context_params context_params(const std::atomic<bool> & aborted) const;
+    llama_context_params context_params(const TextTraits & texts, const std::atomic<bool> & aborted) const;
 
   private:
     llama_load_mode load_mode() const;

@@ -31,6 +31,7 @@ LoadedModel::LoadedModel(const StageParams & params, const std::function<void(fl
     const auto summary = check_gguf(params_.model_path);
     architecture_      = summary.architecture;
     layer_count_       = summary.layer_count;
+    learned_positions_ = summary.learned_positions;
     if (!params_.vocab_only && summary.layer_count > 0) check_layer_range(params_, summary.layer_count);
     stop_if(cancelled);
     if (!params_.vocab_only) {
@@ -74,7 +75,8 @@ void LoadedModel::prepare_context(const std::atomic<bool> & aborted) {
         throw StageError(ErrorCode::unsupported, "Models with an encoder and a decoder (" + architecture_ +
                                                      ") cannot be run by this version.");
     }
-    context_ = open_context(model_.get(), setup_.context_params(aborted));
+    texts_   = text_traits_of(model);
+    context_ = open_context(model_.get(), setup_.context_params(texts_, aborted));
     const auto sharing = setup_.with_gpus()      ? Sharing::none :
                          params_.is_head_only() ? Sharing::urgent :
                                                   Sharing::in_turn;
@@ -112,6 +114,7 @@ void LoadedModel::describe() {
     info_.can_shift       = memory != nullptr && llama_memory_can_shift(memory);
     // deepseek4 keeps compressed blocks, which cannot be cut.
     info_.can_trim        = memory != nullptr && !recurrent && architecture_ != "deepseek4";
+    describe_texts();
 
     kv_traits_.max_sequences = static_cast<int32_t>(params_.max_sequences);
     kv_traits_.context_size  = info_.context_size;
@@ -128,6 +131,19 @@ void LoadedModel::describe() {
     limits_.output_size     = static_cast<size_t>(info_.output_size);
     limits_.has_embedding   = params_.has_embedding();
     limits_.has_output      = params_.has_output;
+}
+
+void LoadedModel::describe_texts() {
+    const auto * model = model_.get();
+    // ggml looks up what lies behind the table's end, too, or ends the process.
+    if (learned_positions_ || texts_.whole) info_.context_size = std::min(info_.context_size, info_.context_trained);
+    info_.pooling     = texts_.pooling;
+    info_.whole_texts = texts_.whole;
+    info_.keeps_cache = context_ && llama_get_memory(context_.get()) != nullptr;
+    info_.encoder     = texts_.encoder;
+    info_.generates   = !texts_.encoder && (!context_ || info_.keeps_cache);
+    const bool embeds = context_ && params_.has_output && !llama_model_has_encoder(model);
+    info_.pooled_size = embeds ? llama_model_n_embd_out(model) : 0;
 }
 
 void LoadedModel::note_outputs(size_t outputs) {

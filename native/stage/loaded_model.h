@@ -34,6 +34,12 @@ struct StageInfo {
     bool        add_bos;
     bool        can_shift;
     bool        can_trim;
+    std::string pooling;      // TextTraits
+    bool        whole_texts;
+    bool        keeps_cache;
+    bool        generates;
+    bool        encoder;      // not for JavaScript: `generates` says enough
+    int32_t     pooled_size;  // 0 where the output head is not, and where the model gives no embeddings
 };
 
 // A layer range in memory, ready to compute. Everything in it is fixed after loading except the context's state, which
@@ -63,10 +69,13 @@ class LoadedModel {
     void load_weights(const std::function<void(float)> & on_progress, const std::atomic<bool> & cancelled);
     void prepare_context(const std::atomic<bool> & aborted);
     void describe();
+    void describe_texts();
 
     const StageParams               params_;
     std::string                     architecture_;
     int32_t                         layer_count_ = -1;  // as the file says
+    bool                            learned_positions_ = false;
+    TextTraits                      texts_;
     LlamaSetup                      setup_;
     LlamaModelPointer               model_;
     LlamaContextPointer             context_;

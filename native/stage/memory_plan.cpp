@@ -80,7 +80,8 @@ std::vector<DeviceMemory> plan_memory(const StageParams & params, const LlamaSet
     model_params.load_mode          = LLAMA_LOAD_MODE_NONE;
     const auto              model   = open_model(params, model_params);
     const std::atomic<bool> never{ false };
-    const auto              context = open_context(model.get(), setup.context_params(never));
+    const auto              texts   = text_traits_of(model.get());
+    const auto              context = open_context(model.get(), setup.context_params(texts, never));
     return memory_of(context.get());
 }
 

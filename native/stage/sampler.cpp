@@ -8,6 +8,7 @@
 
 #include "abort_guard.h"
 #include "error.h"
+#include "grammar_check.h"
 #include "greedy.h"
 #include "log_router.h"
 #include "logprobs.h"
@@ -63,6 +64,7 @@ void check_grammar(const common_params_sampling & common, const llama_vocab * vo
     const auto & text = common_grammar_value(common.grammar);
     if (text.empty()) return;
     if (text.compare(0, 11, "%llguidance") == 0) refuse("Grammars in llguidance's language are not in this build.");
+    check_grammar_text(text);
     const LogCapture log;
     llama_sampler *  grammar = llama_sampler_init_grammar(vocabulary, text.c_str(), "root");
     if (grammar == nullptr) {

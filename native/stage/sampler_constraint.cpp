@@ -2,6 +2,7 @@
 
 #include <chat.h>
 #include <common.h>
+#include <json-schema-to-grammar.h>
 #include <json.h>
 
 #include "error.h"
@@ -33,12 +34,30 @@ common_grammar_trigger read_trigger(const common_json & entry, const llama_vocab
     return trigger;
 }
 
+// llama-common feeds the template's start of the answer to the grammar, token by token, but for a first token that begins
+// with a space of the tokenizer's own. In some vocabularies that token holds more than the space, and the rest does not fit
+// the grammar. Such a grammar begins behind that start instead.
+void begin_behind_prompt(const llama_vocab * vocabulary, std::string & grammar, std::string & prompt) {
+    const auto tokens = tokens_of(vocabulary, prompt);
+    if (tokens.empty() || prompt[0] == ' ') return;
+    const auto piece = common_token_to_piece(vocabulary, tokens[0], /*special=*/true);
+    if (piece.size() < 2 || piece[0] != ' ') return;
+    const std::string root  = "root ::= ";
+    const auto        start = gbnf_format_literal(prompt);
+    const auto        found = grammar.find(root + start);
+    if (found == std::string::npos || (found > 0 && grammar[found - 1] != '\n')) return;
+    grammar.erase(found + root.size(), start.size());
+    prompt.clear();
+}
+
 void read_fields(const common_json & fields, const llama_vocab * vocabulary, common_params_sampling & params) {
     // llama.cpp's server, too, calls every grammar of a template one for tool calls: the template's start of the
     // answer then counts as text that the grammar has seen
-    params.grammar           = { COMMON_GRAMMAR_TYPE_TOOL_CALLS, fields.at("grammar").get<std::string>() };
-    params.grammar_lazy      = fields.at("grammar_lazy").get<bool>();
+    auto grammar             = fields.at("grammar").get<std::string>();
     params.generation_prompt = fields.at("generation_prompt").get<std::string>();
+    begin_behind_prompt(vocabulary, grammar, params.generation_prompt);
+    params.grammar           = { COMMON_GRAMMAR_TYPE_TOOL_CALLS, grammar };
+    params.grammar_lazy      = fields.at("grammar_lazy").get<bool>();
     for (const auto & trigger : fields.at("grammar_triggers")) {
         params.grammar_triggers.push_back(read_trigger(trigger, vocabulary));
     }

@@ -8,6 +8,8 @@
 #include "log_router.h"
 #include "text.h"
 
+#include "../src/exo-text.h"
+
 namespace exo {
 namespace {
 
@@ -23,6 +25,9 @@ int64_t microseconds(std::chrono::steady_clock::duration time) {
 void check_decode_status(int32_t status, size_t rows, const std::string & reason) {
     if (status == 0) return;
     const auto because = reason.empty() ? std::string() : " (" + reason + ")";
+    if (reason.find(EXO_NO_EMBEDDINGS) != std::string::npos) {
+        throw StageError(ErrorCode::unsupported, "No embeddings can be had of this model" + because + ".");
+    }
     switch (status) {
         case 1:
             throw StageError(ErrorCode::context_exceeded,
@@ -79,6 +84,7 @@ void Stage::load(StageParams params, std::function<void(float)> on_progress, Out
             const AbortGuard guard;
             auto             model = std::make_shared<LoadedModel>(params, on_progress, closing_, aborted_);
             const auto       info  = model->info();
+            embeds_ = info.whole_texts;
             {
                 const std::lock_guard<std::mutex> lock(mutex_);
                 model_ = std::move(model);
@@ -190,6 +196,7 @@ DecodeResult Stage::compute(const DecodeRequest & request) {
                 result.samples.push_back(sample_run(wanted, request.rows, result));
             }
             if (request.want_logits) collect_logits(request, result);
+            if (request.want_pooled) collect_pooled(request, result);
         } else {
             collect_activations(request, result);
         }
@@ -228,24 +235,45 @@ const float * Stage::input_rows(const DecodeRequest & request) {
 }
 
 void Stage::run_batch(const DecodeRequest & request) {
-    const bool       all_outputs = !model_->params().has_output && !request.result_outputs_only;
-    const auto       batch       = batch_.build(request.rows, input_rows(request), all_outputs);
+    choose_result(request);
+    const bool all_outputs = !model_->params().has_output && !request.result_outputs_only;
+    const auto batch = batch_.build(request.rows, input_rows(request), all_outputs || !model_->info().keeps_cache);
     const LogCapture           log;
     const ComputeThreads::Turn turn(model_->threads());
     turn_wait_ = turn.wait();
     const int32_t              status = model_->threads().decode(batch);
     check_decode_status(status, request.rows.size(), log.reason());
-    outputs_ = static_cast<size_t>(std::count(batch.logits, batch.logits + batch.n_tokens, 1));
+    const auto wanted = std::count_if(request.rows.begin(), request.rows.end(), [](const Row & row) { return row.output; });
+    outputs_          = all_outputs ? request.rows.size() : static_cast<size_t>(wanted);
     model_->note_outputs(outputs_);
+}
+
+// At the output head: logits, or the states that they would be made of.
+void Stage::choose_result(const DecodeRequest & request) {
+    const bool embeds = request.want_pooled || model_->info().encoder;
+    if (!model_->params().has_output || embeds_ == embeds) return;
+    llama_set_embeddings(model_->context(), embeds);
+    embeds_ = embeds;
+}
+
+// Of the rows that are wanted, in their order.
+const float * Stage::output_states(const DecodeRequest & request, size_t width) {
+    const float * states = llama_get_embeddings(model_->context());  // waits for the computation
+    if (states == nullptr) throw StageError(ErrorCode::internal, "The stage computed no hidden states.");
+    if (model_->info().keeps_cache || outputs_ == request.rows.size()) return states;
+    // Of models without a cache llama.cpp gives every row.
+    gathered_.clear();
+    for (size_t row = 0; row < request.rows.size(); ++row) {
+        if (request.rows[row].output) gathered_.insert(gathered_.end(), states + row * width, states + (row + 1) * width);
+    }
+    return gathered_.data();
 }
 
 void Stage::collect_activations(const DecodeRequest & request, DecodeResult & result) {
     if (outputs_ == 0) return;
-    const float * states = llama_get_embeddings(model_->context());  // waits for the computation
-    if (states == nullptr) throw StageError(ErrorCode::internal, "The stage computed no hidden states.");
-
-    const size_t width = model_->limits().output_size;
-    const size_t bytes = outputs_ * activation_row_bytes(request.result_type, width);
+    const size_t  width  = model_->limits().output_size;
+    const float * states = output_states(request, width);
+    const size_t  bytes = outputs_ * activation_row_bytes(request.result_type, width);
     PooledBuffer buffer(request.result_head_room + bytes);
     std::memset(buffer.data(), 0, request.result_head_room);
     encode_activations(request.result_type, states, outputs_, width, buffer.data() + request.result_head_room);
@@ -283,6 +311,28 @@ void Stage::collect_logits(const DecodeRequest & request, DecodeResult & result)
         if (logits == nullptr) throw StageError(ErrorCode::unsupported, "This model gives no logits.");
         result.logits.insert(result.logits.end(), logits, logits + size);
     }
+}
+
+// Whether they are many rows to average or one that stands for the text, the sum is what is needed; a text of several
+// micro-batches has several sums.
+void Stage::collect_pooled(const DecodeRequest & request, DecodeResult & result) {
+    if (outputs_ == 0) return;
+    const auto           width = static_cast<size_t>(model_->info().pooled_size);
+    const float *        state = output_states(request, width);
+    std::vector<int64_t> places(model_->params().max_sequences, -1);
+    std::vector<double>  sums;
+    for (const auto & row : request.rows) {
+        if (!row.output) continue;
+        auto & place = places[row.sequence];
+        if (place < 0) {
+            place = static_cast<int64_t>(sums.size());
+            sums.resize(sums.size() + width);
+        }
+        double * sum = sums.data() + place;
+        for (size_t index = 0; index < width; ++index) sum[index] += state[index];
+        state += width;
+    }
+    result.pooled.assign(sums.begin(), sums.end());
 }
 
 }  // namespace exo

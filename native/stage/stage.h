@@ -25,6 +25,8 @@ struct DecodeResult {
     PooledBuffer                     activations;
     std::vector<std::vector<Sample>> samples;
     std::vector<float>               logits;
+    // For each sequence with rows that are wanted, in the order of the first of them: the sum of their states.
+    std::vector<float>               pooled;
     // Times that this addon copied the micro-batch's hidden states, on arrival and for the next stage.
     int                              copies               = 0;
     // On the stage's thread, but for the wait for its turn among the stages of the process.
@@ -78,6 +80,9 @@ class Stage {
     const float * input_rows(const DecodeRequest & request);
     void          collect_activations(const DecodeRequest & request, DecodeResult & result);
     void          collect_logits(const DecodeRequest & request, DecodeResult & result);
+    void          collect_pooled(const DecodeRequest & request, DecodeResult & result);
+    const float * output_states(const DecodeRequest & request, size_t width);
+    void          choose_result(const DecodeRequest & request);
 
     std::vector<Sample> sample_run(const SampleRequest & wanted, const std::vector<Row> & rows, DecodeResult & result);
 
@@ -96,9 +101,11 @@ class Stage {
     // only the stage's thread
     DecodeBatch          batch_;
     std::vector<float>   input_;
+    std::vector<float>   gathered_;              // states of the rows that are wanted, where llama.cpp gives all
     bool                 input_copied_ = false;  // the last decode could not read its hidden states in place
     size_t               outputs_      = 0;      // rows that the last decode gives results for
     bool                 broken_       = false;
+    bool                 embeds_       = false;  // the context was told to give states, not logits
     ComputeThreads::Wait turn_wait_;             // of the last decode
     Clock::time_point    free_since_;            // end of the last decode
 

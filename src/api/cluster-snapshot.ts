@@ -24,6 +24,8 @@ export interface ClusterNode {
   readonly devices: readonly {
     readonly name: string;
     readonly description: string;
+    /** `cpu`, `gpu`, `igpu` or `accelerator`. */
+    readonly kind?: string;
     /** Bytes. */
     readonly memory_total: number;
     readonly memory_free: number;
@@ -53,6 +55,12 @@ export interface ClusterRing {
   readonly progress: number;
   readonly layer_count: number;
   readonly context_size: number;
+  readonly spec?: string;
+  readonly pinned?: boolean;
+  /** `null` while it is used. */
+  readonly idle_seconds?: number | null;
+  /** Unused for so long, it is unloaded; `null`: never. */
+  readonly keep_alive_seconds?: number | null;
   /** In ring order, the head first. */
   readonly stages: readonly ClusterStage[];
   readonly [field: string]: unknown;

@@ -37,12 +37,17 @@ export class ClusterState implements ClusterView, ModelCatalog {
 
   list(): readonly ModelCard[] {
     const rings = withUniqueNames(this.#rings());
+    const held = this.#onDisk();
     const cards = [
       ...rings.filter((ring) => ring.state === "ready").map((ring) => toCard(ring, "loaded")),
       ...rings.filter((ring) => ring.state === "loading").map((ring) => toCard(ring, "loading")),
       ...this.#sources.known().map(toKnownCard),
     ];
-    return cards.filter((card, index) => cards.findIndex((other) => other.id === card.id) === index);
+    const unique = cards.filter((card, index) => cards.findIndex((other) => other.id === card.id) === index);
+    return unique.map((card) => ({
+      ...card,
+      onDisk: [card.id, ...(card.aliases ?? [])].some((name) => held.has(name)),
+    }));
   }
 
   readiness(): Readiness {
@@ -87,6 +92,13 @@ export class ClusterState implements ClusterView, ModelCatalog {
     };
   }
 
+  /** Ids and specs of models that some node has whole. */
+  #onDisk(): ReadonlySet<string> {
+    const alive = this.#sources.members().filter((member) => member.state !== "gone");
+    const held = [this.#sources.self(), ...alive.map(({ record }) => record)].flatMap(({ models }) => models);
+    return new Set(held.filter(({ complete }) => complete).flatMap(({ id, spec }) => [id, spec]));
+  }
+
   #rings(): readonly RingRecord[] {
     const alive = this.#sources.members().filter((member) => member.state !== "gone");
     return [...this.#sources.self().rings, ...alive.flatMap((member) => member.record.rings)];
@@ -114,6 +126,7 @@ function toCard(ring: RingRecord, state: "loaded" | "loading"): ModelCard {
     parameterCount: ring.card.parameterCount,
     sizeBytes: ring.card.sizeBytes,
     architecture: ring.card.architecture,
+    ...(ring.card.capabilities === undefined ? {} : { capabilities: ring.card.capabilities }),
   };
 }
 
@@ -177,6 +190,7 @@ export function toRing(ring: RingRecord, names: ReadonlyMap<string, string>): Cl
     pinned: ring.pinned,
     draining: ring.draining,
     idle_seconds: ring.idleSeconds,
+    keep_alive_seconds: ring.keepAliveSeconds ?? null,
     state: ring.state === "waiting" ? "loading" : ring.state,
     reason: ring.reason,
     progress: ring.state === "ready" ? 1 : progress,

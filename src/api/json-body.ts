@@ -6,14 +6,27 @@ import { HttpError } from "./http-error.js";
  */
 const MAX_DEPTH = 96;
 
-/** Parses a request body. Throws `malformed_json` for what is not JSON, too deep, or means to change prototypes. */
-export function parseJsonBody(text: string): unknown {
+/**
+ * Parses a request body. Throws `malformed_json` for what is not UTF-8, not JSON, too deep, or means to change
+ * prototypes.
+ */
+export function parseJsonBody(body: Uint8Array): unknown {
+  const text = decode(body);
   if (text.trim() === "") {
     throw new HttpError("malformed_json", "The request has no body; send a JSON object.");
   }
   const value = parse(text);
   refuseOddities(value);
   return value;
+}
+
+/** Silently replaced, wrong bytes would reach the model as something else. */
+function decode(body: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(body);
+  } catch {
+    throw new HttpError("malformed_json", "The request body is not valid UTF-8; JSON is sent as UTF-8.");
+  }
 }
 
 function parse(text: string): unknown {

@@ -11,7 +11,7 @@ import type { StageHost } from "../runtime/stage-host.js";
 import type { TraceBuffer } from "../runtime/tracing/trace-buffer.js";
 import { ClusterState } from "./cluster-state.js";
 import { createObservation } from "./observation/create-observation.js";
-import type { Doctor, PlanningService } from "./ports.js";
+import type { Doctor, ModelLibrary, PlanningService } from "./ports.js";
 import { ManagedRings } from "./ring-control.js";
 import { type Api, createApi } from "./server.js";
 
@@ -27,6 +27,7 @@ export interface NodeParts {
   readonly discovery: Discovery;
   readonly manager: ModelManager<RingHead>;
   readonly planner: PlanningService;
+  readonly library: ModelLibrary;
   readonly stages: StageHost;
   readonly traces: TraceBuffer;
   readonly meters: NodeMeters;
@@ -52,6 +53,7 @@ export function createNodeApi(node: NodeParts): Api {
     models: state,
     cluster: state,
     planner: node.planner,
+    library: node.library,
     rings: new ManagedRings(manager),
     observation: createObservation({ ...node, activity: () => state.activity() }),
     ...(node.doctor === undefined ? {} : { doctor: node.doctor }),

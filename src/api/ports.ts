@@ -1,5 +1,7 @@
 import type { LoadOptions } from "../cluster/model-request.js";
 import type { Planner } from "../cluster/planner.js";
+import type { ModelDescription } from "../model/model-descriptions.js";
+import type { ProgressListener } from "../model/progress.js";
 import type { ClusterRing, ClusterSnapshot } from "./cluster-snapshot.js";
 
 /** A model that this node can answer for, as `/v1/models` lists it. */
@@ -13,6 +15,8 @@ export interface ModelCard {
   readonly ownedBy: string;
   /** Absent: loaded. An unloaded one is known, and loaded when it is asked for. */
   readonly state?: "loaded" | "loading" | "unloaded";
+  /** Some node of the cluster has all of its files. */
+  readonly onDisk?: boolean;
   /** Tokens of context per request; absent before it is placed. */
   readonly contextSize?: number;
   readonly contextTrained?: number;
@@ -22,6 +26,8 @@ export interface ModelCard {
   /** Bytes of all the model's files. */
   readonly sizeBytes?: number;
   readonly architecture?: string;
+  /** What it can be asked for: `completion`, `embedding`. Absent: not known before it is placed. */
+  readonly capabilities?: readonly string[];
 }
 
 export interface ModelCatalog {
@@ -37,6 +43,19 @@ export interface RingControl {
   whenReady(model: string, signal: AbortSignal): Promise<ClusterRing>;
   /** Resolves with the ring as it was. */
   unload(ringId: string): Promise<ClusterRing>;
+}
+
+/** The models on the disk of this node. */
+export interface ModelLibrary {
+  /** What the files of a model say, where they are here; fetches nothing. */
+  describe(name: string): Promise<ModelDescription | null>;
+  /** Resolves when the whole model is here. */
+  resolve(
+    name: string,
+    options: { readonly signal: AbortSignal; readonly onProgress: ProgressListener },
+  ): Promise<unknown>;
+  /** Takes a model out of the cache. */
+  remove(name: string): Promise<unknown>;
 }
 
 export interface Readiness {

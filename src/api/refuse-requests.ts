@@ -1,9 +1,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { toErrorResponse } from "./error-response.js";
+import { errorBody } from "./error-shape.js";
 import { HttpError } from "./http-error.js";
 import { logFailure } from "./log-failure.js";
 
-/** Makes every failure of every route, and of no route, an answer in OpenAI's shape. */
+/** Makes every failure of every route, and of no route, an answer in the shape of the path's API. */
 export function answerErrors(app: FastifyInstance, bodyLimitBytes: number): void {
   app.setErrorHandler((thrown: unknown, request, reply) =>
     sendError(asHttpError(thrown, bodyLimitBytes), request, reply),
@@ -17,8 +18,9 @@ export function answerErrors(app: FastifyInstance, bodyLimitBytes: number): void
 
 export function sendError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   logFailure(request.log, thrown);
-  const { status, headers, body } = toErrorResponse(thrown, request.id);
-  return reply.code(status).headers(headers).send(body);
+  const response = toErrorResponse(thrown, request.id);
+  const body = errorBody(request.url, response, request.id);
+  return reply.code(response.status).headers(response.headers).send(body);
 }
 
 /**

@@ -7,7 +7,7 @@ import type { ModelCard, ModelCatalog } from "./ports.js";
  */
 export function resolveModel(models: ModelCatalog, requested: string | null): string {
   const known = models.list();
-  if (requested !== null && requested !== "") return find(known, requested)?.id ?? requested;
+  if (requested !== null && requested !== "") return knownModel(models, requested)?.id ?? requested;
   const [first] = known;
   if (first === undefined || first.state === "unloaded") {
     throw new ExoError(
@@ -19,16 +19,19 @@ export function resolveModel(models: ModelCatalog, requested: string | null): st
 }
 
 export function findModel(models: ModelCatalog, id: string): ModelCard {
-  const all = models.list();
-  const found = find(all, id);
+  const found = knownModel(models, id);
   if (found !== undefined) return found;
-  const names = all.map((card) => card.id).join(", ");
+  const names = models
+    .list()
+    .map((card) => card.id)
+    .join(", ");
   const known = names === "" ? "no model is loaded" : `there are: ${names}`;
   throw new ExoError("model_not_found", `There is no model named ${JSON.stringify(id.slice(0, 200))} here; ${known}.`, {
     param: "model",
   });
 }
 
-function find(all: readonly ModelCard[], name: string): ModelCard | undefined {
+export function knownModel(models: ModelCatalog, name: string): ModelCard | undefined {
+  const all = models.list();
   return all.find((card) => card.id === name) ?? all.find((card) => card.aliases?.includes(name));
 }

@@ -18,17 +18,21 @@ import { toFastifyLogger } from "./logger-adapter.js";
 import type { Observation } from "./observation/observation.js";
 import { ObservedRequests } from "./observation/observed-requests.js";
 import { RequestCounts } from "./observation/request-counts.js";
-import type { ClusterView, Doctor, ModelCatalog, PlanningService, RingControl } from "./ports.js";
+import type { ClusterView, Doctor, ModelCatalog, ModelLibrary, PlanningService, RingControl } from "./ports.js";
 import { answerErrors, asHttpError, collectRoutes, refuseOtherMethods, sendError } from "./refuse-requests.js";
 import type { AnswerPorts } from "./routes/answer.js";
 import { chatRoute } from "./routes/chat.js";
 import { completionsRoute } from "./routes/completions.js";
 import { doctorRoute } from "./routes/doctor.js";
+import { embeddingsRoute } from "./routes/embeddings.js";
 import { eventRoutes } from "./routes/events.js";
+import { messagesRoutes } from "./routes/messages.js";
 import { metricsRoute } from "./routes/metrics.js";
 import { modelRoutes } from "./routes/models.js";
+import { ollamaRoutes } from "./routes/ollama/ollama.js";
 import { pageRoutes } from "./routes/page.js";
 import { planningRoutes } from "./routes/planning.js";
+import { responsesRoutes } from "./routes/responses.js";
 import { ringRoutes } from "./routes/rings.js";
 import { clusterRoute, healthRoutes } from "./routes/status.js";
 import { textRoutes } from "./routes/text.js";
@@ -42,6 +46,7 @@ export interface ApiInit {
   readonly cluster: ClusterView;
   readonly planner: PlanningService;
   readonly rings: RingControl;
+  readonly library: ModelLibrary;
   /** Looks at this machine when it is asked to; absent: it cannot be asked. */
   readonly doctor?: Doctor;
   readonly logger: Logger;
@@ -146,7 +151,7 @@ class HttpApi implements Api {
   }
 
   #guardedRoutes(app: FastifyInstance): void {
-    const { inference, models, cluster, planner, rings, doctor = null } = this.#init;
+    const { inference, models, cluster, planner, rings, library, doctor = null } = this.#init;
     const ports: AnswerPorts = {
       inference,
       models,
@@ -161,6 +166,11 @@ class HttpApi implements Api {
     };
     chatRoute(app, ports);
     completionsRoute(app, ports);
+    embeddingsRoute(app, ports);
+    responsesRoutes(app, ports);
+    // Each with hooks and parsers of its own.
+    app.register(async (own) => messagesRoutes(own, ports));
+    app.register(async (own) => ollamaRoutes(own, { ...ports, cluster, rings, library }));
     modelRoutes(app, models);
     textRoutes(app, inference, models);
     clusterRoute(app, cluster);
@@ -199,7 +209,7 @@ function createApp(init: ApiInit): FastifyInstance {
     },
   });
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser("application/json", { parseAs: "string" }, async (_request: unknown, body: string) =>
+  app.addContentTypeParser("application/json", { parseAs: "buffer" }, async (_request: unknown, body: Buffer) =>
     parseJsonBody(body),
   );
   app.addHook("onResponse", async ({ method, routeOptions, log }, reply) => {

@@ -234,8 +234,13 @@ export class ModelManager<Head extends LoadedHead> implements Service {
     const { known, onDemand, settings } = this.#options;
     const found = onDemand === "off" ? null : known.find(name);
     const spec = found ?? (onDemand === "any" ? specShaped(name) : null);
-    if (spec === null) throw notKnown(name, onDemand);
+    if (spec === null) throw notKnown(name, onDemand, this.#names());
     this.#ringFor(modelRequest(spec, settings));
+  }
+
+  /** Of all models that can be asked for. */
+  #names(): readonly string[] {
+    return [...new Set([...this.list().map(({ ring }) => ring.model), ...this.loadable().map(({ id }) => id)])];
   }
 
   async #evict(ring: RingRecord): Promise<boolean> {
@@ -271,9 +276,13 @@ function specOf(model: string): string {
   throw notKnown(model, "known");
 }
 
-function notKnown(name: string, onDemand: OnDemand): ExoError {
+const MOST_NAMES = 40;
+
+function notKnown(name: string, onDemand: OnDemand, names: readonly string[] = []): ExoError {
   const why = onDemand === "off" ? "nothing is loaded on demand (--on-demand off)" : "none is known by that name";
-  const message = `No node here runs ${JSON.stringify(name.slice(0, 200))}, and ${why}; GET /v1/models lists what there is.`;
+  const listed = names.slice(0, MOST_NAMES).join(", ") + (names.length > MOST_NAMES ? ", …" : "");
+  const instead = listed === "" ? "GET /v1/models lists what there is" : `there are: ${listed}`;
+  const message = `No node here runs ${JSON.stringify(name.slice(0, 200))}, and ${why}; ${instead}.`;
   return new ExoError("model_not_found", message, { param: "model" });
 }
 

@@ -100,6 +100,8 @@ const ring = z.object({
   gaveUp: z.boolean(),
   /** Seconds since the last request ended; `null` while one runs, and before it is ready. */
   idleSeconds: z.number().nonnegative().nullable(),
+  /** Unused for so long, it is unloaded; `null`: never. */
+  keepAliveSeconds: z.number().nonnegative().nullable().exactOptional(),
   state: z.enum(["waiting", "loading", "ready", "failed"]),
   /** Why it is not ready, or `null`. */
   reason: text.nullable(),
@@ -131,6 +133,8 @@ const ring = z.object({
     parameterCount: z.number().nonnegative(),
     sizeBytes: bytes,
     architecture: text,
+    /** What it can be asked for: `completion`, `embedding`. Absent: not known yet. */
+    capabilities: z.array(text).max(16).exactOptional(),
   }),
 });
 

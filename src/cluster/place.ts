@@ -38,8 +38,11 @@ const LEAST_CONTEXT = 512;
 
 /** Plans a model. Throws as `placeModel` does. */
 export function place(options: PlaceOptions): Placement {
-  const wanted = options.contextSize ?? Math.min(options.model.info.contextTrained, DEFAULT_CONTEXT);
-  const least = options.contextSize ?? Math.min(wanted, LEAST_CONTEXT);
+  const { contextTrained, texts } = options.model.info;
+  const asked = options.contextSize ?? Math.min(contextTrained, DEFAULT_CONTEXT);
+  // What such a model makes of longer texts nobody has seen, and some have no positions for them.
+  const wanted = texts.wholeTexts ? Math.min(asked, contextTrained) : asked;
+  const least = options.contextSize === null ? Math.min(wanted, LEAST_CONTEXT) : wanted;
   for (let contextSize = wanted; ; contextSize = Math.max(least, Math.floor(contextSize / 2))) {
     try {
       return placeWith(options, contextSize);
@@ -50,8 +53,24 @@ export function place(options: PlaceOptions): Placement {
   }
 }
 
+/** Most bytes of hidden states in one micro-batch; a little less than a frame may have. */
+const MOST_BATCH_BYTES = 128 * 1024 * 1024;
+
+/** A model that reads texts whole takes the longest of them in one micro-batch. */
+function ringFor(
+  { texts, embeddingSize }: GgufInfo,
+  ring: Omit<RingSettings, "contextSize">,
+  contextSize: number,
+): Omit<RingSettings, "contextSize"> {
+  if (!texts.wholeTexts) return ring;
+  const most = Math.floor(MOST_BATCH_BYTES / (4 * embeddingSize));
+  const rows = Math.max(ring.batchSize, Math.min(contextSize, most));
+  return { ...ring, batchSize: rows, microBatchSize: rows };
+}
+
 function placeWith(options: PlaceOptions, contextSize: number): Placement {
-  const { model, nodes, ring, layers, besideHead, strategy, speeds, minNodes, head } = options;
+  const ring = ringFor(options.model.info, options.ring, contextSize);
+  const { model, nodes, layers, besideHead, strategy, speeds, minNodes, head } = options;
   const needs = memoryNeeds(ring, contextSize);
   const plan = placeModel({
     model: model.id,

@@ -100,6 +100,7 @@ export class PlacedModel<Head extends LoadedHead> {
       hopMs: [...(load?.hopMs ?? [])],
       microBatchesUnderWay: load?.microBatchesUnderWay ?? 0,
       idleSeconds: this.#ring === null ? null : this.usage.idleSeconds(),
+      keepAliveSeconds: this.#request.keepAliveSeconds,
     };
   }
 

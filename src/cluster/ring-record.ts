@@ -1,4 +1,5 @@
 import { totalBytes } from "../model/memory-estimate.js";
+import { capabilitiesOf } from "../model/text-kind.js";
 import type { PlannedStage } from "../planning/plan.js";
 import type { PlaceableModel } from "./model-source.js";
 import { NO_MEMORY, NO_WORK, type RingComputingRecord, type RingRecord, type RingStageRecord } from "./node-record.js";
@@ -73,6 +74,7 @@ export function cardOf({ info, bytes }: PlaceableModel): RingRecord["card"] {
     parameterCount: info.parameterCount,
     sizeBytes: bytes,
     architecture: info.architecture,
+    capabilities: capabilitiesOf(info),
   };
 }
 

@@ -10,3 +10,8 @@ export function shortId(): string {
   const alphabet = "abcdefghijkmnpqrstuvwxyz23456789";
   return [...randomBytes(8)].map((byte) => alphabet.charAt(byte % 32)).join("");
 }
+
+/** An id for a tool call whose model gives none, as OpenAI's look. */
+export function toolCallId(): string {
+  return `call_${randomUUID().replaceAll("-", "").slice(0, 24)}`;
+}

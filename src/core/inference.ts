@@ -41,6 +41,8 @@ export interface ChatPrompt {
   readonly toolChoice?: "auto" | "none" | "required";
   readonly parallelToolCalls?: boolean;
   readonly enableThinking?: boolean;
+  /** Further variables for the model's template, `reasoning_effort` for one. */
+  readonly templateVariables?: Readonly<Record<string, unknown>>;
 }
 
 export interface TextPrompt {
@@ -110,6 +112,8 @@ export interface Usage {
   /** Of the tokens drafted, those that became part of the answer, and those computed for nothing. */
   readonly acceptedDraftTokens: number;
   readonly rejectedDraftTokens: number;
+  /** Of `completionTokens`, those that the model thought with. Absent: none. */
+  readonly reasoningTokens?: number;
 }
 
 /** Seconds and rates as measured by the head. */
@@ -129,7 +133,50 @@ export type InferenceEvent =
       readonly toolCalls?: readonly ToolCallDelta[];
       readonly logprobs?: readonly TokenLogprob[];
     }
-  | { readonly type: "finished"; readonly reason: FinishReason; readonly usage: Usage; readonly timings: Timings };
+  | {
+      readonly type: "finished";
+      readonly reason: FinishReason;
+      /** The stop string of the request that ended the answer, if one did. */
+      readonly stopSequence?: string;
+      readonly usage: Usage;
+      readonly timings: Timings;
+    };
+
+export interface EmbedRequest {
+  readonly id: string;
+  readonly model: string;
+  /** Texts, or token ids. */
+  readonly inputs: readonly (string | readonly number[])[];
+  /** To a length of 1. */
+  readonly normalize: boolean;
+  /** Numbers wanted of each embedding; refused unless the model gives just so many. Absent: as many as it gives. */
+  readonly dimensions?: number;
+  /** An input that is too long loses its end rather than being refused. Default `false`. */
+  readonly truncate?: boolean;
+}
+
+export interface Embedding {
+  readonly values: Float32Array;
+  readonly promptTokens: number;
+}
+
+export interface EmbedRequest {
+  readonly id: string;
+  readonly model: string;
+  /** Texts, or token ids. */
+  readonly inputs: readonly (string | readonly number[])[];
+  /** To a length of 1. */
+  readonly normalize: boolean;
+  /** Numbers wanted of each embedding; refused unless the model gives just so many. Absent: as many as it gives. */
+  readonly dimensions?: number;
+  /** An input that is too long loses its end rather than being refused. Default `false`. */
+  readonly truncate?: boolean;
+}
+
+export interface Embedding {
+  readonly values: Float32Array;
+  readonly promptTokens: number;
+}
 
 export interface TokenizeRequest {
   readonly model: string;
@@ -145,6 +192,8 @@ export interface InferenceService {
    * cannot. Aborting the signal, or leaving the loop, frees the slot within one token.
    */
   generate(request: InferenceRequest, signal: AbortSignal): AsyncIterable<InferenceEvent>;
+  /** An embedding for each input, in their order. Aborting the signal frees the slots. */
+  embed(request: EmbedRequest, signal: AbortSignal): Promise<readonly Embedding[]>;
   tokenize(request: TokenizeRequest): Promise<readonly number[]>;
   detokenize(model: string, tokens: readonly number[]): Promise<string>;
   /** The prompt text that the model's chat template makes of the messages. */

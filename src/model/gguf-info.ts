@@ -6,6 +6,7 @@ import { GgufMetadata } from "./gguf-metadata.js";
 import { type LayerCuts, layerCuts } from "./layer-cuts.js";
 import { type LayerState, layerStates } from "./layer-state.js";
 import { placeOf, type TensorPlace } from "./tensor-place.js";
+import { type TextKind, textKind } from "./text-kind.js";
 
 /** What a GGUF file says about itself, as far as placing and running it needs. Sizes in bytes. */
 export interface GgufInfo {
@@ -29,6 +30,7 @@ export interface GgufInfo {
   readonly quantisation: string;
   readonly parameterCount: number;
   readonly hasChatTemplate: boolean;
+  readonly texts: TextKind;
   /** Weights of each layer. */
   readonly layerBytes: readonly number[];
   /** Weights that only the stage with the embedding holds. */
@@ -145,6 +147,7 @@ function describe(
     quantisation: fileTypeName(metadata.number("general.file_type") ?? -1) ?? commonestType(tensors),
     parameterCount: tensors.reduce((sum, tensor) => sum + tensor.elements, 0),
     hasChatTemplate: metadata.text("tokenizer.chat_template") !== null,
+    texts: textKind(metadata),
     layerBytes: bytes.layers,
     embeddingBytes: bytes.embedding,
     outputBytes: bytes.output,

@@ -31,6 +31,12 @@ export class GgufMetadata {
     return typeof value === "number" ? value : null;
   }
 
+  /** Of the architecture. */
+  flag(key: string, fallback: boolean): boolean {
+    const value = this.#values.get(this.#own(key));
+    return typeof value === "boolean" ? value : fallback;
+  }
+
   /** A size of the architecture that every model has; a list gives its largest. */
   requiredSize(key: string): number {
     const found = this.#sizes(this.#own(key));

@@ -24,7 +24,8 @@ export const CUTTABLE: ReadonlySet<string> = new Set(
     "minimax-01 minimax-m2 minimax-m3 mistral3 mistral4 mpt muse-glimmer nanbeige nemotron nemotron_h nemotron_h_moe olmo olmo2 " +
     "olmoe openelm orion paddleocr pangu-embedded phi2 phi3 phimoe plamo plamo2 plamo3 pockettts qwen qwen2 qwen2moe qwen2vl " +
     "qwen3 qwen35 qwen35moe qwen3moe qwen3next qwen3tts qwen3vl qwen3vlmoe qwen4exp refact rnd1 rwkv6 seed_oss smallthinker " +
-    "smollm3 spark2_5 stablelm starcoder starcoder2 step35 talkie xverse"
+    "smollm3 spark2_5 stablelm starcoder starcoder2 step35 talkie xverse " +
+    "bert eurobert gemma-embedding jina-bert-v2 jina-bert-v3 llama-embed modern-bert neo-bert nomic-bert nomic-bert-moe"
   ).split(" "),
 );
 

@@ -1,4 +1,5 @@
 import type { GgufMetadata } from "./gguf-metadata.js";
+import { keepsNothing } from "./text-kind.js";
 
 /** What a layer keeps between tokens of one sequence. */
 export interface LayerState {
@@ -48,6 +49,9 @@ function layerKinds(
 
 /** The state of every layer, as llama.cpp's caches size it. */
 export function layerStates(metadata: GgufMetadata, layers: number): readonly LayerState[] {
+  if (keepsNothing(metadata.architecture)) {
+    return Array.from({ length: layers }, () => ({ keyElements: 0, valueElements: 0, fixedBytes: 0 }));
+  }
   const embeddingSize = metadata.requiredSize("embedding_length");
   const heads = metadata.sizePerLayer("attention.head_count", layers, new Array<number>(layers).fill(0));
   const kvHeads = metadata.sizePerLayer("attention.head_count_kv", layers, heads);

@@ -85,6 +85,7 @@ export function infoOfShape(shape: ModelShape, quantisation: string): GgufInfo {
     quantisation: quantisation.toUpperCase(),
     parameterCount: embedding + output + layers.reduce((sum, parameters) => sum + parameters, 0),
     hasChatTemplate: false,
+    texts: { pooling: null, wholeTexts: false, encoder: false },
     layerBytes: layers.map(bytes),
     embeddingBytes: bytes(embedding),
     outputBytes: bytes(output),

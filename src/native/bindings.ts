@@ -110,7 +110,20 @@ export interface NativeStageInfo {
   /** Position shift and partial removal of a sequence are possible (not so for recurrent state). */
   readonly can_shift: boolean;
   readonly can_trim: boolean;
+  /** How the file says that the hidden states of a text become its embedding. */
+  readonly pooling: NativePooling;
+  /** A text must be computed in one micro-batch: its tokens look at those behind them. */
+  readonly whole_texts: boolean;
+  /** Something is kept of a text between micro-batches. */
+  readonly keeps_cache: boolean;
+  /** The model goes on with a text, token by token. */
+  readonly generates: boolean;
+  /** Numbers of an embedding; 0 where the output head is not, and where the model gives none. */
+  readonly pooled_size: number;
 }
+
+/** `none`: the file does not say. */
+export type NativePooling = "none" | "mean" | "cls" | "last" | "rank";
 
 /** Bytes by kind, summed over the stage's devices, and per device. */
 export interface NativeStageMemory {
@@ -163,6 +176,8 @@ export interface NativeBatch {
   readonly samples: readonly NativeSampleRequest[];
   /** Return the logits of the flagged rows too (tests, perplexity). */
   readonly want_logits: boolean;
+  /** Return sums of the flagged rows' hidden states after the final norm; excludes samples and logits. */
+  readonly want_pooled: boolean;
 }
 
 /**
@@ -200,6 +215,8 @@ export interface NativeDecodeResult {
   readonly samples: readonly (readonly NativeSample[])[];
   /** `[flagged rows][vocabulary_size]` f32, or `null`. */
   readonly logits: Float32Array | null;
+  /** `[sequences with flagged rows][pooled_size]` f32, in the order of their first flagged rows, or `null`. */
+  readonly pooled: Float32Array | null;
   /** Times that the addon copied the hidden states: 0 or 1 on arrival, 1 where they are handed on. */
   readonly copies: number;
   /** Time on the stage's thread, but for its wait for a turn among the stages of the process. */
@@ -302,7 +319,8 @@ export interface NativeBindings {
 
   /**
    * `request` is JSON text: `{messages, tools, tool_choice, parallel_tool_calls, json_schema, grammar,
-   * add_generation_prompt, enable_thinking}` with OpenAI's shapes; `json_schema` is text; absent parts are `null`.
+   * add_generation_prompt, enable_thinking, template_variables}` with OpenAI's shapes; `json_schema` is text; absent parts
+   * are `null`.
    */
   chat_apply(stage: StageHandle, request: string): NativeChatPrompt;
   /** Raw answer text so far → a `NativeChatMessage` as JSON text. */

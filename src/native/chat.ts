@@ -2,6 +2,8 @@ import type { ChatPrompt, SamplingOptions } from "../core/inference.js";
 import type { NativeChatMessage, NativeChatPrompt, StageHandle } from "./bindings.js";
 import { loadBindings } from "./load.js";
 import { nativeCall } from "./native-call.js";
+import { grammarOfJsonSchema } from "./sampler.js";
+import { checkSchema, checkSchemaText } from "./schema-limits.js";
 
 /** What the model's chat template made of the messages. */
 export interface RenderedChat {
@@ -41,17 +43,17 @@ export class Chat {
 
   /** Throws `unsupported` when the model has no chat template, `invalid_argument` for messages it cannot take. */
   render(chat: ChatPrompt, sampling: Pick<SamplingOptions, "grammar" | "jsonSchema"> = {}): RenderedChat {
-    const request = JSON.stringify({
-      messages: chat.messages,
-      tools: chat.tools ?? null,
-      tool_choice: chat.toolChoice ?? null,
-      parallel_tool_calls: chat.parallelToolCalls ?? null,
-      json_schema: sampling.jsonSchema ?? null,
-      grammar: sampling.grammar ?? null,
-      add_generation_prompt: true,
-      enable_thinking: chat.enableThinking ?? null,
-    });
-    return toRenderedChat(nativeCall(() => loadBindings().chat_apply(this.#stage, request)));
+    for (const [index, tool] of (chat.tools ?? []).entries()) checkSchema(tool, `tools[${index}]`);
+    const { jsonSchema } = sampling;
+    if (jsonSchema !== undefined) checkSchemaText(jsonSchema);
+    const request = toRequest(chat, sampling);
+    try {
+      return toRenderedChat(nativeCall(() => loadBindings().chat_apply(this.#stage, request)));
+    } catch (thrown) {
+      // llama-common does not say which part of a request it refuses; alone, a schema that is wrong is named.
+      if (jsonSchema !== undefined) grammarOfJsonSchema(jsonSchema);
+      throw thrown;
+    }
   }
 
   /** Takes the raw text so far apart; `partial` while more is to come. */
@@ -60,6 +62,20 @@ export class Chat {
     const message = JSON.parse(json) as NativeChatMessage;
     return { content: message.content, reasoning: message.reasoning_content, toolCalls: message.tool_calls };
   }
+}
+
+function toRequest(chat: ChatPrompt, sampling: Pick<SamplingOptions, "grammar" | "jsonSchema">): string {
+  return JSON.stringify({
+    messages: chat.messages,
+    tools: chat.tools ?? null,
+    tool_choice: chat.toolChoice ?? null,
+    parallel_tool_calls: chat.parallelToolCalls ?? null,
+    json_schema: sampling.jsonSchema ?? null,
+    grammar: sampling.grammar ?? null,
+    add_generation_prompt: true,
+    enable_thinking: chat.enableThinking ?? null,
+    template_variables: chat.templateVariables ?? null,
+  });
 }
 
 function toRenderedChat(native: NativeChatPrompt): RenderedChat {

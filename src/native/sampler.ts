@@ -4,6 +4,7 @@ import type { SamplingOptions } from "../core/inference.js";
 import type { NativeSamplerParams, SamplerHandle, StageHandle } from "./bindings.js";
 import { loadBindings } from "./load.js";
 import { nativeCall } from "./native-call.js";
+import { ANSWER_SCHEMA, checkSchemaText } from "./schema-limits.js";
 
 /** llama.cpp's own defaults. */
 export const DEFAULT_SAMPLING = {
@@ -32,7 +33,14 @@ export class Sampler {
   constructor(stage: StageHandle, options: SamplerOptions) {
     const params = toNativeSamplerParams(options);
     this.seed = params.seed;
-    this.handle = nativeCall(() => loadBindings().sampler_create(stage, params));
+    const create = (): SamplerHandle => nativeCall(() => loadBindings().sampler_create(stage, params));
+    this.handle = blaming(
+      [
+        ["The grammar ", grammarField(options)],
+        ["The logit bias ", "logit_bias"],
+      ],
+      create,
+    );
   }
 
   /** Prompt tokens: they count for the penalties only. */
@@ -81,7 +89,30 @@ function grammarOf({ grammar, jsonSchema }: SamplingOptions): string | null {
 
 /** JSON schema text → GBNF. */
 export function grammarOfJsonSchema(schema: string): string {
-  return nativeCall(() => loadBindings().json_schema_to_grammar(schema));
+  checkSchemaText(schema);
+  const convert = (): string => nativeCall(() => loadBindings().json_schema_to_grammar(schema));
+  return blaming([["The JSON schema ", ANSWER_SCHEMA]], convert);
+}
+
+/** The field of a request that a grammar came from. */
+function grammarField({ grammar, jsonSchema }: SamplingOptions): string | null {
+  if (grammar !== undefined) return "grammar";
+  return jsonSchema === undefined ? null : ANSWER_SCHEMA;
+}
+
+/**
+ * Native code does not know the fields of a request.
+ *
+ * @param fields how its sentences begin, and the field that each of them is about
+ */
+function blaming<Value>(fields: readonly (readonly [string, string | null])[], make: () => Value): Value {
+  try {
+    return make();
+  } catch (thrown) {
+    const error = ExoError.from(thrown);
+    const param = fields.find(([beginning]) => error.message.startsWith(beginning))?.[1] ?? null;
+    throw param === null ? error : new ExoError(error.code, error.message, { cause: thrown, param });
+  }
 }
 
 function tokenOf(key: string): number {

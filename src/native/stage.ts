@@ -3,6 +3,7 @@ import type { ActivationType } from "./activation.js";
 import type {
   NativeBatch,
   NativeDecodeResult,
+  NativePooling,
   NativeSample,
   NativeSampleRequest,
   NativeStageInfo,
@@ -46,7 +47,19 @@ export interface StageInfo {
   readonly canShift: boolean;
   /** KV operation `remove` is possible for part of a sequence. */
   readonly canTrim: boolean;
+  /** How the file says that the hidden states of a text become its embedding; `none`: it does not say. */
+  readonly pooling: Pooling;
+  /** A text must be computed in one micro-batch: its tokens look at those behind them. */
+  readonly wholeTexts: boolean;
+  /** Something is kept of a text between micro-batches. */
+  readonly keepsCache: boolean;
+  /** The model goes on with a text, token by token; else it is for embeddings alone. */
+  readonly generates: boolean;
+  /** Numbers of an embedding; 0 where the output head is not, and where the model gives none. */
+  readonly pooledSize: number;
 }
+
+export type Pooling = NativePooling;
 
 /** Bytes, summed over the stage's devices, and per device. */
 export interface StageMemory {
@@ -109,6 +122,8 @@ export interface MicroBatch {
   readonly samples?: readonly SampleRequest[];
   /** Return the flagged rows' logits too. Default false. */
   readonly wantLogits?: boolean;
+  /** Return sums of the flagged rows' hidden states, at a stage with the output head; excludes samples and logits. */
+  readonly wantPooled?: boolean;
 }
 
 export interface TokenProbability {
@@ -142,6 +157,11 @@ export interface DecodeResult {
   readonly samples: readonly SampleRun[];
   /** `[flagged rows][vocabularySize]`, or null when not asked for. */
   readonly logits: Float32Array | null;
+  /**
+   * For each sequence with flagged rows, in the order of the first of them, the sum of their hidden states after the final
+   * norm: `[sequences][pooledSize]`; or null when not asked for.
+   */
+  readonly pooled: Float32Array | null;
   /** Times that the hidden states were copied on arrival (0 if they could be read in place) and to be handed on. */
   readonly copies: number;
   /** On the stage's thread, but for its wait for a turn among the stages of the process. */
@@ -224,6 +244,7 @@ function toNativeBatch(batch: MicroBatch): NativeBatch {
     result_outputs_only: batch.resultOutputsOnly ?? false,
     samples: (batch.samples ?? []).map(toNativeSampleRequest),
     want_logits: batch.wantLogits ?? false,
+    want_pooled: batch.wantPooled ?? false,
   };
 }
 
@@ -239,6 +260,7 @@ function toDecodeResult(native: NativeDecodeResult, requests: readonly SampleReq
       return run.map((sample) => toSample(sample, withLogprob));
     }),
     logits: native.logits,
+    pooled: native.pooled,
     copies: native.copies,
     computeSeconds: native.compute_microseconds / 1e6,
     queueSeconds: native.queue_microseconds / 1e6,
@@ -274,6 +296,11 @@ function toStageInfo(native: NativeStageInfo): StageInfo {
     addBos: native.add_bos,
     canShift: native.can_shift,
     canTrim: native.can_trim,
+    pooling: native.pooling,
+    wholeTexts: native.whole_texts,
+    keepsCache: native.keeps_cache,
+    generates: native.generates,
+    pooledSize: native.pooled_size,
   };
 }
 

@@ -2,7 +2,7 @@ import { ExoError } from "../core/errors.js";
 import { commonLength } from "./cached-tokens.js";
 import type { RingBatchBuilder } from "./micro-batch.js";
 import type { PrefixIndex } from "./prefix-index.js";
-import type { GenerationJob, Slot } from "./slot.js";
+import { type GenerationJob, isEmbedding, type Job, type Slot } from "./slot.js";
 import { chooseSlot, type SlotChoice } from "./slot-choice.js";
 
 export interface AdmissionOptions {
@@ -18,7 +18,7 @@ export interface AdmissionOptions {
 }
 
 interface Waiting {
-  readonly job: GenerationJob;
+  readonly job: Job;
   leader: Leader | null;
 }
 
@@ -64,19 +64,19 @@ export class Admission {
     );
   }
 
-  add(job: GenerationJob): void {
+  add(job: Job): void {
     this.#waiting.push({ job, leader: null });
   }
 
   /** Takes a job out of the queue; `false` when it is not there. */
-  withdraw(job: GenerationJob): boolean {
+  withdraw(job: Job): boolean {
     const at = this.#waiting.findIndex((waiting) => waiting.job === job);
     if (at >= 0) this.#waiting.splice(at, 1);
     return at >= 0;
   }
 
   /** Takes every job out of the queue. */
-  clear(): readonly GenerationJob[] {
+  clear(): readonly Job[] {
     return this.#waiting.splice(0).map(({ job }) => job);
   }
 
@@ -115,7 +115,7 @@ export class Admission {
     return leader !== null && leader.slot.cached.length < leader.tokens;
   }
 
-  #findLeader(job: GenerationJob): Leader | null {
+  #findLeader(job: Job): Leader | null {
     const { slots, prefixes, canTrim } = this.#options;
     if (!canTrim || !job.reusePrefix) return null;
     let leader: Leader | null = null;
@@ -130,18 +130,19 @@ export class Admission {
     return leader;
   }
 
-  #give(job: GenerationJob, builder: RingBatchBuilder): Slot | null {
+  #give(job: Job, builder: RingBatchBuilder): Slot | null {
     const choice = chooseSlot(this.#views(job), { canTrim: this.#options.canTrim, copyCost: this.#copyCost });
     const slot = this.#options.slots.find(({ sequence }) => sequence === choice?.sequence);
     if (choice === null || slot === undefined) return null;
     const reused = this.#prepare(slot, choice, job, builder);
-    slot.job = job;
+    if (isEmbedding(job)) slot.text = job;
+    else slot.job = job;
     slot.order = this.#admitted++;
     job.onStarted(reused);
     return slot;
   }
 
-  #views(job: GenerationJob) {
+  #views(job: Job) {
     const { slots, prefixes } = this.#options;
     // The last token of a prompt is always computed: the first of the answer is chosen from what that gives.
     const common = job.reusePrefix ? prefixes.commonPrefixes(job.promptTokens.slice(0, -1)) : new Map();
@@ -155,7 +156,7 @@ export class Admission {
   }
 
   /** Leaves in the slot's sequence what of the prompt is cached; returns how much that is. */
-  #prepare(slot: Slot, choice: SlotChoice, job: GenerationJob, builder: RingBatchBuilder): number {
+  #prepare(slot: Slot, choice: SlotChoice, job: Job, builder: RingBatchBuilder): number {
     const { sequence } = slot;
     const source = this.#options.slots.find((other) => other.sequence === choice.copyFrom) ?? slot;
     // Equal hashes are no proof.

@@ -1,8 +1,10 @@
-import type { InferenceEvent, TokenLogprob, ToolCallDelta } from "../core/inference.js";
+import type { InferenceEvent, TokenLogprob } from "../core/inference.js";
 import type { ParsedAnswer } from "../native/chat.js";
 import type { Sample } from "../native/stage.js";
 import type { Tokenizer } from "../native/tokenizer.js";
+import { growth } from "./growth.js";
 import { TextAssembler } from "./text-assembler.js";
+import { ToolCallStream } from "./tool-call-stream.js";
 
 export type DeltaEvent = Extract<InferenceEvent, { type: "delta" }>;
 
@@ -21,13 +23,23 @@ export interface AnswerAssemblerOptions {
 
 const NOTHING: ParsedAnswer = { content: "", reasoning: "", toolCalls: [] };
 
+/** A token's log-probability, and where in the text the token begins. */
+interface PlacedLogprob {
+  readonly start: number;
+  readonly logprob: TokenLogprob;
+}
+
 /** Turns the samples of one answer into delta events. */
 export class AnswerAssembler {
   readonly #options: AnswerAssemblerOptions;
   readonly #text: TextAssembler;
+  readonly #toolCalls = new ToolCallStream();
   #raw = "";
-  #shown: ParsedAnswer = NOTHING;
-  #logprobs: TokenLogprob[] = [];
+  #parsed: ParsedAnswer = NOTHING;
+  readonly #shown = { content: "", reasoning: "" };
+  readonly #logprobs: PlacedLogprob[] = [];
+  #tokens = 0;
+  #reasoningTokens = 0;
 
   constructor(options: AnswerAssemblerOptions) {
     this.#options = options;
@@ -39,16 +51,28 @@ export class AnswerAssembler {
     return this.#text.stopped;
   }
 
+  /** Which one, or `null`. */
+  get stoppedBy(): string | null {
+    return this.#text.stoppedBy;
+  }
+
   get hasToolCalls(): boolean {
-    return this.#shown.toolCalls.length > 0;
+    return this.#toolCalls.count > 0;
+  }
+
+  /** Tokens up to the last one that was part of the reasoning. */
+  get reasoningTokens(): number {
+    return this.#reasoningTokens;
   }
 
   /** Adds one sample; returns what may be shown now, or `null` when that is nothing yet. */
   push(sample: Sample): DeltaEvent | null {
+    this.#tokens += 1;
     if (sample.isEndOfGeneration) return null;
     const bytes = this.#bytesOf(sample.token);
+    const start = this.#text.received;
     const text = this.#text.push(bytes);
-    if (this.#options.withLogprobs && !this.#text.stopped) this.#logprobs.push(this.#logprobOf(sample, bytes));
+    if (this.#options.withLogprobs) this.#logprobs.push({ start, logprob: this.#logprobOf(sample, bytes) });
     return this.#delta(text, true);
   }
 
@@ -60,23 +84,32 @@ export class AnswerAssembler {
   #delta(text: string, partial: boolean): DeltaEvent | null {
     this.#raw += text;
     const change = this.#change(text, partial);
-    const logprobs = this.#logprobs;
+    const logprobs = this.#shownLogprobs(partial);
     const empty = change.text === "" && change.reasoning === undefined && change.toolCalls === undefined;
     if (empty && (logprobs.length === 0 || partial)) return null;
-    this.#logprobs = [];
+    this.#logprobs.splice(0, logprobs.length);
     return { type: "delta", ...change, ...(logprobs.length > 0 && { logprobs }) };
+  }
+
+  /** Those of tokens that begin in text that was released: the others may belong to a stop string, or do. */
+  #shownLogprobs(partial: boolean): TokenLogprob[] {
+    const { released, stopped } = this.#text;
+    const all = !partial && !stopped;
+    return this.#logprobs.filter(({ start }) => all || start < released).map(({ logprob }) => logprob);
   }
 
   #change(text: string, partial: boolean): Omit<DeltaEvent, "type" | "logprobs"> {
     const { parser } = this.#options;
     if (parser === null || (text === "" && partial)) return { text };
-    const before = this.#shown;
-    const now = this.#parse(parser, partial);
-    this.#shown = now;
-    const reasoning = growth(before.reasoning, now.reasoning);
-    const toolCalls = toolCallDeltas(before, now);
+    this.#parsed = this.#parse(parser, partial);
+    const content = growth(this.#shown.content, this.#parsed.content);
+    const reasoning = growth(this.#shown.reasoning, this.#parsed.reasoning);
+    const toolCalls = this.#toolCalls.push(this.#parsed.toolCalls, partial);
+    this.#shown.content += content;
+    this.#shown.reasoning += reasoning;
+    if (reasoning !== "") this.#reasoningTokens = this.#tokens;
     return {
-      text: growth(before.content, now.content),
+      text: content,
       ...(reasoning !== "" && { reasoning }),
       ...(toolCalls.length > 0 && { toolCalls }),
     };
@@ -90,7 +123,7 @@ export class AnswerAssembler {
     try {
       return parser(this.#raw, partial);
     } catch {
-      return partial ? this.#shown : { ...this.#shown, content: this.#raw };
+      return partial ? this.#parsed : { ...this.#parsed, content: this.#raw };
     }
   }
 
@@ -108,18 +141,4 @@ export class AnswerAssembler {
 
 function describe(token: number, bytes: Uint8Array, logprob: number): Omit<TokenLogprob, "top"> {
   return { token, text: new TextDecoder().decode(bytes), bytes: [...bytes], logprob };
-}
-
-/** What was added; a parser that takes back what it showed (an unfinished tag, say) adds nothing until it passes it. */
-function growth(before: string, now: string): string {
-  return now.startsWith(before) ? now.slice(before.length) : "";
-}
-
-function toolCallDeltas(before: ParsedAnswer, now: ParsedAnswer): ToolCallDelta[] {
-  return now.toolCalls.flatMap((call, index): ToolCallDelta[] => {
-    const earlier = before.toolCalls[index];
-    if (earlier === undefined) return [{ index, id: call.id, name: call.name, arguments: call.arguments }];
-    const more = growth(earlier.arguments, call.arguments);
-    return more === "" ? [] : [{ index, arguments: more }];
-  });
 }

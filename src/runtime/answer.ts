@@ -22,6 +22,8 @@ export interface PreparedPrompt {
 
 export interface AnswerOptions {
   readonly prompt: PreparedPrompt;
+  /** Of `prompt.stops`, those that the request names; the template may add its own. */
+  readonly requestStops: readonly string[];
   /** As `InferenceRequest.logprobs`. */
   readonly logprobs: number;
   readonly sampler: Sampler;
@@ -56,6 +58,7 @@ export class Answer implements GenerationJob {
   readonly #clock: Clock;
   readonly #assembler: AnswerAssembler;
   readonly #queuedAt: number;
+  readonly #requestStops: readonly string[];
   #startedAt = 0;
   #firstTokenAt = 0;
   #lastTokenAt = 0;
@@ -81,6 +84,7 @@ export class Answer implements GenerationJob {
     this.#events = options.events;
     this.#clock = options.clock;
     this.#queuedAt = options.clock.monotonic();
+    this.#requestStops = options.requestStops;
     this.#assembler = new AnswerAssembler({
       tokenizer: options.tokenizer,
       stops: prompt.stops,
@@ -177,21 +181,26 @@ export class Answer implements GenerationJob {
   }
 
   #usage(): Usage {
+    const { reasoningTokens } = this.#assembler;
     return {
       promptTokens: this.promptTokens.length,
       completionTokens: this.#completionTokens,
       cachedTokens: this.#cachedTokens,
       acceptedDraftTokens: this.#draftedTokens.accepted,
       rejectedDraftTokens: this.#draftedTokens.rejected,
+      ...(reasoningTokens > 0 && { reasoningTokens }),
     };
   }
 
   #finished(reason: FinishReason): InferenceEvent {
     const now = this.#clock.monotonic();
     const firstTokenAt = this.#firstTokenAt || now;
+    const { stoppedBy } = this.#assembler;
+    const stopSequence = stoppedBy !== null && this.#requestStops.includes(stoppedBy) ? stoppedBy : null;
     return {
       type: "finished",
       reason: this.#reasonOf(reason),
+      ...(stopSequence !== null && { stopSequence }),
       usage: this.#usage(),
       timings: {
         queueSeconds: (this.#startedAt - this.#queuedAt) / 1000,

@@ -1,13 +1,22 @@
 import type { RingRatesRecord } from "../cluster/ring-rates.js";
 import { AsyncQueue } from "../core/async-queue.js";
 import { ExoError } from "../core/errors.js";
-import type { ChatPrompt, InferenceEvent, InferenceRequest, SamplingOptions, TextPrompt } from "../core/inference.js";
+import type {
+  ChatPrompt,
+  Embedding,
+  EmbedRequest,
+  InferenceEvent,
+  InferenceRequest,
+  SamplingOptions,
+  TextPrompt,
+} from "../core/inference.js";
 import type { Clock, Logger } from "../core/ports.js";
 import type { Stage } from "../native/stage.js";
 import { Answer, type PreparedPrompt } from "./answer.js";
 import type { AnswerObserver, ObservedAnswer } from "./answer-observer.js";
 import { AnswerSpeeds } from "./answer-speeds.js";
 import type { ContextFull } from "./context-shift.js";
+import { Embedder } from "./embedder.js";
 import type { Pipeline } from "./pipeline.js";
 import { Scheduler, type SchedulerStats } from "./scheduler.js";
 import type { Speculator } from "./speculation/speculator.js";
@@ -51,11 +60,20 @@ const MOST_TOKENIZED_CHARACTERS = 1024 * 1024;
 export class Engine {
   readonly #options: EngineOptions;
   readonly #scheduler: Scheduler;
+  readonly #embedder: Embedder;
   readonly speeds = new AnswerSpeeds();
 
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#scheduler = new Scheduler(options);
+    const { outputStage, requestTimeout } = options;
+    this.#embedder = new Embedder({
+      ...options,
+      info: outputStage.info,
+      tokenizer: outputStage.tokenizer,
+      scheduler: this.#scheduler,
+      timeLimitMs: requestTimeout === null ? null : requestTimeout * 1000,
+    });
   }
 
   stats(): SchedulerStats {
@@ -84,6 +102,11 @@ export class Engine {
     }
   }
 
+  /** See `InferenceService.embed`. */
+  embed(request: EmbedRequest, signal: AbortSignal): Promise<readonly Embedding[]> {
+    return this.#embedder.embed(request, signal);
+  }
+
   tokenize(text: string, addSpecial: boolean, parseSpecial: boolean): readonly number[] {
     if (text.length > MOST_TOKENIZED_CHARACTERS) {
       throw new ExoError(
@@ -96,7 +119,7 @@ export class Engine {
   }
 
   detokenize(tokens: readonly number[]): string {
-    this.#checkTokens(tokens);
+    this.#checkTokens(tokens, "tokens");
     return this.#options.outputStage.tokenizer.decode(tokens, { renderSpecial: true });
   }
 
@@ -116,9 +139,19 @@ export class Engine {
     signal: AbortSignal,
     events: AsyncQueue<InferenceEvent>,
   ): void {
+    this.#checkGenerates();
     // What will be refused costs nothing before: a long prompt's template and tokens keep everybody waiting.
     this.#scheduler.checkRoom();
     this.#submit(request, this.#prepare(request, observed), signal, events, observed);
+  }
+
+  #checkGenerates(): void {
+    const { generates, pooling, architecture } = this.#options.outputStage.info;
+    if (generates && pooling === "none") return;
+    const gives =
+      pooling === "rank" ? "ranks texts by how well they answer a question" : "gives embeddings, at /v1/embeddings,";
+    const message = `This model (${architecture}) ${gives} and does not answer; ask another model for that.`;
+    throw new ExoError("unsupported", message, { param: "model" });
   }
 
   #prepare(request: InferenceRequest, observed: ObservedAnswer): PreparedPrompt {
@@ -128,7 +161,7 @@ export class Engine {
     if (prompt.tokens.length === 0) {
       throw new ExoError("invalid_argument", "The prompt is empty; send at least one token.", { param: "prompt" });
     }
-    this.#checkTokens(prompt.tokens);
+    this.#checkTokens(prompt.tokens, "prompt");
     const { contextSize } = this.#options;
     if (prompt.tokens.length >= contextSize) {
       throw new ExoError(
@@ -180,12 +213,12 @@ export class Engine {
     );
   }
 
-  #checkTokens(tokens: readonly number[]): void {
+  #checkTokens(tokens: readonly number[], param: string): void {
     const { vocabularySize } = this.#options.outputStage.info;
     const wrong = tokens.find((token) => !Number.isInteger(token) || token < 0 || token >= vocabularySize);
-    if (wrong !== undefined) {
-      throw new ExoError("invalid_argument", `Expected token ids from 0 to ${vocabularySize - 1}, received ${wrong}.`);
-    }
+    if (wrong === undefined) return;
+    const message = `Expected token ids from 0 to ${vocabularySize - 1}, received ${wrong}.`;
+    throw new ExoError("invalid_argument", message, { param });
   }
 
   #timeLimitMs({ timeoutSeconds }: InferenceRequest): number | null {
@@ -215,6 +248,7 @@ export class Engine {
       this.#scheduler.submit(
         new Answer({
           prompt,
+          requestStops: request.stop,
           logprobs: request.logprobs,
           sampler,
           maxTokens: Math.min(request.maxTokens ?? Math.max(room, contextSize), most),

@@ -8,15 +8,18 @@ import { PrefillPolicy } from "./prefill-policy.js";
 import type { GenerationJob, Slot } from "./slot.js";
 import type { Sampled, SlotDrafts } from "./slot-drafts.js";
 import type { RingLoad } from "./speculation/speculator.js";
+import { addTexts, type SentText } from "./text-batch.js";
 
 /** The slots whose rows a micro-batch holds, and who asked for each of its samples. */
 export interface Flight {
   readonly batch: RingBatch;
   readonly slots: readonly Slot[];
   readonly sampled: readonly Sampled[];
+  /** Texts to embed, in the order of their rows; a micro-batch with such rows has no others. */
+  readonly texts: readonly SentText[];
   /** Which sequences begin with tokens of which others. */
   readonly copies: readonly SequenceCopy[];
-  /** Rows that carry a request's next tokens, and rows of prompts. */
+  /** Rows that carry a request's next tokens, and rows of prompts or of texts. */
   readonly decodeRows: number;
   readonly promptRows: number;
   /** When it was sent. */
@@ -50,6 +53,8 @@ export class FlightPlanner {
   #promptsAreDue = false;
   /** A shorter prompt went before the one that came first. */
   #oldestPassedOver = false;
+  /** Texts to embed waited for the micro-batch that was sent last. */
+  #textsAreDue = false;
 
   constructor(options: FlightPlannerOptions) {
     this.#options = options;
@@ -91,7 +96,30 @@ export class FlightPlanner {
     const mayPrefill =
       this.#promptsUnderWay <= this.#options.stageCount && this.#atFirstStage.size < MOST_AT_FIRST_STAGE;
     if (mayPrefill) for (const slot of this.#options.admission.admit(builder)) slots.add(slot);
-    const prompts = mayPrefill ? this.#slots.filter((slot) => slot.outcome === null && slot.promptLeft > 0) : [];
+    const open = mayPrefill ? this.#slots.filter((slot) => slot.outcome === null) : [];
+    const texts = this.#mayEmbed() ? open.filter((slot) => slot.textLeft > 0) : [];
+    // Answers and texts take turns: neither waits for more than one micro-batch of the other.
+    const turn = this.#textsAreDue && texts.length > 0 ? "texts" : "answers";
+    const decodeRows = turn === "texts" ? 0 : this.#addAnswers(builder, open, load, slots, sampled);
+    this.#textsAreDue = texts.length > 0 && builder.hasRows;
+    const sent = builder.hasRows ? [] : this.#addTexts(builder, texts);
+    for (const { slot } of sent) slots.add(slot);
+    if (builder.isEmpty) return null;
+    const batch = builder.build();
+    const promptRows = batch.rowCount - decodeRows;
+    const { copies } = builder;
+    return { batch, slots: [...slots], sampled, texts: sent, copies, decodeRows, promptRows, load };
+  }
+
+  /** The next tokens of a group, and a chunk of a prompt where there is room; returns how many rows of the former. */
+  #addAnswers(
+    builder: RingBatchBuilder,
+    open: readonly Slot[],
+    load: RingLoad,
+    slots: Set<Slot>,
+    sampled: Sampled[],
+  ): number {
+    const prompts = open.filter((slot) => slot.promptLeft > 0);
     if (!this.#promptsAreDue || prompts.length === 0) {
       const group = this.#nextGroup().slice(0, builder.rowsLeft);
       // While somebody waits for a prompt to be computed, drafts would keep them waiting for what may be wrong.
@@ -103,21 +131,34 @@ export class FlightPlanner {
     const decodeRows = this.#options.microBatchSize - builder.rowsLeft;
     this.#promptsAreDue = prompts.length > 0 && builder.rowsLeft === 0;
     this.#addPrompts(builder, prompts, slots, sampled);
-    if (builder.isEmpty) return null;
-    const batch = builder.build();
-    const promptRows = batch.rowCount - decodeRows;
-    return { batch, slots: [...slots], sampled, copies: builder.copies, decodeRows, promptRows, load };
+    return decodeRows;
+  }
+
+  /** While others wait for their next token, one micro-batch of texts at most is before it. */
+  #mayEmbed(): boolean {
+    return !this.#othersDecode() || [...this.#atFirstStage].every(({ texts }) => texts.length === 0);
+  }
+
+  #othersDecode(): boolean {
+    return this.#slots.some((slot) => slot.decoding);
+  }
+
+  /** As much of the texts as of a prompt that is as long as they are together. */
+  #addTexts(builder: RingBatchBuilder, texts: readonly Slot[]): readonly SentText[] {
+    if (texts.length === 0) return [];
+    const rows = texts.reduce((sum, slot) => sum + slot.textLeft, 0);
+    return addTexts(builder, texts, this.#prefill.chunk(rows, this.#othersDecode()));
   }
 
   #learn(
-    { promptRows, batch, slots, sampled, load }: Flight,
+    { promptRows, batch, slots, sampled, texts, load }: Flight,
     timings: PipelineTimings,
     tokens: readonly number[],
   ): void {
     const { drafts } = this.#options;
     if (promptRows > 0) {
       this.#prefill.record(batch.rowCount, timings.compute);
-      if (slots.length === 1) drafts.promptLanded(batch.rowCount, timings);
+      if (slots.length === 1 && texts.length === 0) drafts.promptLanded(batch.rowCount, timings);
     } else if (sampled.length > 0) {
       const overhead = timings.total - timings.compute - timings.queue;
       if (batch.rowCount === sampled.length) this.#groups.record(batch.rowCount, timings.compute, overhead);
@@ -191,8 +232,7 @@ export class FlightPlanner {
     const first = this.#oldestPassedOver ? oldest : byLength[0];
     if (first?.job == null) return;
     this.#oldestPassedOver = first !== oldest;
-    const othersDecode = this.#slots.some((slot) => slot.decoding);
-    let room = Math.min(builder.rowsLeft, this.#prefill.chunk(first.job.promptTokens.length, othersDecode));
+    let room = Math.min(builder.rowsLeft, this.#prefill.chunk(first.job.promptTokens.length, this.#othersDecode()));
     for (const slot of [first, ...byLength.filter((other) => other !== first)]) {
       if (this.#oldestPassedOver && slot !== first && slot.promptLeft > room) return;
       room -= this.#addPromptRows(builder, slot, room, slots, sampled);

@@ -1,4 +1,4 @@
-import type { GenerationJob } from "./slot.js";
+import type { Job } from "./slot.js";
 
 export interface JobWatchHooks {
   readonly onCancelled: () => void;
@@ -7,11 +7,11 @@ export interface JobWatchHooks {
 
 /** Tells when a job has to end early: nobody wants it any more, or its time is over. */
 export class JobWatch {
-  readonly #job: GenerationJob;
+  readonly #job: Job;
   readonly #onCancelled: () => void;
   readonly #timer: NodeJS.Timeout | undefined;
 
-  constructor(job: GenerationJob, { onCancelled, onOverdue }: JobWatchHooks) {
+  constructor(job: Job, { onCancelled, onOverdue }: JobWatchHooks) {
     this.#job = job;
     this.#onCancelled = onCancelled;
     job.signal.addEventListener("abort", onCancelled, { once: true });

@@ -25,12 +25,16 @@ export class LocalPipeline implements Pipeline {
   async run(batch: RingBatch, onHandedOver: () => void): Promise<PipelineResult> {
     if (this.broken !== null) throw this.broken;
     const begun = this.#clock.monotonic();
-    const decoding = this.#stage.decode(batch).catch((thrown: unknown) => this.#failed(ExoError.from(thrown)));
+    const { pooled: wantPooled, ...work } = batch;
+    const decoding = this.#stage
+      .decode({ ...work, wantPooled })
+      .catch((thrown: unknown) => this.#failed(ExoError.from(thrown)));
     onHandedOver();
-    const { samples, computeSeconds: compute, queueSeconds: queue, samplingSeconds: sampling } = await decoding;
+    const decoded = await decoding;
+    const { samples, pooled, computeSeconds: compute, queueSeconds: queue, samplingSeconds: sampling } = decoded;
     const total = (this.#clock.monotonic() - begun) / 1000;
     const way = { legs: [{ seconds: total, compute, queue, sampling }], hops: [] };
-    return { samples, timings: { total, compute, queue }, way };
+    return { samples, pooled, timings: { total, compute, queue }, way };
   }
 
   onBroken(callback: (error: ExoError) => void): void {

@@ -3,6 +3,8 @@ import { answersTo } from "../cluster/ring-record.js";
 import { ExoError } from "../core/errors.js";
 import type {
   ChatPrompt,
+  Embedding,
+  EmbedRequest,
   InferenceEvent,
   InferenceRequest,
   InferenceService,
@@ -30,6 +32,16 @@ export class LocalRings implements InferenceService {
     const end = await placed.usage.begin(signal);
     try {
       yield* engineOf(placed).generate(request, signal);
+    } finally {
+      end();
+    }
+  }
+
+  async embed(request: EmbedRequest, signal: AbortSignal): Promise<readonly Embedding[]> {
+    const placed = this.#find(request.model);
+    const end = await placed.usage.begin(signal);
+    try {
+      return await engineOf(placed).embed(request, signal);
     } finally {
       end();
     }

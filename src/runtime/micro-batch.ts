@@ -12,6 +12,8 @@ export interface RingBatch {
   /** As `encodeKvOperations` writes them. */
   readonly kvOperations: Int32Array;
   readonly samples: readonly SampleRequest[];
+  /** The hidden states of the rows that are wanted are, summed for each sequence; then there are no samples. */
+  readonly pooled: boolean;
 }
 
 export interface SequenceCopy {
@@ -25,6 +27,7 @@ export class RingBatchBuilder {
   readonly #rows: Row[] = [];
   readonly #kvOperations: KvOperation[] = [];
   readonly #samples: SampleRequest[] = [];
+  #pooled = false;
 
   /** @param capacity rows at most */
   constructor(capacity: number) {
@@ -35,6 +38,10 @@ export class RingBatchBuilder {
     return this.#capacity - this.#rows.length;
   }
 
+  get hasRows(): boolean {
+    return this.#rows.length > 0;
+  }
+
   get isEmpty(): boolean {
     return this.#rows.length === 0 && this.#kvOperations.length === 0;
   }
@@ -43,6 +50,12 @@ export class RingBatchBuilder {
   addRow(sequence: number, position: number, token: number, sample: Omit<SampleRequest, "row"> | null): void {
     if (sample !== null) this.#samples.push({ row: this.#rows.length, ...sample });
     this.#rows.push({ sequence, position, token, output: sample !== null });
+  }
+
+  /** Adds a token of a text that is to be embedded; a micro-batch has either such rows or others. */
+  addTextRow(sequence: number, position: number, token: number, output: boolean): void {
+    this.#pooled = true;
+    this.#rows.push({ sequence, position, token, output });
   }
 
   /** Adds drafted tokens behind a row that was just added with a sample: they are sampled too, as far as they are right. */
@@ -70,6 +83,7 @@ export class RingBatchBuilder {
       rowCount: this.#rows.length,
       kvOperations: encodeKvOperations(this.#kvOperations),
       samples: this.#samples,
+      pooled: this.#pooled,
     };
   }
 }

@@ -7,6 +7,8 @@ import type { Service } from "../core/lifecycle.js";
 import type { Logger } from "../core/ports.js";
 import { systemDownloadIo } from "../model/download-io.js";
 import type { ModelPart } from "../model/memory-estimate.js";
+import type { CachedModel } from "../model/model-cache.js";
+import { type ModelDescription, ModelDescriptions } from "../model/model-descriptions.js";
 import { ModelInventory } from "../model/model-inventory.js";
 import { ModelStore } from "../model/model-store.js";
 import { RateLimiter } from "../model/rate-limit.js";
@@ -35,6 +37,7 @@ export class ModelSupply implements Service {
   readonly #options: ModelSupplyOptions;
   readonly #store: ModelStore;
   readonly #inventory: ModelInventory;
+  readonly #descriptions: ModelDescriptions;
 
   constructor(options: ModelSupplyOptions) {
     const { config, logger } = options;
@@ -45,6 +48,7 @@ export class ModelSupply implements Service {
       logger,
     });
     this.#inventory = new ModelInventory({ store: this.#store, logger, everyMs: INVENTORY_MS });
+    this.#descriptions = new ModelDescriptions(this.#store);
     const limiter = new RateLimiter(config.uploadLimit, systemDownloadIo);
     this.served = new ServedModels({ store: this.#store, limiter });
   }
@@ -74,6 +78,18 @@ export class ModelSupply implements Service {
 
   header(spec: string, options: ResolveOptions = {}): Promise<ModelHeader> {
     return this.#withPeers((peers) => this.#store.header(spec, { ...options, peers }));
+  }
+
+  /** What the files of a model say, where they are on this machine; `null`: they are not. */
+  describe(name: string): Promise<ModelDescription | null> {
+    return this.#descriptions.find(name);
+  }
+
+  /** Takes a model out of the cache, by id or spec. Stages that have it loaded keep it until they end. */
+  async remove(name: string): Promise<CachedModel> {
+    const removed = await this.#store.remove(name);
+    await this.#inventory.refresh();
+    return removed;
   }
 
   resolvePart(spec: string, part: ModelPart, options: ResolveOptions = {}): Promise<ResolvedModel> {

@@ -3,7 +3,14 @@ import type { ModelManager } from "../cluster/model-manager.js";
 import { parseModelRequest } from "../cluster/model-request.js";
 import type { NodeRecord } from "../cluster/node-record.js";
 import type { HostPort } from "../config/address.js";
-import type { ChatPrompt, InferenceEvent, InferenceRequest, TokenizeRequest } from "../core/inference.js";
+import type {
+  ChatPrompt,
+  Embedding,
+  EmbedRequest,
+  InferenceEvent,
+  InferenceRequest,
+  TokenizeRequest,
+} from "../core/inference.js";
 import type { Clock } from "../core/ports.js";
 import type { NodeTrace } from "../core/trace.js";
 import type { BlockRun } from "../model/sparse/blocks.js";
@@ -105,6 +112,10 @@ export class PeerService implements NodeService {
 
   generate(request: InferenceRequest, signal: AbortSignal): AsyncIterable<InferenceEvent> {
     return this.#options.rings.generate(request, signal);
+  }
+
+  embed(request: EmbedRequest, signal: AbortSignal): Promise<readonly Embedding[]> {
+    return this.#options.rings.embed(request, signal);
   }
 
   tokenize(request: TokenizeRequest): Promise<readonly number[]> {

@@ -16,6 +16,8 @@ export interface PipelineTimings {
 export interface PipelineResult {
   /** One for each entry of `RingBatch.samples`, in its order. */
   readonly samples: readonly SampleRun[];
+  /** As `DecodeResult.pooled`; `null` where no hidden states were wanted. */
+  readonly pooled: Float32Array | null;
   readonly timings: PipelineTimings;
   /** Where it went, part by part; `null` where that is not known. */
   readonly way: WayRound | null;

@@ -73,8 +73,9 @@ export class RingHead implements LoadedHead {
       outputStage: output,
       pipeline: metered.pipeline,
       slotCount: options.ring.slots,
-      // The context is the same on every stage: what was asked for, though llama.cpp may round its caches up.
-      contextSize: options.ring.contextSize,
+      // The context is the same on every stage: what was asked for, though llama.cpp may round its caches up. Some models
+      // have no positions behind those that they were trained for.
+      contextSize: Math.min(options.ring.contextSize, front.info.contextSize),
       microBatchSize: options.ring.batchSize,
       queueLimit: options.queueLimit,
       contextFull: options.contextFull,

@@ -100,7 +100,7 @@ export class RingPipeline implements Pipeline {
       (thrown: unknown) => this.#fail(microBatch, ExoError.from(thrown)),
     );
     const { frame, at } = await back;
-    const { samples, computeSeconds, queueSeconds, samplingSeconds } = await this.#computeOutput(batch, frame).catch(
+    const { samples, pooled, computeSeconds, queueSeconds, samplingSeconds } = await this.#computeOutput(batch, frame).catch(
       (thrown: unknown) => {
         const error = ExoError.from(thrown);
         this.#fail(microBatch, error);
@@ -117,7 +117,7 @@ export class RingPipeline implements Pipeline {
     const output = { compute: computeSeconds, queue: queueSeconds, sampling: samplingSeconds };
     const way = wayRound({ stages: frame.stages, back: at, ended, output }, stageCount, this.delays);
     if (way !== null && batch.rowCount > 0) this.#options.onHops?.(way.hops);
-    return { samples, timings, way };
+    return { samples, pooled, timings, way };
   }
 
   /** A frame that came back to the head. Rejects, which closes the edge, only if it is malformed. */
@@ -208,15 +208,16 @@ export class RingPipeline implements Pipeline {
   async #computeOutput(
     batch: RingBatch,
     frame: BatchFrame,
-  ): Promise<Pick<DecodeResult, "samples" | "computeSeconds" | "queueSeconds" | "samplingSeconds">> {
+  ): Promise<Pick<DecodeResult, "samples" | "pooled" | "computeSeconds" | "queueSeconds" | "samplingSeconds">> {
     const samples = samplesOfReturnedRows(batch.samples);
     checkReturned(frame, outputRows(batch.rows));
-    if (frame.rowCount === 0) return { samples: [], computeSeconds: 0, queueSeconds: 0, samplingSeconds: 0 };
+    if (frame.rowCount === 0) return { samples: [], pooled: null, computeSeconds: 0, queueSeconds: 0, samplingSeconds: 0 };
     return this.#options.output.decode({
       rows: frame.rows,
       activations: frame.activations,
       activationType: frame.activationType,
       samples,
+      wantPooled: batch.pooled,
     });
   }
 }

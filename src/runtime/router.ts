@@ -2,6 +2,8 @@ import type { FoundRing } from "../cluster/found-rings.js";
 import { type ErrorCode, ExoError } from "../core/errors.js";
 import type {
   ChatPrompt,
+  Embedding,
+  EmbedRequest,
   InferenceEvent,
   InferenceRequest,
   InferenceService,
@@ -73,16 +75,29 @@ export class Router implements InferenceService {
           }
           return;
         } catch (thrown) {
-          const error = ExoError.from(thrown);
-          refused.add(target.ring.id);
-          if (answered || signal.aborted || !REFUSALS.has(error.code) || !this.#hasOther(request.model, refused))
-            throw error;
+          this.#refused(ExoError.from(thrown), target, request.model, refused, answered || signal.aborted);
         } finally {
           trace.asked(asked, target);
         }
       }
     } finally {
       trace.end();
+    }
+  }
+
+  async embed(request: EmbedRequest, signal: AbortSignal): Promise<readonly Embedding[]> {
+    const refused = new Set<string>();
+    for (;;) {
+      const target = await this.#choose(request.model, signal, refused);
+      const { ring, client } = target;
+      this.#count(ring.id, 1);
+      try {
+        return await (client ?? this.#local).embed({ ...request, model: ring.spec }, signal);
+      } catch (thrown) {
+        this.#refused(ExoError.from(thrown), target, request.model, refused, signal.aborted);
+      } finally {
+        this.#count(ring.id, -1);
+      }
     }
   }
 
@@ -133,6 +148,12 @@ export class Router implements InferenceService {
       );
       if (best !== undefined) return best;
     }
+  }
+
+  /** Notes that a ring refused a request; throws the reason when there is no other to ask, or no use in asking. */
+  #refused(error: ExoError, { ring }: FoundRing, model: string, refused: Set<string>, isOver: boolean): void {
+    refused.add(ring.id);
+    if (isOver || !REFUSALS.has(error.code) || !this.#hasOther(model, refused)) throw error;
   }
 
   #hasOther(model: string, refused: ReadonlySet<string>): boolean {

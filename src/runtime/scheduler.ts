@@ -9,9 +9,10 @@ import { type Flight, FlightPlanner } from "./flight-planner.js";
 import { JobWatch } from "./job-watch.js";
 import type { Pipeline, PipelineResult } from "./pipeline.js";
 import { PrefixIndex } from "./prefix-index.js";
-import { type GenerationJob, type JobOutcome, Slot } from "./slot.js";
+import { type GenerationJob, type Job, type JobOutcome, Slot } from "./slot.js";
 import { type Sampled, SlotDrafts } from "./slot-drafts.js";
 import type { Speculator } from "./speculation/speculator.js";
+import { landTexts } from "./text-batch.js";
 import { TokenRates } from "./token-rates.js";
 import { notePasses } from "./tracing/note-passes.js";
 
@@ -58,7 +59,7 @@ export class Scheduler {
   readonly #slots: readonly Slot[];
   readonly #admission: Admission;
   readonly #planner: FlightPlanner;
-  readonly #watches = new Map<GenerationJob, JobWatch>();
+  readonly #watches = new Map<Job, JobWatch>();
   readonly #speculator: Speculator | null;
   readonly #rates: TokenRates;
   /** In the order of their launch, which is the order in which the stages compute them. */
@@ -93,14 +94,19 @@ export class Scheduler {
 
   /** Throws `overloaded` when the queue is full, or why nothing is computed any more. */
   checkRoom(): void {
-    const refusal = this.#closed ?? this.#options.pipeline.broken;
-    if (refusal !== null) throw refusal;
+    this.#checkOpen();
     this.#admission.checkRoom();
   }
 
   /** Queues a job. Throws as `checkRoom`. */
-  submit(job: GenerationJob): void {
+  submit(job: Job): void {
     this.checkRoom();
+    this.enqueue(job);
+  }
+
+  /** Queues a job that goes on with what was let in before. Throws why nothing is computed any more. */
+  enqueue(job: Job): void {
+    this.#checkOpen();
     if (job.signal.aborted) {
       job.onEnd({ kind: "cancelled" });
       return;
@@ -141,6 +147,15 @@ export class Scheduler {
     await pause(LONGEST_LANDING_MS, landed.signal);
   }
 
+  #checkOpen(): void {
+    const refusal = this.#closed ?? this.#options.pipeline.broken;
+    if (refusal !== null) throw refusal;
+  }
+
+  #slotOf(job: Job): Slot | undefined {
+    return this.#slots.find((slot) => slot.job === job || slot.text === job);
+  }
+
   #shutDown(error: ExoError): void {
     this.#closed ??= error;
     const outcome: JobOutcome = { kind: "failed", error };
@@ -148,20 +163,20 @@ export class Scheduler {
     for (const slot of this.#slots) this.#end(slot, outcome);
   }
 
-  #endEarly(job: GenerationJob, outcome: JobOutcome): void {
+  #endEarly(job: Job, outcome: JobOutcome): void {
     if (this.#admission.withdraw(job)) {
       this.#finish(job, outcome);
       return;
     }
-    const slot = this.#slots.find((candidate) => candidate.job === job);
+    const slot = this.#slotOf(job);
     if (slot === undefined) return;
     this.#end(slot, outcome);
     this.#pump();
   }
 
   /** What has been generated is of use; nothing at all is a failure. */
-  #overdue(job: GenerationJob): JobOutcome {
-    const slot = this.#slots.find((candidate) => candidate.job === job);
+  #overdue(job: Job): JobOutcome {
+    const slot = this.#slotOf(job);
     if (slot !== undefined && slot.generated > 0) return { kind: "finished", reason: "length" };
     const seconds = (job.timeLimitMs ?? 0) / 1000;
     const where = slot === undefined ? "waited for a slot" : "its prompt was being computed";
@@ -210,6 +225,7 @@ export class Scheduler {
     this.#planner.landed(flight, result.timings, tokens);
     notePasses(flight, result, goOn, tokens, this.#options.clock);
     const decoded = tokens.reduce((sum, count, index) => (goOn[index] ? sum + count : sum), 0);
+    landTexts(flight.texts, result.pooled);
     this.#rates.landed({ decoded, promptRows: flight.promptRows, seconds: result.timings.total });
     for (const slot of flight.slots) this.#releaseIfDone(slot);
   }
@@ -285,16 +301,23 @@ export class Scheduler {
   }
 
   #end(slot: Slot, outcome: JobOutcome): void {
-    if (slot.job === null) return;
+    if (slot.idle) return;
     slot.outcome ??= outcome;
     this.#releaseIfDone(slot);
   }
 
   #releaseIfDone(slot: Slot): void {
-    const { job, outcome } = slot;
+    const { outcome } = slot;
+    const job = slot.job ?? slot.text;
     if (job === null || outcome === null || slot.underWay > 0) return;
-    this.#undelivered.delete(job);
-    this.#speculator?.ended(job, slot.sequence);
+    if (slot.job !== null) {
+      this.#undelivered.delete(slot.job);
+      this.#speculator?.ended(slot.job, slot.sequence);
+    }
+    // What the stages hold of a text is of no use to others.
+    if (slot.text !== null) slot.stale = true;
+    slot.text = null;
+    slot.textSent = 0;
     slot.job = null;
     slot.outcome = null;
     slot.nextToken = null;
@@ -304,7 +327,7 @@ export class Scheduler {
     this.#finish(job, outcome);
   }
 
-  #finish(job: GenerationJob, outcome: JobOutcome): void {
+  #finish(job: Job, outcome: JobOutcome): void {
     this.#watches.get(job)?.stop();
     this.#watches.delete(job);
     job.onEnd(outcome);

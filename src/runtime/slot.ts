@@ -5,40 +5,64 @@ import type { Sample } from "../native/stage.js";
 import type { CachedTokens } from "./cached-tokens.js";
 import type { Pass } from "./tracing/passes.js";
 
-/** One request as the scheduler sees it: tokens in, samples out. The callbacks must not throw. */
-export interface GenerationJob {
-  /** At least one token; the caller has checked that it leaves room in the context. */
+/** What the scheduler needs to know of whoever wants a slot. The callbacks must not throw. */
+interface SlotJob {
+  /** At least one token; the caller has checked that it fits the context. */
   readonly promptTokens: readonly number[];
+  readonly signal: AbortSignal;
+  /** Tokens of the prompt that a KV cache holds need not be computed again. */
+  readonly reusePrefix: boolean;
+  /** From submission to the end, in milliseconds; `null`: no limit. */
+  readonly timeLimitMs: number | null;
+  /** A slot was found; `cachedTokens` of the prompt are already in its KV cache. */
+  onStarted(cachedTokens: number): void;
+  /** Called exactly once, last, when no stage works on this job any more. */
+  onEnd(outcome: JobOutcome): void;
+}
+
+/** One request as the scheduler sees it: tokens in, samples out. The prompt leaves room in the context. */
+export interface GenerationJob extends SlotJob {
   readonly sampler: Sampler;
   /** Most tokens to generate, already bounded by the context. */
   readonly maxTokens: number;
   /** As `SampleRequest.logprobs`. */
   readonly logprobs: number;
-  readonly signal: AbortSignal;
-  /** Tokens of the prompt that a KV cache holds need not be computed again. */
-  readonly reusePrefix: boolean;
   /** Tokens may be drafted, and computed together with the one before them. */
   readonly speculation: boolean;
   /** Tokens at the start of the prompt that stay when the context is full and the oldest of the others make way. */
   readonly keepTokens: number;
-  /** From submission to the last token, in milliseconds; `null`: no limit. */
-  readonly timeLimitMs: number | null;
   /** So much is unread that no more should be generated for now. */
   readonly readerIsBehind: boolean;
   /** Calls back once, when the reader has caught up. */
   whenReaderCaughtUp(callback: () => void): void;
   /** Notes the micro-batches that worked on it; `null`, absent: nobody wants to know. */
   readonly passes?: { landed(pass: Pass): void } | null;
-  /** A slot was found; `cachedTokens` of the prompt are already in its KV cache. */
-  onStarted(cachedTokens: number): void;
   /** A token was chosen. Return `false` to stop here (a stop string was completed, say). */
   onToken(sample: Sample): boolean;
   /** A good time to tell the reader what came of the tokens so far; called at the latest with the next token. */
   deliver(): void;
   /** So many drafted tokens were right, and so many were computed for nothing. */
   onDrafted(accepted: number, rejected: number): void;
-  /** Called exactly once, last, when no stage works on this job any more. */
-  onEnd(outcome: JobOutcome): void;
+}
+
+/** A text whose embedding is wanted: tokens in, hidden states out. Nothing of it stays in the KV cache. */
+export interface EmbeddingJob extends SlotJob {
+  readonly reusePrefix: false;
+  /** Which of its tokens' states are wanted. */
+  readonly wanted: "all" | "first" | "last";
+  /** How it may be cut into micro-batches, and what may go with it. */
+  readonly pieces: TextPieces;
+  /** The sum of the wanted states of one micro-batch; called once for each that has any. */
+  onStates(sum: Float32Array): void;
+}
+
+/** `any`: like a prompt. `whole`: not cut. `alone`: not cut, and in a micro-batch of its own. */
+export type TextPieces = "any" | "whole" | "alone";
+
+export type Job = GenerationJob | EmbeddingJob;
+
+export function isEmbedding(job: Job): job is EmbeddingJob {
+  return "onStates" in job;
 }
 
 export type JobOutcome =
@@ -57,6 +81,10 @@ export class Slot {
   /** Behind `cached` the stages hold drafted tokens that were wrong; they go before the next row is computed. */
   stale = false;
   job: GenerationJob | null = null;
+  /** A text whose embedding is computed here; `job` is `null` then, and `cached` empty. */
+  text: EmbeddingJob | null = null;
+  /** Of its tokens, those sent. */
+  textSent = 0;
   /** The token that the last sample chose and that is not yet computed; `null` while prefilling or waiting. */
   nextToken: number | null = null;
   /** When `nextToken` was chosen; milliseconds of the scheduler's clock. */
@@ -79,7 +107,7 @@ export class Slot {
   }
 
   get idle(): boolean {
-    return this.job === null;
+    return this.job === null && this.text === null;
   }
 
   /** Its prompt is computed and it goes on, token by token. */
@@ -90,5 +118,10 @@ export class Slot {
   /** Prompt tokens not yet sent. */
   get promptLeft(): number {
     return this.job === null || this.generated > 0 ? 0 : Math.max(0, this.job.promptTokens.length - this.cached.length);
+  }
+
+  /** Tokens of a text to embed that are not yet sent. */
+  get textLeft(): number {
+    return this.text === null ? 0 : this.text.promptTokens.length - this.textSent;
   }
 }

@@ -6,7 +6,9 @@ export class TextAssembler {
   readonly #decoder = new TextDecoder("utf-8");
   readonly #stops: readonly string[];
   #held = "";
+  #released = 0;
   #stopped = false;
+  #stoppedBy: string | null = null;
 
   /** @param stops the answer ends before the first of these; empty ones are ignored */
   constructor(stops: readonly string[]) {
@@ -16,6 +18,21 @@ export class TextAssembler {
   /** A stop string was completed; nothing comes after it. */
   get stopped(): boolean {
     return this.#stopped;
+  }
+
+  /** The stop string that was completed first, or `null`. */
+  get stoppedBy(): string | null {
+    return this.#stoppedBy;
+  }
+
+  /** UTF-16 units of text returned so far. */
+  get released(): number {
+    return this.#released;
+  }
+
+  /** UTF-16 units of text so far, with those that are held back; bytes of a character that is not whole do not count. */
+  get received(): number {
+    return this.#released + this.#held.length;
   }
 
   /** Adds the bytes of one token; returns the text that can be shown now. */
@@ -34,17 +51,27 @@ export class TextAssembler {
     const stopAt = this.#firstStop(text);
     if (stopAt >= 0) {
       this.#stopped = true;
-      this.#held = "";
-      return text.slice(0, stopAt);
+      return this.#cut(text.slice(0, stopAt), "");
     }
     const hold = final ? 0 : this.#heldLength(text);
-    this.#held = text.slice(text.length - hold);
-    return text.slice(0, text.length - hold);
+    return this.#cut(text.slice(0, text.length - hold), text.slice(text.length - hold));
+  }
+
+  #cut(shown: string, held: string): string {
+    this.#held = held;
+    this.#released += shown.length;
+    return shown;
   }
 
   #firstStop(text: string): number {
-    const found = this.#stops.map((stop) => text.indexOf(stop)).filter((at) => at >= 0);
-    return found.length === 0 ? -1 : Math.min(...found);
+    let first = -1;
+    for (const stop of this.#stops) {
+      const at = text.indexOf(stop);
+      if (at < 0 || (first >= 0 && at >= first)) continue;
+      first = at;
+      this.#stoppedBy = stop;
+    }
+    return first;
   }
 
   /** Length of the longest end of `text` with which some stop string begins. */

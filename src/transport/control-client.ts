@@ -10,7 +10,14 @@ import {
 } from "@grpc/grpc-js";
 import { formatHostPort, type HostPort } from "../config/address.js";
 import { ExoError } from "../core/errors.js";
-import type { ChatPrompt, InferenceEvent, InferenceRequest, TokenizeRequest } from "../core/inference.js";
+import type {
+  ChatPrompt,
+  Embedding,
+  EmbedRequest,
+  InferenceEvent,
+  InferenceRequest,
+  TokenizeRequest,
+} from "../core/inference.js";
 import type { NodeTrace } from "../core/trace.js";
 import type { BlockRun } from "../model/sparse/blocks.js";
 import type { OfferedFile } from "../model/sparse/range-source.js";
@@ -20,6 +27,7 @@ import { channelTarget } from "./channel-target.js";
 import { requireCompatible } from "./compatibility.js";
 import { fromWireLoadEvent, nodeHelloSchema } from "./control-messages.js";
 import type { TransportCredentials } from "./credentials.js";
+import { checkEmbeddings, fromWireEmbedding } from "./embedding-messages.js";
 import type { CallResponse__Output } from "./generated/exo/v1/CallResponse.js";
 import type { GossipResponse__Output } from "./generated/exo/v1/GossipResponse.js";
 import type { HealthReport__Output } from "./generated/exo/v1/HealthReport.js";
@@ -176,6 +184,17 @@ export class ControlClient implements NodeService {
         parse(inferenceEventSchema, unpackData(event, what, "peer_incompatible"), what, "peer_incompatible"),
       signal,
     );
+  }
+
+  async embed(request: EmbedRequest, signal: AbortSignal): Promise<readonly Embedding[]> {
+    const embeddings: Embedding[] = [];
+    const events = this.#stream(
+      () => this.#stub.Embed({ request: packData(request) }, this.#metadata),
+      (event) => fromWireEmbedding(event, this.#peer),
+      signal,
+    );
+    for await (const embedding of events) embeddings.push(embedding);
+    return checkEmbeddings(embeddings, request.inputs.length, this.#peer);
   }
 
   async tokenize(request: TokenizeRequest): Promise<readonly number[]> {

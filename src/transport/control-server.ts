@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { handleServerStreamingCall, handleUnaryCall, ServerWritableStream } from "@grpc/grpc-js";
 import { ExoError } from "../core/errors.js";
-import type { InferenceEvent } from "../core/inference.js";
+import type { Embedding, InferenceEvent } from "../core/inference.js";
 import type { Logger } from "../core/ports.js";
 import { requireCaller } from "./caller.js";
 import { type NodeBuild, requireCompatible } from "./compatibility.js";
@@ -14,10 +14,12 @@ import {
   toWireLoadEvent,
 } from "./control-messages.js";
 import { EchoServer } from "./echo-server.js";
+import { toWireEmbedding } from "./embedding-messages.js";
+import type { EmbedRequest__Output } from "./generated/exo/v1/EmbedRequest.js";
 import type { GenerateRequest__Output } from "./generated/exo/v1/GenerateRequest.js";
 import type { LoadStageRequest__Output } from "./generated/exo/v1/LoadStageRequest.js";
 import type { NodeHandlers } from "./generated/exo/v1/Node.js";
-import { CALL_METHODS, inferenceRequestSchema } from "./inference-schema.js";
+import { CALL_METHODS, embedRequestSchema, inferenceRequestSchema } from "./inference-schema.js";
 import { MAX_GOSSIP_BYTES } from "./limits.js";
 import { fromWireRun, modelSpecSchema, toWireOffer } from "./model-messages.js";
 import type { LoadStageEvent, NodeService } from "./node-service.js";
@@ -86,6 +88,7 @@ export class ControlServer {
           event: packData(event),
         }),
       ),
+      Embed: this.#streaming("Embed", (request, signal) => embed(service, request, signal), toWireEmbedding),
       Call: this.#unary("Call", async ({ method, arguments: packed }) => {
         const value = unpackData(packed, "A call's arguments", "invalid_argument");
         return { result: packData(await callMethod(service, method, value)) };
@@ -186,6 +189,15 @@ function generate(
 ): AsyncIterable<InferenceEvent> {
   const value = unpackData(request, "An inference request", "invalid_argument");
   return service.generate(parse(inferenceRequestSchema, value, "An inference request", "invalid_argument"), signal);
+}
+
+async function* embed(
+  service: NodeService,
+  { request }: EmbedRequest__Output,
+  signal: AbortSignal,
+): AsyncGenerator<Embedding, void, void> {
+  const value = unpackData(request, "A request for embeddings", "invalid_argument");
+  yield* await service.embed(parse(embedRequestSchema, value, "A request for embeddings", "invalid_argument"), signal);
 }
 
 function callMethod(service: NodeService, method: string, value: unknown): Promise<unknown> {

@@ -1,5 +1,12 @@
 import { z } from "zod";
-import type { ChatPrompt, InferenceEvent, InferenceRequest, TextPrompt, TokenizeRequest } from "../core/inference.js";
+import type {
+  ChatPrompt,
+  EmbedRequest,
+  InferenceEvent,
+  InferenceRequest,
+  TextPrompt,
+  TokenizeRequest,
+} from "../core/inference.js";
 import type { RequestOrigin } from "../core/trace.js";
 import { wellFormedRequestId } from "../core/trace-context.js";
 
@@ -30,6 +37,7 @@ const chatPrompt: z.ZodType<ChatPrompt> = z.object({
   toolChoice: z.enum(["auto", "none", "required"]).exactOptional(),
   parallelToolCalls: z.boolean().exactOptional(),
   enableThinking: z.boolean().exactOptional(),
+  templateVariables: z.record(z.string(), z.unknown()).exactOptional(),
 });
 
 const textPrompt: z.ZodType<TextPrompt> = z.object({
@@ -59,6 +67,15 @@ export const inferenceRequestSchema: z.ZodType<InferenceRequest> = z.object({
   origin: requestOrigin.exactOptional(),
 });
 
+export const embedRequestSchema: z.ZodType<EmbedRequest> = z.object({
+  id: z.string(),
+  model: z.string(),
+  inputs: z.array(z.union([z.string(), tokens])),
+  normalize: z.boolean(),
+  dimensions: z.int().positive().exactOptional(),
+  truncate: z.boolean().exactOptional(),
+});
+
 /** -Infinity is the logarithm of a probability of 0. */
 const logprob = z.number().or(z.literal(Number.NEGATIVE_INFINITY));
 
@@ -83,12 +100,14 @@ export const inferenceEventSchema: z.ZodType<InferenceEvent> = z.discriminatedUn
   z.object({
     type: z.literal("finished"),
     reason: z.enum(["stop", "length", "tool_calls"]),
+    stopSequence: z.string().exactOptional(),
     usage: z.object({
       promptTokens: count,
       completionTokens: count,
       cachedTokens: count,
       acceptedDraftTokens: count,
       rejectedDraftTokens: count,
+      reasoningTokens: count.exactOptional(),
     }),
     timings: z.object({ queueSeconds: z.number(), prefillSeconds: z.number(), decodeSeconds: z.number() }),
   }),

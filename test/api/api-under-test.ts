@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import type { ClusterRing, ClusterSnapshot } from "../../src/api/cluster-snapshot.js";
 import { type Api, type ApiInit, createApi } from "../../src/api/server.js";
 import { ExoError } from "../../src/core/errors.js";
@@ -71,10 +72,11 @@ export interface ApiUnderTest {
 }
 
 const refuse = async (): Promise<never> => {
-  throw new ExoError("model_not_found", "This server under test plans nothing.");
+  throw new ExoError("model_not_found", "This server under test plans and fetches nothing.");
 };
 
 export const NO_PLANNER = { plan: refuse, estimate: refuse };
+export const NO_LIBRARY = { describe: async () => null, resolve: refuse, remove: refuse };
 
 /** Runs `use` against a real server on a free loopback port, and stops it after. */
 export async function withApi(use: (under: ApiUnderTest) => Promise<void>, init: Partial<ApiInit> = {}): Promise<void> {
@@ -86,6 +88,7 @@ export async function withApi(use: (under: ApiUnderTest) => Promise<void>, init:
     },
     planner: NO_PLANNER,
     cluster: { snapshot: () => SNAPSHOT, readiness: () => ({ ready: true, reason: null }) },
+    library: NO_LIBRARY,
     rings: { load: async () => RING, whenReady: async () => RING, unload: async () => RING },
     logger: silentLogger,
     host: "127.0.0.1",
@@ -121,6 +124,26 @@ export interface ErrorAnswer {
 export async function errorOf(response: Response): Promise<ErrorAnswer["error"]> {
   const body = (await response.json()) as ErrorAnswer;
   return body.error;
+}
+
+/** The data of a whole stream whose events have names, by name, in order. */
+export async function namedEventsOf(response: Response): Promise<readonly (readonly [string, unknown])[]> {
+  const blocks = (await response.text()).split("\n\n").filter((block) => block !== "" && !block.startsWith(":"));
+  return blocks.map((block) => {
+    const match = /^event: (.+)\ndata: (.+)$/.exec(block);
+    assert.ok(match !== null, block);
+    return [match[1] ?? "", JSON.parse(match[2] ?? "")];
+  });
+}
+
+/** The documents of a whole stream of JSON lines. */
+export async function linesOf(response: Response): Promise<readonly Record<string, unknown>[]> {
+  const text = await response.text();
+  assert.ok(text.endsWith("\n"), "the last line is whole");
+  return text
+    .slice(0, -1)
+    .split("\n")
+    .map((line) => JSON.parse(line));
 }
 
 /** The events of a whole stream: parsed JSON, or text such as `[DONE]` and comments. */

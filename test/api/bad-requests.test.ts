@@ -44,7 +44,7 @@ const BAD_BODIES: readonly BadBody[] = [
     body: say({ role: "user", content: [{ type: "image_url", image_url: { url: "x" } }] }),
     code: "unsupported",
     param: "messages[0].content[0].type",
-    message: /image_url/,
+    message: /reads text only.*image_url/,
   },
   { name: "a hot temperature", body: ask({ temperature: "hot" }), param: "temperature", message: /a number .* "hot"/ },
   { name: "a negative temperature", body: ask({ temperature: -1 }), param: "temperature", message: /at least 0.*-1/ },
@@ -52,6 +52,7 @@ const BAD_BODIES: readonly BadBody[] = [
   { name: "a broken top_k", body: ask({ top_k: 1.5 }), param: "top_k", message: /a whole number .*1\.5/ },
   { name: "no tokens", body: ask({ max_tokens: 0 }), param: "max_tokens", message: /at least 1.*received 0/ },
   { name: "stop of numbers", body: ask({ stop: ["a", 7] }), param: "stop[1]", message: /a string .*received 7/ },
+  { name: "10,000 stops", body: ask({ stop: Array(10_000).fill("a") }), param: "stop", message: /array|string/ },
   { name: "too many stops", body: ask({ stop: Array(17).fill("a") }), param: "stop", message: /array|string/ },
   { name: "no time", body: ask({ timeout: 0 }), param: "timeout", message: /greater than 0.*received 0/ },
   { name: "too much time", body: ask({ timeout: 1e6 }), param: "timeout", message: /at most 86400/ },
@@ -104,6 +105,31 @@ const BAD_BODIES: readonly BadBody[] = [
     param: "tool_choice.function.name",
     message: /not among tools \(a\)/,
   },
+  {
+    name: "allowed tools that are not there",
+    body: ask({
+      tools: [{ type: "function", function: { name: "a" } }],
+      tool_choice: {
+        type: "allowed_tools",
+        allowed_tools: { mode: "auto", tools: [{ type: "function", function: { name: "b" } }] },
+      },
+    }),
+    param: "tool_choice.allowed_tools.tools",
+    message: /not among tools \(a\)/,
+  },
+  {
+    name: "a custom tool",
+    body: ask({ tools: [{ type: "custom", custom: { name: "a" } }] }),
+    param: "tools[0].type",
+    message: /"function"/,
+  },
+  {
+    name: "reasoning in the text",
+    body: ask({ reasoning_format: "none" }),
+    code: "unsupported",
+    param: "reasoning_format",
+    message: /a field of its own/,
+  },
   { name: "functions", body: ask({ functions: [{}] }), code: "unsupported", param: "functions", message: /use tools/ },
   {
     name: "mirostat",
@@ -148,6 +174,19 @@ const BAD_BODIES: readonly BadBody[] = [
   { name: "no messages for a template", path: "/apply-template", body: {}, param: "messages", message: /an array/ },
 ];
 
+/** What clients of OpenAI send by default, or without meaning much by it. */
+const HARMLESS = {
+  store: true,
+  metadata: { a: "b" },
+  service_tier: "auto",
+  safety_identifier: "s",
+  prompt_cache_key: "k",
+  prompt_cache_retention: "24h",
+  verbosity: "low",
+  stream_options: { include_obfuscation: false },
+  modalities: ["text"],
+};
+
 describe("a body that is wrong", () => {
   test("is refused in a sentence that names the field, and the server goes on", async () => {
     await withApi(async ({ post, inference }) => {
@@ -181,15 +220,45 @@ describe("a body that is wrong", () => {
     });
   });
 
+  test("is refused whatever its size and depth, and the server goes on", async () => {
+    await withApi(async ({ post }) => {
+      const deep = (levels: number): string => `{"messages": ${"[".repeat(levels)}${"]".repeat(levels)}}`;
+      const bodies: readonly (readonly [string, number, RegExp])[] = [
+        [deep(10_000), 400, /nests deeper/],
+        [deep(2_000_000), 400, /nests deeper/],
+        [`{"messages": ${'{"a":'.repeat(10_000)}1${"}".repeat(10_000)}}`, 400, /nests deeper/],
+        [JSON.stringify(ask({ stop: Array(10_000).fill("stop here") })), 400, /stop/],
+        [JSON.stringify({ messages: "x".repeat(10 * 2 ** 20) }), 400, /characters/],
+        [JSON.stringify({ messages: [{ role: "x".repeat(10 * 2 ** 20) }] }), 400, /messages\[0\]\.role/],
+        [`{"messages": [${"x".repeat(10 * 2 ** 20)}`, 400, /not valid JSON/],
+        [JSON.stringify({ messages: "x".repeat(17 * 2 ** 20) }), 413, /larger than/],
+      ];
+      for (const [body, status, message] of bodies) {
+        const response = await post(CHAT, body);
+        assert.equal(response.status, status);
+        assert.match((await errorOf(response)).message, message);
+      }
+      assert.equal((await post(CHAT, QUESTION)).status, 200);
+    });
+  });
+
   test("passes when it only holds fields that nobody knows, or nulls", async () => {
     await withApi(async ({ post, inference }) => {
       const nulls = { temperature: null, stop: null, tools: null, response_format: null, n: null, suffix: null };
-      const body = ask({ ...nulls, frobnicate: { deep: [1] }, user: "u", store: false, metadata: {} });
+      const body = ask({ ...nulls, frobnicate: { deep: [1] }, user: "u", ...HARMLESS });
       assert.equal((await post(CHAT, body)).status, 200);
       assert.deepEqual(inference.requests[0]?.sampling, {});
     });
   });
 });
+
+function postBytes(url: string, bytes: readonly number[]): Promise<Response> {
+  return fetch(url + CHAT, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: Uint8Array.from(bytes),
+  });
+}
 
 describe("an HTTP request that is wrong", () => {
   test("gets an error in OpenAI's shape", async () => {
@@ -198,6 +267,8 @@ describe("an HTTP request that is wrong", () => {
         const cases: readonly (readonly [Promise<Response>, number, string, RegExp])[] = [
           [post(CHAT, "{'a': 1}"), 400, "malformed_json", /not valid JSON.*position 1/],
           [post(CHAT, ""), 400, "malformed_json", /no body/],
+          [postBytes(url, [0x7b, 0x22, 0xff, 0xfe, 0x22, 0x3a, 0x31, 0x7d]), 400, "malformed_json", /not valid UTF-8/],
+          [postBytes(url, [0x22, 0xe2, 0x82]), 400, "malformed_json", /not valid UTF-8/],
           [post(CHAT, `${"[".repeat(500)}${"]".repeat(500)}`), 400, "malformed_json", /deeper than 96 levels/],
           [post(CHAT, '{"messages": [{"__proto__": {}}]}'), 400, "malformed_json", /__proto__/],
           [post(CHAT, { x: "y".repeat(5000) }), 413, "body_too_large", /4096 bytes/],

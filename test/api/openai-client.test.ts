@@ -64,7 +64,11 @@ describe("the official openai client", () => {
         completion_tokens: 4,
         total_tokens: 11,
         prompt_tokens_details: { cached_tokens: 3 },
-        completion_tokens_details: { accepted_prediction_tokens: 2, rejected_prediction_tokens: 1 },
+        completion_tokens_details: {
+          reasoning_tokens: 0,
+          accepted_prediction_tokens: 2,
+          rejected_prediction_tokens: 1,
+        },
       });
       assert.equal(whole.model, MODEL, "an alias answers with the id");
       assert.equal(whole.system_fingerprint, "exo-native-0.1.0+b1234");

@@ -1,5 +1,7 @@
 import type {
   ChatPrompt,
+  Embedding,
+  EmbedRequest,
   InferenceEvent,
   InferenceRequest,
   InferenceService,
@@ -15,6 +17,7 @@ export class ScriptedInference implements InferenceService {
   readonly signals: AbortSignal[] = [];
   readonly templates: ChatPrompt[] = [];
   readonly tokenizations: TokenizeRequest[] = [];
+  readonly embeddings: EmbedRequest[] = [];
   script: Script;
 
   constructor(script: Script = () => saying(["Paris", " is", " it", "."])) {
@@ -25,6 +28,16 @@ export class ScriptedInference implements InferenceService {
     this.requests.push(request);
     this.signals.push(signal);
     return this.script(request, signal);
+  }
+
+  /** Of each input its length, and thrice a third, which no f32 holds exactly. */
+  async embed(request: EmbedRequest, signal: AbortSignal): Promise<readonly Embedding[]> {
+    this.embeddings.push(request);
+    this.signals.push(signal);
+    return request.inputs.map((input) => ({
+      values: Float32Array.of(input.length, 1 / 3, 1 / 3, 1 / 3),
+      promptTokens: input.length,
+    }));
   }
 
   /** One token per character, its code point. */
@@ -59,6 +72,26 @@ export async function* saying(pieces: readonly string[]): AsyncGenerator<Inferen
   yield STARTED;
   for (const text of pieces) yield { type: "delta", text };
   yield finished("stop", pieces.length);
+}
+
+/** An answer that thinks, says something, and calls two tools. */
+export async function* thinkingAndCalling(): AsyncGenerator<InferenceEvent> {
+  yield STARTED;
+  yield { type: "delta", text: "", reasoning: "Let me " };
+  yield { type: "delta", text: "", reasoning: "look." };
+  yield { type: "delta", text: "Looking" };
+  yield { type: "delta", text: "", toolCalls: [{ index: 0, id: "call_1", name: "weather", arguments: "" }] };
+  yield { type: "delta", text: "", toolCalls: [{ index: 0, arguments: '{"city":' }] };
+  yield { type: "delta", text: "", toolCalls: [{ index: 0, arguments: '"Oslo"}' }] };
+  yield { type: "delta", text: "", toolCalls: [{ index: 1, id: "call_2", name: "time", arguments: "{}" }] };
+  yield finished("tool_calls", 12);
+}
+
+/** Fails after these pieces, or before anything. */
+export async function* failing(error: Error, before: readonly string[] = []): AsyncGenerator<InferenceEvent> {
+  if (before.length > 0) yield STARTED;
+  for (const text of before) yield { type: "delta", text };
+  throw error;
 }
 
 /** An answer that never ends by itself; it waits for `next` before every piece. */

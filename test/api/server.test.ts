@@ -9,7 +9,17 @@ import { completionSchema } from "../../src/api/schema/completion.js";
 import { createApi } from "../../src/api/server.js";
 import { ExoError } from "../../src/core/errors.js";
 import { type Logger, silentLogger } from "../../src/core/ports.js";
-import { type ApiUnderTest, errorOf, MODEL, NO_PLANNER, QUESTION, RING, SNAPSHOT, withApi } from "./api-under-test.js";
+import {
+  type ApiUnderTest,
+  errorOf,
+  MODEL,
+  NO_LIBRARY,
+  NO_PLANNER,
+  QUESTION,
+  RING,
+  SNAPSHOT,
+  withApi,
+} from "./api-under-test.js";
 import { observation } from "./observation-under-test.js";
 
 const CHAT = "/v1/chat/completions";
@@ -99,6 +109,7 @@ describe("the server", () => {
         planner: NO_PLANNER,
         cluster: { snapshot: () => SNAPSHOT, readiness: () => ({ ready: true, reason: null }) },
         rings: { load: async () => RING, whenReady: async () => RING, unload: async () => RING },
+        library: NO_LIBRARY,
         logger: silentLogger,
         host: "127.0.0.1",
         port,

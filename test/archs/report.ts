@@ -78,8 +78,21 @@ export function renderReport(results: readonly ModelResult[], release: string): 
     "",
     ...renderTable(sorted.filter((result) => result.isExtra)),
     "",
+    ...EMBEDDING_MODELS,
+    "",
   ].join("\n");
 }
+
+/** They have a test of their own: their results are no logits. */
+const EMBEDDING_MODELS = [
+  "## Embedding models",
+  "",
+  "`bert`, `nomic-bert`, `nomic-bert-moe`, `jina-bert-v2`, `jina-bert-v3`, `modern-bert`, `neo-bert`, `eurobert`, `gemma-embedding` (with its",
+  "dense layers) and `llama-embed` give no logits, so llama.cpp's test leaves them out. `test/native/embeddings.test.ts` writes a small",
+  "random model of each and compares the hidden states after the final norm, whole and cut at every layer, bit for bit; one text alone",
+  "and among others; `test/integration/embeddings.test.ts` compares embeddings with llama.cpp's own pooling. `t5encoder` can be",
+  "neither cut nor asked for embeddings. Language models for embeddings (`qwen3`, `qwen2`, `gemma3`, `llama`, …) are in the table above.",
+];
 
 /** Columns are padded to one width, as the formatter of this repository wants them. */
 function renderTable(results: readonly ModelResult[]): string[] {

@@ -57,6 +57,7 @@ const EVENTS: readonly InferenceEvent[] = [
   {
     type: "finished",
     reason: "stop",
+    stopSequence: "###",
     usage: { promptTokens: 7, completionTokens: 1, cachedTokens: 3, acceptedDraftTokens: 0, rejectedDraftTokens: 0 },
     timings: { queueSeconds: 0.001, prefillSeconds: 0.2, decodeSeconds: 0.1 },
   },

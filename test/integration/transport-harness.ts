@@ -44,6 +44,7 @@ export function serviceWith(methods: Partial<NodeService>): NodeService {
     stopModel: missing,
     readTraces: missing,
     generate: missing,
+    embed: missing,
     tokenize: missing,
     detokenize: missing,
     applyTemplate: missing,

@@ -91,6 +91,28 @@ describe("rendering a chat", () => {
   });
 });
 
+describe("a schema for the answer", () => {
+  // Of the start of an answer the tokenizer makes a token that begins with a space of its own.
+  for (const moreTokens of [[], ["\u2581<"]]) {
+    test(`is followed by a vocabulary ${moreTokens.length === 0 ? "without" : "with"} a token of a space and a sign`, async () => {
+      const chatTemplate = "{{ messages[0].content }}{% if add_generation_prompt %}<|assistant|>\n{% endif %}";
+      const model = writeTinyModel({ chatTemplate, moreTokens });
+      const other = await loadRange(model.path, [0, 4, true]);
+      const jsonSchema = JSON.stringify({ type: "object", properties: { a: { type: "boolean" } }, required: ["a"] });
+      const { constraint } = other.chat.render(
+        { kind: "chat", messages: [{ role: "user", content: "Hi" }] },
+        { jsonSchema },
+      );
+      const sampler = other.createSampler({ constraint });
+      sampler.acceptAnswer(other.tokenizer.encode('{"a": true}').slice(1));
+      assert.throws(() => sampler.acceptAnswer(other.tokenizer.encode("more")), { code: "invalid_argument" });
+      sampler.close();
+      await other.close();
+      model.remove();
+    });
+  }
+});
+
 describe("what cannot be rendered", () => {
   test("a model without a template says so", async () => {
     const plain = await loadRange(without.path, [0, 4, true]);

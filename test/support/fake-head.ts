@@ -23,6 +23,11 @@ const info: StageInfo = {
   addBos: false,
   canShift: true,
   canTrim: true,
+  pooling: "none",
+  wholeTexts: false,
+  keepsCache: true,
+  generates: true,
+  pooledSize: 64,
 };
 
 /** A head that computes nothing and breaks when a test says so. */

@@ -8,7 +8,7 @@ import type { Sample } from "../../src/native/stage.js";
 import type { RingBatch } from "../../src/runtime/micro-batch.js";
 import type { Pipeline, PipelineResult } from "../../src/runtime/pipeline.js";
 import { Scheduler, type SchedulerOptions } from "../../src/runtime/scheduler.js";
-import type { GenerationJob, JobOutcome } from "../../src/runtime/slot.js";
+import type { EmbeddingJob, GenerationJob, JobOutcome } from "../../src/runtime/slot.js";
 
 export const END_OF_GENERATION = 2;
 export const CONTEXT = 64;
@@ -76,7 +76,7 @@ export class HeldPipeline implements Pipeline {
     this.#frames.push(frame);
     this.#compute(frame, { afterFailure: false });
     const sampled = batch.samples.reduce((sum, { drafted = 0 }) => sum + 1 + drafted, 0);
-    assert.equal(frame.pasts.length, sampled, "the rows with output are those to be sampled");
+    if (!batch.pooled) assert.equal(frame.pasts.length, sampled, "the rows with output are those to be sampled");
     return new Promise((resolve, reject) => {
       const settle = async (act: () => void): Promise<void> => {
         this.running.splice(this.running.indexOf(running), 1);
@@ -94,9 +94,11 @@ export class HeldPipeline implements Pipeline {
         handOver: onHandedOver,
         finish: (tokens) => running.finishRuns(tokens.map((token) => [token])),
         finishRuns: (runs) =>
-          settle(() =>
-            resolve({ samples: runs.map((run) => run.map(sampleOf)), timings: this.#timings(rows.length), way: null }),
-          ),
+          settle(() => {
+            const samples = runs.map((run) => run.map(sampleOf));
+            const pooled = batch.pooled ? pooledOf(rows) : null;
+            resolve({ samples, pooled, timings: this.#timings(rows.length), way: null });
+          }),
         fail: (error) =>
           settle(() => {
             this.#undo(frame);
@@ -195,6 +197,13 @@ export class HeldPipeline implements Pipeline {
   }
 }
 
+/** States of one number, the token. */
+function pooledOf(rows: readonly Row[]): Float32Array {
+  const sums = new Map<number, number>();
+  for (const { sequence, token, output } of rows) if (output) sums.set(sequence, (sums.get(sequence) ?? 0) + token);
+  return Float32Array.from(sums.values());
+}
+
 const NAMES = new Map<number, HeldOperation["op"]>([
   [KV_OPERATION.remove, "remove"],
   [KV_OPERATION.copy, "copy"],
@@ -279,6 +288,46 @@ export class RecordedJob implements GenerationJob {
   onDrafted(accepted: number, rejected: number): void {
     this.accepted += accepted;
     this.rejected += rejected;
+  }
+
+  onEnd(outcome: JobOutcome): void {
+    this.outcomes.push(outcome);
+  }
+}
+
+export class RecordedText implements EmbeddingJob {
+  readonly reusePrefix = false;
+  readonly timeLimitMs = null;
+  readonly outcomes: JobOutcome[] = [];
+  /** The sums of its states. */
+  sum = 0;
+  readonly #abort = new AbortController();
+  readonly signal: AbortSignal = this.#abort.signal;
+
+  constructor(
+    readonly promptTokens: readonly number[],
+    readonly wanted: EmbeddingJob["wanted"] = "all",
+    readonly pieces: EmbeddingJob["pieces"] = "any",
+  ) {}
+
+  /** What the sum must come to. */
+  get expected(): number {
+    const [first = 0] = this.promptTokens;
+    if (this.wanted === "first") return first;
+    return this.wanted === "last" ? (this.promptTokens.at(-1) ?? 0) : this.promptTokens.reduce((a, b) => a + b, 0);
+  }
+
+  cancel(): void {
+    this.#abort.abort();
+  }
+
+  onStarted(cachedTokens: number): void {
+    assert.equal(cachedTokens, 0);
+  }
+
+  onStates(sum: Float32Array): void {
+    assert.equal(sum.length, 1);
+    this.sum += sum[0] ?? 0;
   }
 
   onEnd(outcome: JobOutcome): void {

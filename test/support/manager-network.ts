@@ -286,6 +286,7 @@ function clientOf(node: ManagedNode, network: ManagerNetwork): PeerClient {
     loadStage: unused,
     unloadStage: unused,
     generate: unused,
+    embed: unused,
     tokenize: unused,
     detokenize: unused,
     applyTemplate: unused,

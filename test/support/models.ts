@@ -1,4 +1,5 @@
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadConfig } from "../../src/config/load.js";
 import { packageRoot } from "../../src/core/package.js";
@@ -12,6 +13,15 @@ const DEMO = "tinyllama";
 export function sharedModel(file: string): string | null {
   const path = join(SHARED, file);
   return existsSync(path) ? path : null;
+}
+
+/** Any GGUF, written for the test process; it goes with it. */
+export function writtenModel(name: string, bytes: Buffer): string {
+  const directory = mkdtempSync(join(tmpdir(), "exo-native-model-"));
+  process.once("exit", () => rmSync(directory, { recursive: true, force: true }));
+  const path = join(directory, `${name}.gguf`);
+  writeFileSync(path, bytes);
+  return path;
 }
 
 /** A random llama of four layers that is written for the test process and goes with it. */

@@ -23,12 +23,28 @@ export interface TinyModelOptions {
   readonly architecture?: string;
   /** Tokens the model says it was trained for. Default 256. */
   readonly contextLength?: number;
+  /** How its hidden states become an embedding, as its file says. Default: it does not say. */
+  readonly pooling?: TinyPooling;
+  /**
+   * Printable characters and the end are all it says, and close choices are rare: the output head's other rows are zero,
+   * and these larger. Default false.
+   */
+  readonly plainText?: boolean;
+  /** Further tokens, of several characters; a space is U+2581. Default: none. */
+  readonly moreTokens?: readonly string[];
 }
+
+export type TinyPooling = keyof typeof POOLING_TYPE;
+/** llama.cpp's numbers. */
+export const POOLING_TYPE = { mean: 1, cls: 2, last: 3, rank: 4 } as const;
 
 /** 3 special tokens, 256 single bytes, and printable ASCII characters: any text can be tokenized. */
 export const TINY_VOCABULARY_SIZE = 3 + 256 + 95;
 export const TINY_BOS = 1;
 export const TINY_EOS = 2;
+
+/** How much larger the output head's rows are in a model of plain text. */
+const PLAIN_SCALE = 4;
 
 /** GGUF token types. */
 const TOKEN = { normal: 1, unknown: 2, control: 3, byte: 6 } as const;
@@ -58,25 +74,28 @@ export function tinyMetadata(options: TinyModelOptions = {}): Record<string, Ggu
     [`${architecture}.attention.head_count_kv`]: { type: "u32", value: heads / 2 },
     [`${architecture}.rope.dimension_count`]: { type: "u32", value: headSize },
     [`${architecture}.attention.layer_norm_rms_epsilon`]: { type: "f32", value: 1e-5 },
-    ...vocabularyMetadata(),
+    ...vocabularyMetadata(options.moreTokens ?? []),
   };
+  if (options.pooling !== undefined) {
+    metadata[`${architecture}.pooling_type`] = { type: "u32", value: POOLING_TYPE[options.pooling] };
+  }
   if (chatTemplate !== undefined) metadata["tokenizer.chat_template"] = { type: "string", value: chatTemplate };
   return metadata;
 }
 
-function vocabularyMetadata(): Record<string, GgufValue> {
+function vocabularyMetadata(more: readonly string[]): Record<string, GgufValue> {
   const bytes = Array.from({ length: 256 }, (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`);
   // sentencepiece writes a space as U+2581
   const characters = Array.from({ length: 95 }, (_, index) =>
     index === 0 ? "\u2581" : String.fromCharCode(32 + index),
   );
-  const texts = ["<unk>", "<s>", "</s>", ...bytes, ...characters];
+  const texts = ["<unk>", "<s>", "</s>", ...bytes, ...characters, ...more];
   const types = [
     TOKEN.unknown,
     TOKEN.control,
     TOKEN.control,
     ...bytes.map(() => TOKEN.byte),
-    ...characters.map(() => TOKEN.normal),
+    ...[...characters, ...more].map(() => TOKEN.normal),
   ];
   return {
     "tokenizer.ggml.model": { type: "string", value: "llama" },
@@ -90,7 +109,7 @@ function vocabularyMetadata(): Record<string, GgufValue> {
 }
 
 export function tinyTensors(options: TinyModelOptions = {}): GgufTensor[] {
-  const { layers = 4, width = 64, matrices = "f32", seed = 1, tied = false } = options;
+  const { layers = 4, width = 64, matrices = "f32", seed = 1, tied = false, plainText = false } = options;
   const random = normalNumbers(seed);
   const matrix = (name: string, columns: number, rows: number): GgufTensor => {
     const scale = 1 / Math.sqrt(columns);
@@ -116,16 +135,24 @@ export function tinyTensors(options: TinyModelOptions = {}): GgufTensor[] {
       matrix(name("ffn_down"), 2 * width, width),
     ];
   };
+  const tokens = TINY_VOCABULARY_SIZE + (options.moreTokens?.length ?? 0);
+  const output = (): GgufTensor => matrix("output.weight", width, tokens);
   return [
-    matrix("token_embd.weight", width, TINY_VOCABULARY_SIZE),
+    matrix("token_embd.weight", width, tokens),
     ...Array.from({ length: layers }, (_, index) => layer(index)).flat(),
     norm("output_norm.weight"),
-    ...(tied ? [] : [matrix("output.weight", width, TINY_VOCABULARY_SIZE)]),
+    ...(tied ? [] : [plainText ? saysText(output(), width) : output()]),
   ];
 }
 
+function saysText(tensor: GgufTensor, width: number): GgufTensor {
+  const isText = (token: number): boolean => token === TINY_EOS || token >= 3 + 256;
+  const data = tensor.data.map((value, at) => (isText(Math.floor(at / width)) ? value * PLAIN_SCALE : 0));
+  return { ...tensor, data };
+}
+
 /** Normally distributed numbers that are the same in every run (mulberry32, Box and Muller). */
-function normalNumbers(seed: number): () => number {
+export function normalNumbers(seed: number): () => number {
   let state = seed;
   const uniform = (): number => {
     state = (state + 0x6d2b79f5) | 0;

@@ -92,3 +92,24 @@ describe("placing a model over nodes", () => {
     assert.equal(placed({ nodes: [freed], contextSize: 512 }).plan.stages.length, 1);
   });
 });
+
+describe("placing a model that takes texts whole", () => {
+  const texts = { pooling: "mean", wholeTexts: true, encoder: true } as const;
+  const encoder = { id: "bge", info: { ...model.info, contextTrained: 512, texts } };
+
+  test("gives it micro-batches as long as its context", () => {
+    const { ring } = placed({ model: encoder });
+    assert.deepEqual([ring.contextSize, ring.batchSize, ring.microBatchSize], [512, 512, 512]);
+  });
+
+  test("gives it no more context than it was trained for, whatever is asked", () => {
+    assert.equal(placed({ model: encoder, contextSize: 4096 }).ring.contextSize, 512);
+    const { ring } = placed({ model: encoder, contextSize: 100 });
+    assert.deepEqual([ring.contextSize, ring.batchSize], [100, 100]);
+  });
+
+  test("stays within what a frame may hold", () => {
+    const wide = { ...encoder, info: { ...encoder.info, contextTrained: 8192, embeddingSize: 8192 } };
+    assert.equal(placed({ model: wide, nodes: [node("a", 40_000)] }).ring.batchSize, 4096);
+  });
+});

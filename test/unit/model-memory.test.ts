@@ -23,6 +23,7 @@ const TINYLLAMA: GgufInfo = {
   quantisation: "IQ2_XXS",
   parameterCount: 1_100_048_384,
   hasChatTemplate: true,
+  texts: { pooling: null, wholeTexts: false, encoder: false },
   layerBytes: [12_341_248, 12_341_248, ...new Array<number>(20).fill(11_530_240)],
   embeddingBytes: 21_504_000,
   outputBytes: 45_064_192,

@@ -30,6 +30,7 @@ export function modelOf(layerBytes: readonly number[], ends: Partial<GgufInfo> =
     quantisation: "Q4_0",
     parameterCount: 1,
     hasChatTemplate: true,
+    texts: { pooling: null, wholeTexts: false, encoder: false },
     layerBytes,
     embeddingBytes: 20 * MIB,
     outputBytes: 10 * MIB,

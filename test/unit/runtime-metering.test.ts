@@ -12,6 +12,7 @@ function stageThatTakes(computeSeconds: number, copies: number) {
   const result: DecodeResult = {
     activations: null,
     samples: [],
+    pooled: null,
     logits: null,
     copies,
     computeSeconds,

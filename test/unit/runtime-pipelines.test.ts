@@ -19,6 +19,7 @@ const failed = new ExoError("context_exceeded", "No room.");
 const NOTHING: DecodeResult = {
   activations: null,
   samples: [],
+  pooled: null,
   logits: null,
   copies: 0,
   computeSeconds: 0,
@@ -35,6 +36,7 @@ const BATCH: RingBatch = {
   kvOperations: new Int32Array(0),
   // The scripted stages do not look at it.
   samples: [{ row: 1, sampler: {} as Sampler, logprobs: 0 }],
+  pooled: false,
 };
 
 /** A stage whose micro-batches end as `decode` says. */

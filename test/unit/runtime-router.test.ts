@@ -155,4 +155,19 @@ describe("Router", () => {
     const router = routerOver(new ScriptedInference(), [ringOf("quiet", quiet)]);
     assert.equal((await all(router.generate(request, anySignal))).length, 2);
   });
+
+  test("asks another ring for embeddings where one refuses, and passes on what is wrong with the texts", async () => {
+    const wanted = { id: "1", model: "alias", inputs: ["a"], normalize: true };
+    const [full, other] = [new OtherNode(), new OtherNode()];
+    full.embed = async () => {
+      throw new ExoError("overloaded", "The queue is full.");
+    };
+    const router = routerOver(new ScriptedInference(), [ringOf("full", full), ringOf("other", other, 3)]);
+    assert.equal((await router.embed(wanted, anySignal)).length, 1);
+    assert.equal(other.embeddings[0]?.model, "spec");
+    other.embed = async () => {
+      throw new ExoError("context_exceeded", "The text is too long.");
+    };
+    await assert.rejects(router.embed(wanted, anySignal), { code: "context_exceeded" });
+  });
 });

@@ -74,6 +74,14 @@ describe("TextAssembler", () => {
     assert.equal(assembler.finish(), "\u{fffd}");
   });
 
+  test("tells which stop string came first", () => {
+    const assembler = new TextAssembler(["later", "now"]);
+    assembler.push(encoder.encode("not n"));
+    assert.equal(assembler.stoppedBy, null);
+    assembler.push(encoder.encode("ow, later"));
+    assert.equal(assembler.stoppedBy, "now");
+  });
+
   test("ignores empty stop strings", () => {
     assert.equal(assemble("text", [2], [""]).shown.join(""), "text");
   });

@@ -5,7 +5,12 @@ import type { RingBatch } from "../../src/runtime/micro-batch.js";
 import type { Pipeline, PipelineResult } from "../../src/runtime/pipeline.js";
 import { warmUp } from "../../src/runtime/warm-up.js";
 
-const NOTHING: PipelineResult = { samples: [], timings: { total: 0, compute: 0, queue: 0 }, way: null };
+const NOTHING: PipelineResult = {
+  samples: [],
+  pooled: null,
+  timings: { total: 0, compute: 0, queue: 0 },
+  way: null,
+};
 
 /** A way round that takes `milliseconds` of the clock that it moves itself. */
 function way(milliseconds: number, failsAt = Number.POSITIVE_INFINITY) {

@@ -8,6 +8,6 @@ export const BUILD_FILE_RULES: readonly Rule[] = [
     find: "    llama.cpp\n    llama-adapter.cpp\n",
     replace:
       "    exo-stage.cpp\n    exo-stage-archs.cpp\n    exo-stage-graph.cpp\n    exo-stage-memory.cpp\n" +
-      "    llama.cpp\n    llama-adapter.cpp\n",
+      "    exo-text.cpp\n    llama.cpp\n    llama-adapter.cpp\n",
   },
 ];

@@ -33,13 +33,24 @@ export const CONTEXT_RULES: readonly Rule[] = [
     name: "context: a stage returns the rows that are asked for",
     file: CONTEXT,
     find: "    const bool output_all   = cparams.embeddings;\n",
-    replace: "    const bool output_all   = cparams.embeddings && hparams.stage.output;\n",
+    replace: "    const bool output_all   = cparams.embeddings && !hparams.stage.given;\n",
   },
   {
-    name: "context: no room for logits without output head",
+    name: "context: no room for logits where none are computed",
     file: CONTEXT,
     find: "    bool has_logits     = true;\n    bool has_embd       = cparams.embeddings;\n",
-    replace: "    bool has_logits     = hparams.stage.output;\n    bool has_embd       = cparams.embeddings;\n",
+    replace:
+      "    bool has_logits     = hparams.stage.output && !(hparams.stage.given && cparams.embeddings);\n" +
+      "    bool has_embd       = cparams.embeddings;\n",
+  },
+  {
+    // It bounds the memory of logits.
+    name: "context: hidden states of any number of rows",
+    file: CONTEXT,
+    find: "    GGML_ASSERT(n_outputs_max <= cparams.n_outputs_max);\n\n    return n_outputs_max;\n",
+    replace:
+      "    GGML_ASSERT(n_outputs_max <= (has_logits ? cparams.n_outputs_max : std::max(n_batch, n_seq_max())));\n\n" +
+      "    return n_outputs_max;\n",
   },
   {
     name: "context: impossible settings are errors",

@@ -21,7 +21,9 @@ export const GRAPH_RULES: readonly Rule[] = [
       "    bool build_stage_output(ggml_tensor * hidden, int64_t n_stream = 0) const;\n" +
       "    ggml_tensor * build_stage_rows() const;\n" +
       "    ggml_tensor * build_stage_selected(ggml_tensor * rows) const;\n" +
-      "    void finish_stage() const;\n",
+      "    void finish_stage() const;\n" +
+      "    // Where hidden states after the final norm are wanted: no logits are computed.\n" +
+      "    void finish_embeddings() const;\n    void check_embeddings() const;\n",
   },
   {
     name: "graph: hidden states instead of the embedding",

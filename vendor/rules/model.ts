@@ -88,7 +88,16 @@ export const MODEL_RULES: readonly Rule[] = [
       "    if (hparams.stage.partial()) {\n        llm->finish_stage();\n    }\n" +
       "    if (!hparams.stage.output) {\n" +
       "        llm->res->set_outputs(params);\n" +
-      "        return llm->res->get_gf();\n    }\n",
+      "        return llm->res->get_gf();\n    }\n" +
+      "    if (hparams.stage.given && params.cparams.embeddings) {\n        llm->finish_embeddings();\n    }\n",
+  },
+  {
+    name: "model: embeddings of the size that is copied",
+    file: MODEL,
+    find: "    llm->build_dense_out(dense_2_out_layers, dense_2_out_layers_b, dense_3_out_layers);\n",
+    replace:
+      "    llm->build_dense_out(dense_2_out_layers, dense_2_out_layers_b, dense_3_out_layers);\n" +
+      "    if (hparams.stage.given && params.cparams.embeddings) {\n        llm->check_embeddings();\n    }\n",
   },
   {
     name: "load: damaged files are errors",

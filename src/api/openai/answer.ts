@@ -28,6 +28,8 @@ export interface Answer {
   readonly reasoning: string;
   readonly toolCalls: readonly ToolCall[];
   readonly logprobs: readonly TokenLogprob[];
+  /** Those of `logprobs` that came with text, not with reasoning or a tool call. */
+  readonly textLogprobs: readonly TokenLogprob[];
   readonly reason: FinishReason;
   readonly usage: Usage;
   readonly timings: Timings;
@@ -47,6 +49,7 @@ class AnswerBuilder {
   readonly #reasoning: string[] = [];
   readonly #toolCalls = new Map<number, { id: string; name: string; arguments: string }>();
   readonly #logprobs: TokenLogprob[] = [];
+  readonly #textLogprobs: TokenLogprob[] = [];
   #finished: Finished | null = null;
 
   add(event: InferenceEvent): void {
@@ -54,7 +57,10 @@ class AnswerBuilder {
     if (event.type !== "delta") return;
     this.#text.push(event.text);
     this.#reasoning.push(event.reasoning ?? "");
-    for (const one of event.logprobs ?? []) this.#logprobs.push(one);
+    for (const one of event.logprobs ?? []) {
+      this.#logprobs.push(one);
+      if (event.text !== "") this.#textLogprobs.push(one);
+    }
     for (const { index, id, name, arguments: more } of event.toolCalls ?? []) {
       const call = this.#toolCalls.get(index) ?? { id: "", name: "", arguments: "" };
       call.id ||= id ?? "";
@@ -75,6 +81,7 @@ class AnswerBuilder {
         function: { name, arguments: text },
       })),
       logprobs: this.#logprobs,
+      textLogprobs: this.#textLogprobs,
       reason: this.#finished?.reason ?? "stop",
       usage: this.#finished?.usage ?? NO_USAGE,
       timings: this.#finished?.timings ?? NO_TIMINGS,

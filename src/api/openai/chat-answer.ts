@@ -1,6 +1,7 @@
 import type { InferenceEvent, TokenLogprob, ToolCallDelta, Usage } from "../../core/inference.js";
 import type { ChoiceEvent } from "../generate-choices.js";
 import type { Answer, AnswerContext } from "./answer.js";
+import { logprobJson } from "./logprob.js";
 import { envelope, timingsJson, usageChunk, usageJson } from "./usage.js";
 
 /** The body of a `/v1/chat/completions` answer that is not streamed. */
@@ -82,13 +83,5 @@ function toolCallJson({ index, id, name, arguments: text }: ToolCallDelta) {
 
 function logprobsJson(tokens: readonly TokenLogprob[]) {
   if (tokens.length === 0) return null;
-  return {
-    content: tokens.map(({ top, ...chosen }) => ({ ...tokenJson(chosen), top_logprobs: top.map(tokenJson) })),
-    refusal: null,
-  };
-}
-
-/** `id` is llama-server's addition. */
-function tokenJson({ token, text, bytes, logprob }: Omit<TokenLogprob, "top">) {
-  return { id: token, token: text, bytes, logprob };
+  return { content: tokens.map(logprobJson), refusal: null };
 }

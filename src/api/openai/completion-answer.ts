@@ -2,6 +2,7 @@ import type { TokenLogprob, Usage } from "../../core/inference.js";
 import type { ChoiceEvent } from "../generate-choices.js";
 import type { Answer, AnswerContext } from "./answer.js";
 import { inOrder } from "./chat-answer.js";
+import { sayable } from "./logprob.js";
 import { envelope, timingsJson, usageChunk, usageJson } from "./usage.js";
 
 const OBJECT = "text_completion";
@@ -59,8 +60,10 @@ class LegacyLogprobs {
       tokens: tokens.map((one) => one.text),
       // Our addition: several tokens may share a text.
       token_ids: tokens.map((one) => one.token),
-      token_logprobs: tokens.map((one) => one.logprob),
-      top_logprobs: tokens.map((one) => Object.fromEntries(one.top.map(({ text, logprob }) => [text, logprob]))),
+      token_logprobs: tokens.map((one) => sayable(one.logprob)),
+      top_logprobs: tokens.map((one) =>
+        Object.fromEntries(one.top.map(({ text, logprob }) => [text, sayable(logprob)])),
+      ),
       text_offset: tokens.map((one) => {
         const at = this.#offset;
         this.#offset += one.text.length;

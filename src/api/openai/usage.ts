@@ -12,6 +12,7 @@ export function usageJson(usages: readonly Usage[], choicesPerInput: number) {
     total_tokens: promptTokens + completionTokens,
     prompt_tokens_details: { cached_tokens: sum(prompts.map((usage) => usage.cachedTokens)) },
     completion_tokens_details: {
+      reasoning_tokens: sum(usages.map((usage) => usage.reasoningTokens ?? 0)),
       accepted_prediction_tokens: sum(usages.map((usage) => usage.acceptedDraftTokens)),
       rejected_prediction_tokens: sum(usages.map((usage) => usage.rejectedDraftTokens)),
     },

@@ -34,14 +34,15 @@ export interface AnswerShape<Chunk = unknown> {
   chunks(context: AnswerContext, events: AsyncIterable<ChoiceEvent>): AsyncGenerator<Chunk, void>;
 }
 
-/** Generates what was asked for and sends it, streamed or whole. */
-export async function answer<Chunk>(
-  ports: AnswerPorts,
-  reply: FastifyReply,
-  parsed: ParsedRequest,
-  shape: AnswerShape<Chunk>,
-): Promise<unknown> {
-  const id = newId(shape.idPrefix);
+/** One answer in the making. */
+export interface Generation {
+  readonly context: AnswerContext;
+  readonly events: AsyncGenerator<ChoiceEvent, void>;
+}
+
+/** Begins what was asked for; it ends early when the client goes away. */
+export function generate(ports: AnswerPorts, reply: FastifyReply, parsed: ParsedRequest, idPrefix: string): Generation {
+  const id = newId(idPrefix);
   const model = resolveModel(ports.models, parsed.model);
   const origin = ports.asks(reply.request, model);
   const requests = toInferenceRequests(parsed, id, model).map((request) => ({ ...request, origin }));
@@ -54,8 +55,18 @@ export async function answer<Chunk>(
     choicesPerInput: parsed.choicesPerInput,
     includeUsage: parsed.includeUsage,
   };
-  const events = generateChoices(ports.inference, requests, ports.live.open(reply.raw));
-  if (!parsed.stream) return shape.whole(context, await collectAnswers(events, requests.length));
+  return { context, events: generateChoices(ports.inference, requests, ports.live.open(reply.raw)) };
+}
+
+/** Generates what was asked for and sends it, streamed or whole. */
+export async function answer<Chunk>(
+  ports: AnswerPorts,
+  reply: FastifyReply,
+  parsed: ParsedRequest,
+  shape: AnswerShape<Chunk>,
+): Promise<unknown> {
+  const { context, events } = generate(ports, reply, parsed, shape.idPrefix);
+  if (!parsed.stream) return shape.whole(context, await collectAnswers(events, context.choices));
   await streamAnswer(reply, shape.chunks(context, events), shape.format ?? DATA_EVENTS, ports.sse);
   return reply;
 }

@@ -18,6 +18,8 @@ function modelJson(card: ModelCard) {
     aliases: card.aliases ?? [],
     // As llama-server has it.
     status: { value: card.state ?? "loaded" },
+    // Ollama's words.
+    capabilities: card.capabilities ?? null,
     meta: {
       n_ctx: card.contextSize ?? null,
       n_ctx_train: card.contextTrained ?? null,

@@ -1,10 +1,11 @@
 import { z } from "zod";
 import { ExoError } from "../../core/errors.js";
 import type { TextPrompt } from "../../core/inference.js";
-import { limitFields, toMaxTokens, toStops } from "./limits.js";
+import { limitFields, toMaxTokens } from "./limits.js";
 import { parseBody, wrongField } from "./parse-body.js";
 import { REFUSED_IN_COMPLETION, refuseFields } from "./refused-fields.js";
 import type { ParsedRequest } from "./request.js";
+import { toRequest } from "./request-fields.js";
 import { samplingFields, toSampling } from "./sampling.js";
 import { isTokenId } from "./token-id.js";
 
@@ -31,19 +32,11 @@ export function parseCompletion(body: unknown): ParsedCompletion {
     throw new ExoError("unsupported", message, { param: "echo" });
   }
   return {
-    model: parsed.model ?? null,
+    ...toRequest(parsed),
     inputs: parsePrompts(body),
-    choicesPerInput: parsed.n ?? 1,
     sampling: toSampling(parsed),
-    maxTokens: toMaxTokens(parsed.max_tokens),
-    stop: toStops(parsed.stop),
+    maxTokens: toMaxTokens(parsed.n_predict ?? parsed.max_tokens),
     logprobs: wantsLogprobs ? (parsed.logprobs ?? 0) + 1 : 0,
-    ignoreEos: parsed.ignore_eos ?? false,
-    cachePrompt: parsed.cache_prompt ?? true,
-    speculation: parsed.speculation ?? true,
-    timeoutSeconds: parsed.timeout ?? null,
-    stream: parsed.stream ?? false,
-    includeUsage: parsed.stream_options?.include_usage ?? false,
     echo,
   };
 }

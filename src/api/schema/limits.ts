@@ -14,6 +14,8 @@ const tokenLimit = z
 export const limitFields = {
   model: z.string().nullish(),
   max_tokens: tokenLimit.nullish(),
+  /** llama-server's name, which counts more there, too. */
+  n_predict: tokenLimit.nullish(),
   n: z.int().min(1).max(16).nullish(),
   stop: z
     .union([z.string(), list(z.string(), { min: 0, max: 16 })], { error: "a string or an array of strings" })

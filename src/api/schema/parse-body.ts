@@ -66,7 +66,7 @@ function oneOf(values: readonly string[]): string {
 }
 
 /** `messages[0].content`; `null` for the body itself. */
-function fieldName(path: readonly PropertyKey[]): string | null {
+export function fieldName(path: readonly PropertyKey[]): string | null {
   if (path.length === 0) return null;
   const parts = path.map((part, at) =>
     typeof part === "number" ? `[${part}]` : `${at === 0 ? "" : "."}${String(part).slice(0, 80)}`,

@@ -19,6 +19,17 @@ export interface ParsedRequest {
   readonly includeUsage: boolean;
 }
 
+/** What is asked for where an API has no fields to say otherwise. */
+export const ONE_ANSWER = {
+  choicesPerInput: 1,
+  logprobs: 0,
+  ignoreEos: false,
+  cachePrompt: true,
+  speculation: true,
+  timeoutSeconds: null,
+  includeUsage: false,
+} as const satisfies Partial<ParsedRequest>;
+
 /** One inference request per choice: the choices of the first prompt, then those of the next. */
 export function toInferenceRequests(parsed: ParsedRequest, id: string, model: string): readonly InferenceRequest[] {
   refuseTooManyChoices(parsed.inputs.length, parsed.choicesPerInput);

@@ -20,6 +20,9 @@ const responseFormat = z.discriminatedUnion(
   { error: 'an object whose "type" is "text", "json_object" or "json_schema"' },
 );
 
+/** What the sampler takes. */
+const repeatPenalty = z.number().min(0.01).max(100);
+
 /** How the next token is chosen and what the answer may look like: the same fields in every OpenAI route. */
 export const samplingFields = {
   temperature: z.number().min(0).max(100).nullish(),
@@ -27,9 +30,9 @@ export const samplingFields = {
   /** llama.cpp: 0 and below keep all. */
   top_k: z.int().min(-1).nullish(),
   min_p: z.number().min(0).max(1).nullish(),
-  repeat_penalty: z.number().positive().nullish(),
+  repeat_penalty: repeatPenalty.nullish(),
   /** The name that vLLM and Hugging Face use for `repeat_penalty`. */
-  repetition_penalty: z.number().positive().nullish(),
+  repetition_penalty: repeatPenalty.nullish(),
   repeat_last_n: z.int().min(-1).nullish(),
   frequency_penalty: z.number().min(-2).max(2).nullish(),
   presence_penalty: z.number().min(-2).max(2).nullish(),

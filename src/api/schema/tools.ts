@@ -4,6 +4,8 @@ import type { ChatPrompt } from "../../core/inference.js";
 import { jsonObject } from "./json-object.js";
 import { list } from "./list.js";
 
+export const MAX_TOOLS = 1024;
+
 const tool = z.looseObject({
   type: z.literal("function"),
   function: z.looseObject({
@@ -13,14 +15,31 @@ const tool = z.looseObject({
   }),
 });
 
+/** A function as llama.cpp's templates know it. */
+export type Tool = z.output<typeof tool>;
+
 const namedTool = z.object({ type: z.literal("function"), function: z.object({ name: z.string() }) });
 
+const allowedTools = z.object({
+  type: z.literal("allowed_tools"),
+  allowed_tools: z.object({
+    mode: z.enum(["auto", "required"]),
+    tools: list(namedTool, { min: 1, max: MAX_TOOLS }),
+  }),
+});
+
+const CHOICES = '"auto", "none", "required", a function by name, or "allowed_tools"';
+
 export const toolFields = {
-  tools: list(tool, { min: 0, max: 1024 }).nullish(),
+  tools: list(tool, { min: 0, max: MAX_TOOLS }).nullish(),
   tool_choice: z
-    .union([z.enum(["auto", "none", "required"]), namedTool], {
-      error: '"auto", "none", "required" or {"type": "function", "function": {"name": …}}',
-    })
+    .union(
+      [
+        z.enum(["auto", "none", "required"]),
+        z.discriminatedUnion("type", [namedTool, allowedTools], { error: '"function" or "allowed_tools"' }),
+      ],
+      { error: CHOICES },
+    )
     .nullish(),
   parallel_tool_calls: z.boolean().nullish(),
 };
@@ -28,26 +47,51 @@ export const toolFields = {
 const toolSchema = z.object(toolFields);
 type ToolFields = z.output<typeof toolSchema>;
 
-/** Tools for the template. A tool chosen by name is one that must be used and stands alone. */
+/** What an API's `tool_choice` means. */
+export interface ToolChoice {
+  readonly mode: "auto" | "none" | "required";
+  /** The tools that may be used, by name; `null`: all. */
+  readonly only: readonly string[] | null;
+  /** Where the names stand in the request. */
+  readonly param: string;
+}
+
 export function toTools(body: ToolFields): Pick<ChatPrompt, "tools" | "toolChoice" | "parallelToolCalls"> {
-  const tools = body.tools ?? [];
-  const choice = body.tool_choice ?? "auto";
+  return chooseTools(body.tools ?? [], choiceOf(body.tool_choice ?? "auto"), body.parallel_tool_calls);
+}
+
+/** Tools for the template: those that may be used. One chosen by name is one that must be used and stands alone. */
+export function chooseTools(
+  tools: readonly Tool[],
+  choice: ToolChoice,
+  parallel: boolean | null | undefined,
+): Pick<ChatPrompt, "tools" | "toolChoice" | "parallelToolCalls"> {
   if (tools.length === 0) {
-    if (choice === "auto" || choice === "none") return {};
+    if (choice.mode !== "required" && choice.only === null) return {};
     throw new ExoError("invalid_argument", "tool_choice asks for a tool, but the request has no tools.", {
       param: "tool_choice",
     });
   }
-  const parallel = typeof body.parallel_tool_calls === "boolean" ? { parallelToolCalls: body.parallel_tool_calls } : {};
-  if (typeof choice === "string") return { tools, toolChoice: choice, ...parallel };
-  return { tools: [toolNamed(tools, choice.function.name)], toolChoice: "required", ...parallel };
+  return {
+    tools: choice.only === null ? tools : choice.only.map((name) => toolNamed(tools, name, choice.param)),
+    toolChoice: choice.mode,
+    ...(typeof parallel === "boolean" ? { parallelToolCalls: parallel } : {}),
+  };
 }
 
-function toolNamed(tools: readonly z.output<typeof tool>[], name: string): z.output<typeof tool> {
+function choiceOf(choice: NonNullable<ToolFields["tool_choice"]>): ToolChoice {
+  if (typeof choice === "string") return { mode: choice, only: null, param: "tool_choice" };
+  if (choice.type === "function") {
+    return { mode: "required", only: [choice.function.name], param: "tool_choice.function.name" };
+  }
+  const { mode, tools } = choice.allowed_tools;
+  return { mode, only: tools.map((one) => one.function.name), param: "tool_choice.allowed_tools.tools" };
+}
+
+function toolNamed(tools: readonly Tool[], name: string, param: string): Tool {
   const found = tools.find((candidate) => candidate.function.name === name);
   if (found !== undefined) return found;
   const names = tools.map((candidate) => candidate.function.name).join(", ");
-  throw new ExoError("invalid_argument", `tool_choice names a tool that is not among tools (${names.slice(0, 200)}).`, {
-    param: "tool_choice.function.name",
-  });
+  const message = `tool_choice names a tool that is not among tools (${names.slice(0, 200)}).`;
+  throw new ExoError("invalid_argument", message, { param });
 }

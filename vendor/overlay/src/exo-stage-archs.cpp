@@ -121,6 +121,10 @@ static std::string unsplittable(llm_arch arch) {
         case LLM_ARCH_SEED_OSS: case LLM_ARCH_SMALLTHINKER: case LLM_ARCH_SMOLLM3: case LLM_ARCH_SPARK2_5:
         case LLM_ARCH_STABLELM: case LLM_ARCH_STARCODER: case LLM_ARCH_STARCODER2: case LLM_ARCH_TALKIE:
         case LLM_ARCH_XVERSE:
+        // Made for embeddings; shown by test/native/embeddings.test.ts.
+        case LLM_ARCH_BERT: case LLM_ARCH_EUROBERT: case LLM_ARCH_GEMMA_EMBEDDING: case LLM_ARCH_JINA_BERT_V2:
+        case LLM_ARCH_JINA_BERT_V3: case LLM_ARCH_LLAMA_EMBED: case LLM_ARCH_MODERN_BERT: case LLM_ARCH_NEO_BERT:
+        case LLM_ARCH_NOMIC_BERT: case LLM_ARCH_NOMIC_BERT_MOE:
             return {};
         default:
             return "its parts have not been shown to equal the whole";

@@ -3,11 +3,15 @@
 #include "exo-stage-graph.h"
 
 #include "exo-stage-memory.h"
+#include "exo-text.h"
+#include "llama-arch.h"
 #include "llama-batch.h"
 #include "llama-impl.h"
 #include "llama-model.h"
 
 #include "ggml-backend.h"
+
+#include <vector>
 
 void llm_graph_input_stage::set_input(const llama_ubatch * ubatch) {
     const int64_t n_tokens = ubatch->n_tokens;
@@ -126,4 +130,51 @@ static void check_tensors(ggml_cgraph * gf) {
 void llm_graph_context::finish_stage() const {
     expand_inputs(ctx0, gf);
     check_tensors(gf);
+}
+
+// Puts the nodes up to `last` into an empty graph again, in their order.
+static void cut_behind(ggml_cgraph * gf, const ggml_tensor * last) {
+    std::vector<ggml_tensor *> nodes;
+    for (int i = 0; i < ggml_graph_n_nodes(gf); ++i) {
+        nodes.push_back(ggml_graph_node(gf, i));
+        if (nodes.back() == last) {
+            break;
+        }
+    }
+    ggml_graph_clear(gf);
+    for (ggml_tensor * node : nodes) {
+        ggml_build_forward_order(gf, node);
+    }
+}
+
+// The same graph may be asked for again, and must not be taken for one that was built.
+[[noreturn]] static void refuse_embeddings(llm_graph_result * res, llm_arch arch, const char * why) {
+    res->reset();
+    exo_refuse(format("the architecture %s " EXO_NO_EMBEDDINGS ": %s", llm_arch_name(arch), why));
+}
+
+void llm_graph_context::finish_embeddings() const {
+    if (!res->t_embd) {
+        refuse_embeddings(res, arch, "its graph has no hidden states after the last layer");
+    }
+    if (res->t_logits) {
+        cut_behind(gf, res->t_embd);
+        res->t_logits = nullptr;
+    }
+    expand_inputs(ctx0, gf);
+    // What came in is the result where nothing follows the last layer; a graph needs a node.
+    if (res->t_embd->op == GGML_OP_NONE) {
+        res->t_embd = ggml_cont(ctx0, res->t_embd);
+    }
+    // Some graphs select the rows only where logits are made of them.
+    if (res->t_embd->ne[1] == n_tokens) {
+        res->t_embd = build_stage_selected(res->t_embd);
+    }
+    ggml_build_forward_expand(gf, res->t_embd);
+}
+
+void llm_graph_context::check_embeddings() const {
+    if (res->t_embd_pooled->ne[0] != (int64_t) hparams.n_embd_out()) {
+        refuse_embeddings(res, arch, "its last hidden states have another size than it names");
+    }
 }

@@ -133,10 +133,11 @@ size_t exo_stage_size(const llama_model_loader & ml) {
     for_each_tensor(ml, [&](const ggml_tensor * t, const llama_model_loader::llama_tensor_weight &) {
         size += ggml_nbytes(t);
     });
-    if (size == 0) {
+    if (size == 0 && !ml.stage.stage.head_only()) {
         exo_refuse("this stage of the model holds no tensors");
     }
-    return size;
+    // Some embedding models have nothing after their last layer; to llama.cpp 0 bytes are bytes not counted yet.
+    return std::max<size_t>(size, 1);
 }
 
 #if defined(__linux__)
