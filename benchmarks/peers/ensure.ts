@@ -9,7 +9,7 @@ import { BUILD_COMMAND } from "./tools.js";
 export async function ensurePeers(cases: readonly BenchCase[], say: (line: string) => void): Promise<void> {
   const needed = cases.some(({ subjects }) => subjects.some(({ kind }) => kind === "llama.cpp" || kind === "rpc"));
   if (!needed) return;
-  say("Building llama.cpp's own tools to compare with (up to a minute the first time) …");
+  say("Making sure that llama.cpp's own tools are built (up to a minute the first time) …");
   try {
     await buildPeers();
   } catch (thrown) {

@@ -20,6 +20,8 @@ const goalSchema = z
     against: place.optional(),
     /** No verdict where nodes share processors: what is compared supposes that each has its own. */
     ownCores: z.boolean().optional(),
+    /** Judged by the worst of the rounds: what is promised for each answer, not on average. */
+    every: z.boolean().optional(),
     least: z.number().optional(),
     most: z.number().optional(),
   })
@@ -57,7 +59,7 @@ export function judge(outcome: Outcome, goals: readonly Goal[], reasons: Reasons
   return goals.map((goal) => {
     const measured = isForModel(outcome, goal) ? measure(outcome, goal) : null;
     const doubts = measured === null ? [whyNotMeasured(outcome, goal)] : doubtsAbout(outcome, goal);
-    const met = measured === null || doubts.length > 0 ? null : isMet(goal, measured.median);
+    const met = measured === null || doubts.length > 0 ? null : isMet(goal, judgedBy(goal, measured));
     const written = reasons[goal.id]?.[outcome.model.quantisation] ?? reasons[goal.id]?.["*"];
     const shared = measured !== null && sharesCores(outcome, goal) ? ["More nodes than cores: they share."] : [];
     return { goal, measured, met, reasons: [...shared, ...doubts, ...(met === true || !written ? [] : [written])] };
@@ -87,14 +89,16 @@ export function tally(results: readonly GoalResult[]): { readonly met: number; r
 }
 
 /** What repeats the measurement. */
-export function commandOf({ value, against }: Goal): string {
+export function commandOf({ value, against, quantisation }: Goal, model: Outcome["model"]): string {
   const cases = [...new Set([value.case, against?.case ?? value.case])];
-  return `npm run bench -- --only ${cases.join(",")}`;
+  const another = quantisation !== undefined && quantisation !== model.quantisation;
+  return `npm run bench -- ${another ? `--model <in ${quantisation}> ` : ""}--only ${cases.join(",")}`;
 }
 
 export function formatBound(goal: Goal): string {
   const sign = goal.least === undefined ? "≤" : "≥";
-  return `${sign} ${formatValue(goal, goal.least ?? goal.most ?? Number.NaN, false)}`;
+  const rounds = goal.every === true ? ", each round" : "";
+  return `${sign} ${formatValue(goal, goal.least ?? goal.most ?? Number.NaN, false)}${rounds}`;
 }
 
 export function formatMeasured(goal: Goal, { median, min, max }: Spread): string {
@@ -113,6 +117,11 @@ function measure(outcome: Outcome, { value, against }: Goal): Spread | null {
   if (against === undefined) return spreadOf(samples);
   const reference = samplesOf(outcome, against.case, against.subject, against.figure);
   return reference.length === 0 ? null : ratioOf(samples, reference);
+}
+
+function judgedBy({ every, least }: Goal, { median, min, max }: Spread): number {
+  if (every !== true) return median;
+  return least === undefined ? max : min;
 }
 
 function isMet({ least, most }: Goal, value: number): boolean {

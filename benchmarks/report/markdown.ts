@@ -17,7 +17,7 @@ export function toMarkdown(
     `# ${outcome.model.id} (${outcome.model.quantisation})`,
     circumstances(outcome),
     "## What to reach",
-    goalTable(goals),
+    goalTable(goals, outcome.model),
     reading(outcome),
     "## Cases",
     howToRead(outcome),
@@ -55,13 +55,13 @@ function pinning(pinned: boolean, cores: number): string {
   return `each on a processor of its own; more of them than the ${cores} cores share`;
 }
 
-function goalTable(goals: readonly GoalResult[]): string {
+function goalTable(goals: readonly GoalResult[], model: Outcome["model"]): string {
   const { met, missed } = tally(goals);
   const rows = goals.map(({ goal, measured, met: isMet, reasons }) => {
     const value = measured === null ? "not measured" : formatMeasured(goal, measured);
     const verdict = isMet === null ? "–" : isMet ? "met" : "**not met**";
     const name = goal.quantisation === undefined ? goal.goal : `${goal.goal} (${goal.quantisation})`;
-    return `| ${name} | ${formatBound(goal)} | ${value} | ${verdict} | ${cell(reasons.join(" "))} | \`${commandOf(goal)}\` |`;
+    return `| ${name} | ${formatBound(goal)} | ${value} | ${verdict} | ${cell(reasons.join(" "))} | \`${commandOf(goal, model)}\` |`;
   });
   return [
     `${met} met, ${missed} not met, ${goals.length - met - missed} without a verdict. Ratios are medians of the rounds' own ratios.`,

@@ -13,11 +13,12 @@ export interface ChoiceEvent {
 type Step =
   | { readonly kind: "event"; readonly choice: number; readonly event: InferenceEvent }
   | { readonly kind: "end"; readonly choice: number }
+  | { readonly kind: "full"; readonly choice: number; readonly thrown: ExoError }
   | { readonly kind: "failed"; readonly thrown: unknown };
 
 /**
  * The events of several answers as they come, those of each answer in order; `requests[i]` makes choice `i`. The first
- * failure, an abort, or leaving the loop ends them all.
+ * failure, an abort, or leaving the loop ends them all; a choice for which there is no room waits for another one to end.
  */
 export async function* generateChoices(
   inference: InferenceService,
@@ -26,11 +27,13 @@ export async function* generateChoices(
 ): AsyncGenerator<ChoiceEvent, void> {
   const left = new AbortController();
   const stop = AbortSignal.any([signal, left.signal]);
-  const waiting = requests.entries();
+  const waiting = [...requests.keys()];
   const running = new Map<number, Answer>();
   const startNext = (): void => {
-    const { value, done } = waiting.next();
-    if (done !== true) running.set(value[0], new Answer(value[0], inference.generate(value[1], stop)));
+    const choice = waiting.shift();
+    const request = requests[choice ?? -1];
+    if (choice === undefined || request === undefined) return;
+    running.set(choice, new Answer(choice, inference.generate(request, stop)));
   };
   const aborted = abortion(signal);
   try {
@@ -39,7 +42,12 @@ export async function* generateChoices(
     while (running.size > 0) {
       const step = await Promise.race([aborted.step, ...[...running.values()].map((answer) => answer.pending)]);
       if (step.kind === "failed") throw step.thrown;
-      if (step.kind === "end") {
+      if (step.kind === "full") {
+        // The queue may be full of this request's other choices: then it takes the place of one of them.
+        running.delete(step.choice);
+        if (running.size === 0) throw step.thrown;
+        waiting.unshift(step.choice);
+      } else if (step.kind === "end") {
         running.delete(step.choice);
         startNext();
       } else {
@@ -58,6 +66,7 @@ export async function* generateChoices(
 class Answer {
   readonly #choice: number;
   readonly #events: AsyncIterator<InferenceEvent>;
+  #begun = false;
   #finished = false;
   /** Never rejects, so that nobody has to listen when the answer is left. */
   pending: Promise<Step>;
@@ -80,10 +89,12 @@ class Answer {
     try {
       const { value, done } = await this.#events.next();
       if (done === true) return this.#end();
+      this.#begun = true;
       if (value.type === "finished") this.#finished = true;
       return { kind: "event", choice: this.#choice, event: value };
     } catch (thrown) {
-      return { kind: "failed", thrown };
+      const full = thrown instanceof ExoError && thrown.code === "overloaded" && !this.#begun;
+      return full ? { kind: "full", choice: this.#choice, thrown } : { kind: "failed", thrown };
     }
   }
 

@@ -22,3 +22,8 @@ export function quantile(sorted: ArrayLike<number>, q: number): number {
 export function ascending(samples: readonly number[]): number[] {
   return samples.toSorted((a, b) => a - b);
 }
+
+/** An average in which old samples fade; 0 before the first. @param weight of the new one, 0 to 1 */
+export function fadingAverage(before: number, sample: number, weight: number): number {
+  return before === 0 ? sample : before + weight * (sample - before);
+}

@@ -60,7 +60,7 @@ export class Admission {
     if (this.#waiting.length - idle < queueLimit) return;
     throw new ExoError(
       "overloaded",
-      `${this.#waiting.length} requests wait already for ${slots.length} slots; try again later.`,
+      `All ${slots.length} slots are taken, and as many requests wait already as may (${queueLimit}); try again later.`,
     );
   }
 

@@ -1,3 +1,5 @@
+import { fadingAverage } from "../core/statistics.js";
+
 /**
  * How many running requests share a micro-batch. In a ring of N stages one micro-batch with everybody in it leaves N - 1
  * stages idle; groups that follow each other keep them busy, as long as a smaller group is computed faster. That differs
@@ -22,7 +24,7 @@ export class GroupSizer {
     const known = this.#curve.get(rows);
     const seconds = [...(known?.seconds ?? []), compute].slice(-MOST_SAMPLES);
     this.#curve.set(rows, { seconds, recordedAt: this.#records });
-    this.#overhead = this.#overhead === 0 ? overhead : smooth(this.#overhead, overhead);
+    this.#overhead = fadingAverage(this.#overhead, overhead, WEIGHT_OF_NEW);
   }
 
   /** Rows per micro-batch that give `requests` running requests the most tokens per second. */
@@ -67,7 +69,3 @@ const ABOUT_EQUAL = 1.03;
 
 /** Old measurements fade within some ten micro-batches. */
 const WEIGHT_OF_NEW = 0.15;
-
-function smooth(before: number, now: number): number {
-  return before + WEIGHT_OF_NEW * (now - before);
-}

@@ -162,6 +162,27 @@ describe("a streamed answer", () => {
     assert.ok(inference.signals.every((signal) => signal.aborted));
   });
 
+  test("waits with choices for which there is no room until others of the same request have ended", async () => {
+    let [running, most] = [0, 0];
+    const inference = new ScriptedInference(async function* () {
+      if (running === 2) throw new ExoError("overloaded", "full");
+      running += 1;
+      most = Math.max(most, running);
+      yield STARTED;
+      yield finished("stop", 0);
+      running -= 1;
+    });
+    const requests = Array.from({ length: 9 }, (_, index) => request(String(index)));
+    const answers = await collectAnswers(generateChoices(inference, requests, new AbortController().signal), 9);
+    assert.deepEqual([answers.length, most], [9, 2]);
+    const full = new ScriptedInference(async function* () {
+      yield* [];
+      throw new ExoError("overloaded", "full");
+    });
+    const refused = collectAnswers(generateChoices(full, requests, new AbortController().signal), 9);
+    await assert.rejects(refused, { code: "overloaded" });
+  });
+
   test("ends on abort although the service does not listen", async () => {
     const deaf = new ScriptedInference(async function* () {
       yield STARTED;

@@ -23,6 +23,8 @@ const RATIO: Goal = {
 };
 const TIME: Goal = { id: "hop", goal: "hop", value: { case: "hops", subject: "two", figure: "hop_p50" }, most: 0.15 };
 
+const MODEL = outcomeOf().model;
+
 const decode = (...two: number[]) =>
   caseOutcome("decode", [subjectOutcome("one", { decode: two.map(() => 10) }), subjectOutcome("two", { decode: two })]);
 
@@ -42,6 +44,13 @@ describe("goals of the benchmark", () => {
       "in general",
     ]);
     assert.deepEqual(judge(outcomeOf(decode(19)), [RATIO], reasons)[0]?.reasons, []);
+  });
+
+  test("what is promised for each answer is judged by the worst round", () => {
+    const every = { ...RATIO, every: true };
+    assert.equal(judge(outcomeOf(decode(19, 17, 20)), [every], {})[0]?.met, false);
+    assert.equal(judge(outcomeOf(decode(19, 18, 20)), [every], {})[0]?.met, true);
+    assert.equal(formatBound(every), "≥ 1.8, each round");
   });
 
   test("an upper bound is met from below", () => {
@@ -93,9 +102,11 @@ describe("goals of the benchmark", () => {
   });
 
   test("each names what measures it again", () => {
-    assert.equal(commandOf(RATIO), "npm run bench -- --only decode");
+    assert.equal(commandOf(RATIO, MODEL), "npm run bench -- --only decode");
     const other = { case: "prefill", subject: "one", figure: "prefill" };
-    assert.equal(commandOf({ ...RATIO, against: other }), "npm run bench -- --only decode,prefill");
+    assert.equal(commandOf({ ...RATIO, against: other }, MODEL), "npm run bench -- --only decode,prefill");
+    const elsewhere = commandOf({ ...RATIO, quantisation: "F16" }, MODEL);
+    assert.equal(elsewhere, "npm run bench -- --model <in F16> --only decode");
   });
 
   test("nodes that share cores are named", () => {

@@ -122,6 +122,22 @@ describe("the parts of passes", () => {
     close(speed.kinds[0]?.passes[1]?.seconds, 100);
   });
 
+  test("a kind that was timed with few rows only takes as much longer with many as the others do", () => {
+    const layer = (...times: [number, number][]) => ({
+      passes: passes(...times),
+      perCachedToken: 0,
+      perCachedTokenOfMany: 0,
+    });
+    const times: ProbeTimes = {
+      kinds: { kindOfLayer: [0, 1], bytes: [100, 100] },
+      plan: { kinds: [{ layer: 0 }, { layer: 1 }], window: null },
+      alone: [layer([1, 1], [8, 4], [512, 100]), layer([1, 2], [8, 6])],
+      window: null,
+      output: passes([1, 5]),
+    };
+    assert.deepEqual(assembleSpeed(times, { outputBytes: 50 }).kinds[1]?.passes, passes([1, 2], [8, 6], [512, 150]));
+  });
+
   test("a layer that was disturbed does not make every pass dear", () => {
     const times: ProbeTimes = {
       ...one,

@@ -32,7 +32,7 @@ const MOST_PER_PASS_SECONDS = 0.0005;
  */
 export function assembleSpeed(times: ProbeTimes, { outputBytes }: OutputShare): ModelSpeed {
   const perPass = passCost(times);
-  const measured = times.alone.map((speed) => speed && withoutPassCost(speed, perPass, times));
+  const measured = withAllRows(times.alone.map((speed) => speed && withoutPassCost(speed, perPass, times)));
   const kinds = times.plan.kinds.map((_, kind) => kindSpeed(times, measured, kind));
   const [first] = kinds;
   const output =
@@ -81,6 +81,26 @@ function withoutPassCost(speed: LayerSpeed, perPass: number, times: ProbeTimes):
     seconds: (seconds - perPass) * coldFactor(times, rows, perPass),
   }));
   return { ...speed, passes: rising(passes) };
+}
+
+/**
+ * A probe that is late times some kinds with few rows only. What many rows cost differs from few by far less than their
+ * number, so it is not guessed from that but from how the kind that was timed with most rows does.
+ */
+function withAllRows(measured: readonly (LayerSpeed | null)[]): readonly (LayerSpeed | null)[] {
+  const model = measured.flatMap((speed) => (speed === null ? [] : [speed.passes])).reduce(longer, []);
+  return measured.map((speed) => speed && { ...speed, passes: [...speed.passes, ...missing(speed.passes, model)] });
+}
+
+function longer(a: readonly PassTime[], b: readonly PassTime[]): readonly PassTime[] {
+  return b.length > a.length ? b : a;
+}
+
+function missing(passes: readonly PassTime[], model: readonly PassTime[]): readonly PassTime[] {
+  const last = passes.at(-1);
+  const same = model.find(({ rows }) => rows === last?.rows);
+  if (last === undefined || same === undefined) return [];
+  return model.filter(({ rows }) => rows > last.rows).map((pass) => scaled(pass, last.seconds / same.seconds));
 }
 
 function kindSpeed({ kinds, plan }: ProbeTimes, measured: readonly (LayerSpeed | null)[], kind: number): LayerSpeed {

@@ -1,7 +1,9 @@
 import { ExoError } from "../../core/errors.js";
 import type { Clock, Logger } from "../../core/ports.js";
+import { fadingAverage } from "../../core/statistics.js";
 import type { Sampler } from "../../native/sampler.js";
 import type { Stage, StageMemory } from "../../native/stage.js";
+import { commonLength } from "../cached-tokens.js";
 import { RingBatchBuilder } from "../micro-batch.js";
 import type { Drafter, ModelDraft } from "./model-draft.js";
 
@@ -76,7 +78,7 @@ export class DraftModel implements Drafter {
   }
 
   behind(sequence: number, tokens: readonly number[]): number {
-    return tokens.length - commonPrefix(this.#known.get(sequence) ?? [], tokens);
+    return tokens.length - commonLength(this.#known.get(sequence) ?? [], tokens);
   }
 
   draft(
@@ -176,7 +178,7 @@ export class DraftModel implements Drafter {
   #addRows(builder: RingBatchBuilder, { sequence, tokens }: Active): boolean {
     const known = this.#known.get(sequence);
     // The last token is computed in any case, for what follows it.
-    const shared = Math.min(commonPrefix(known ?? [], tokens), tokens.length - 1);
+    const shared = Math.min(commonLength(known ?? [], tokens), tokens.length - 1);
     if (known === undefined || known.length > shared) {
       builder.addKvOperation({ op: "remove", sequence, from: shared, to: null });
     }
@@ -209,16 +211,7 @@ export class DraftModel implements Drafter {
   }
 
   #learn(rows: number, sampled: number, seconds: number): void {
-    const smooth = (before: number, now: number): number =>
-      before === 0 ? now : before + WEIGHT_OF_NEW * (now - before);
-    if (rows === sampled) this.#secondsPerToken = smooth(this.#secondsPerToken, seconds);
-    else this.#secondsPerRow = smooth(this.#secondsPerRow, seconds / rows);
+    if (rows === sampled) this.#secondsPerToken = fadingAverage(this.#secondsPerToken, seconds, WEIGHT_OF_NEW);
+    else this.#secondsPerRow = fadingAverage(this.#secondsPerRow, seconds / rows, WEIGHT_OF_NEW);
   }
-}
-
-function commonPrefix(a: readonly number[], b: readonly number[]): number {
-  const most = Math.min(a.length, b.length);
-  let length = 0;
-  while (length < most && a[length] === b[length]) length += 1;
-  return length;
 }

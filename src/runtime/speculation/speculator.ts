@@ -1,3 +1,4 @@
+import { fadingAverage } from "../../core/statistics.js";
 import type { GenerationJob } from "../slot.js";
 import { computePasses, type SequenceRows } from "./compute-passes.js";
 import { chooseDraftLengths, type RoundSeconds } from "./draft-lengths.js";
@@ -155,7 +156,7 @@ export class Speculator {
     const passes = computePasses(rowsOf(requests, (drafted) => 1 + drafted));
     const [only, ...more] = passes;
     if (only !== undefined && more.length === 0) this.#times.record(only, compute);
-    this.#overhead = this.#overhead === 0 ? round.overhead : smooth(this.#overhead, round.overhead);
+    this.#overhead = fadingAverage(this.#overhead, round.overhead, WEIGHT_OF_NEW);
     const drafted = requests.some((request) => request.drafted > 0);
     this.#roundsSincePlain = drafted ? this.#roundsSincePlain + 1 : 0;
     this.#book(round, drafted);
@@ -250,8 +251,4 @@ export class Speculator {
 
 function rowsOf(requests: DecodedRound["requests"], rows: (drafted: number) => number): SequenceRows[] {
   return requests.map(({ sequence, drafted }) => ({ sequence, rows: rows(drafted) }));
-}
-
-function smooth(before: number, now: number): number {
-  return before + WEIGHT_OF_NEW * (now - before);
 }
