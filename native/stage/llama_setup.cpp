@@ -29,7 +29,9 @@ StageError load_error(const StageParams & params, const LogCapture & log) {
     const auto what = "The model " + params.model_path + " cannot be loaded: ";
     if (!log.refusal().empty()) return StageError(ErrorCode::unsupported, what + log.refusal() + ".");
     const auto reason   = log.reason();
-    const auto sentence = what + (reason.empty() ? "llama.cpp gave no reason" : reason) + ".";
+    const bool blocks   = contains(reason, "does not divide n_embd_head");
+    const auto mend     = blocks ? " The model's heads are too small for this type of the KV cache: take f16." : "";
+    const auto sentence = what + (reason.empty() ? "llama.cpp gave no reason" : reason) + "." + mend;
     for (const char * sign : { "failed to allocate", "unable to allocate", "out of memory", "bad_alloc" }) {
         if (contains(reason, sign)) return StageError(ErrorCode::out_of_memory, sentence);
     }
@@ -108,7 +110,9 @@ LlamaContextPointer open_context(llama_model * model, llama_context_params conte
     const std::string what = "The stage's context cannot be made: ";
     if (!log.refusal().empty()) throw StageError(ErrorCode::unsupported, what + log.refusal() + ".");
     const auto reason   = log.reason();
-    const auto sentence = what + (reason.empty() ? "llama.cpp gave no reason" : reason) + ".";
+    const bool blocks   = contains(reason, "does not divide n_embd_head");
+    const auto mend     = blocks ? " The model's heads are too small for this type of the KV cache: take f16." : "";
+    const auto sentence = what + (reason.empty() ? "llama.cpp gave no reason" : reason) + "." + mend;
     const bool memory   = contains(reason, "alloc") || contains(reason, "memory") || contains(reason, "reserve");
     throw StageError(memory ? ErrorCode::out_of_memory : ErrorCode::invalid_argument, sentence);
 }
