@@ -3,7 +3,7 @@ import type { NativeActivationType } from "../native/bindings.js";
 /**
  * The fixed part of a frame, little endian. `docs/protocol.md` shows the same table; a test holds the two together.
  * Behind it: rows (`ROW_BYTES` each), KV operations (six i32 each), stages' times (four u32 each), zeros up to a multiple
- * of 64, activations.
+ * of 16, activations.
  */
 export const FRAME_HEADER = {
   magic: { offset: 0, type: "u32" },
@@ -28,7 +28,9 @@ export const FRAME_HEADER_BYTES = 48;
 export const FRAME_MAGIC = 0x46_4f_58_45;
 export const FRAME_VERSION = 2;
 /** Activations start at a multiple of this from the frame's first byte. */
-export const FRAME_ALIGNMENT = 64;
+export const FRAME_ALIGNMENT = 16;
+/** The room before activations is a multiple of this, so that they start where native buffers are aligned to. */
+export const HEAD_ROOM_ALIGNMENT = 64;
 /** Flag: the payload is an error's code and message, not activations. */
 export const FRAME_FLAG_ERROR = 1;
 /** Bytes of what one stage tells of its work, and the numbers in it. */

@@ -1,7 +1,7 @@
 import { ExoError } from "../core/errors.js";
 import { activationRowBytes } from "../native/activation.js";
 import type { NativeActivationType } from "../native/bindings.js";
-import { FRAME_ALIGNMENT, MAX_FRAME_BYTES, payloadOffset } from "./frame-layout.js";
+import { HEAD_ROOM_ALIGNMENT, MAX_FRAME_BYTES, payloadOffset } from "./frame-layout.js";
 import { ENVELOPE_BYTES } from "./hop-envelope.js";
 
 /** What one frame may hold in a given ring; a frame outside is refused before anything is made of it. */
@@ -78,8 +78,8 @@ export interface OutgoingFrame {
 
 /** Free bytes wanted before the activations, so that header, tables and envelope fit. A multiple of 64. */
 export function frameHeadRoom(rowCount: number, kvOperationCount: number, stageCount: number): number {
-  const envelope = Math.ceil(ENVELOPE_BYTES / FRAME_ALIGNMENT) * FRAME_ALIGNMENT;
-  return envelope + payloadOffset(rowCount, kvOperationCount, stageCount);
+  const bytes = ENVELOPE_BYTES + payloadOffset(rowCount, kvOperationCount, stageCount);
+  return Math.ceil(bytes / HEAD_ROOM_ALIGNMENT) * HEAD_ROOM_ALIGNMENT;
 }
 
 /** The largest frame of a ring. Refuses (`invalid_argument`) a ring whose frames would pass `MAX_FRAME_BYTES`. */

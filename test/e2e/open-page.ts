@@ -4,6 +4,7 @@ import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import type { InferenceEvent, InferenceRequest } from "../../src/core/inference.js";
 import { type ApiUnderTest, withApi } from "../api/api-under-test.js";
 import { finished, STARTED } from "../api/scripted-inference.js";
+import { eventually } from "../support/eventually.js";
 import { findChromium, launch } from "./browser.js";
 
 const chromium = findChromium();
@@ -128,4 +129,9 @@ export function pausing(inference: ApiUnderTest["inference"]): (text: string | n
       waiting.push(text);
       arrived();
     });
+}
+
+/** Waits until an expression is true in the page. Playwright's own `waitForFunction` would evaluate it there, which the page forbids. */
+export async function pageSays(page: Page, expression: string): Promise<void> {
+  await eventually(async () => assert.equal(await page.evaluate(expression), true, expression));
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { describe, test } from "node:test";
 import { saying } from "../api/scripted-inference.js";
-import { answers, ask, messagesOf, pageTests, pausing, skip, untilDone } from "./open-page.js";
+import { answers, ask, messagesOf, pageSays, pageTests, pausing, skip, untilDone } from "./open-page.js";
 
 describe("the page's conversations", { skip }, () => {
   const { withPage } = pageTests();
@@ -27,7 +27,7 @@ describe("the page's conversations", { skip }, () => {
       await page.waitForSelector("strong >> text=Paris");
       assert.match((await page.textContent(".facts")) ?? "", /TTFT/);
       await ask(page, "Sure?");
-      await page.waitForFunction("document.querySelectorAll('.message-assistant').length === 2");
+      await pageSays(page, "document.querySelectorAll('.message-assistant').length === 2");
       await untilDone(page);
       assert.deepEqual(messagesOf(inference.requests[2]), [
         "user: What is the capital of France?",

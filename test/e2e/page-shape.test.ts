@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { describe, test } from "node:test";
 import type { Page } from "playwright-core";
 import { saying } from "../api/scripted-inference.js";
-import { ask, overflow, pageTests, skip, untilDone } from "./open-page.js";
+import { ask, overflow, pageSays, pageTests, skip, untilDone } from "./open-page.js";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -111,7 +111,7 @@ describe("the page's shape", { skip }, () => {
         await page.getByRole("link", { name: "Settings" }).click();
         await page.getByRole("heading", { name: "Settings" }).waitFor();
         assert.equal(await page.getByRole("link", { name: "Settings" }).isVisible(), false, "closed again");
-        await page.waitForFunction("document.activeElement?.id === 'main'");
+        await pageSays(page, "document.activeElement?.id === 'main'");
       },
       { context: { viewport: { width: 360, height: 740 } } },
     );

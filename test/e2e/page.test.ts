@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { finished, STARTED, saying } from "../api/scripted-inference.js";
-import { answers, ask, messagesOf, pageTests, pausing, skip, untilAborted, untilDone } from "./open-page.js";
+import { answers, ask, messagesOf, pageSays, pageTests, pausing, skip, untilAborted, untilDone } from "./open-page.js";
 
 describe("the page's chat", { skip }, () => {
   const { withPage, openPage } = pageTests();
@@ -65,7 +65,7 @@ describe("the page's chat", { skip }, () => {
       await page.waitForSelector("text=The first.");
 
       await ask(page, "And then?");
-      await page.waitForFunction("document.querySelectorAll('.message-assistant').length === 2");
+      await pageSays(page, "document.querySelectorAll('.message-assistant').length === 2");
       await untilDone(page);
       assert.deepEqual(messagesOf(inference.requests[2]), [
         "user: Tell me a story.",
@@ -82,7 +82,7 @@ describe("the page's chat", { skip }, () => {
       await page.waitForSelector("text=A cat.");
       await untilDone(page);
       await ask(page, "Another.");
-      await page.waitForFunction("document.querySelectorAll('.message-assistant').length === 2");
+      await pageSays(page, "document.querySelectorAll('.message-assistant').length === 2");
       await untilDone(page);
       inference.script = () => saying(["An oak."]);
       await page.locator(".message-user").first().getByRole("button", { name: "Edit" }).click();
@@ -107,7 +107,7 @@ describe("the page's chat", { skip }, () => {
       await page.keyboard.press("Escape");
       await page.waitForSelector(".message-user .prose");
       assert.equal(await page.textContent(".message-user .prose"), "Name an animal.");
-      await page.waitForFunction("document.activeElement?.textContent.trim() === 'Edit'");
+      await pageSays(page, "document.activeElement?.textContent.trim() === 'Edit'");
     });
   });
 

@@ -134,7 +134,7 @@ describe("frame codec", () => {
         assert.deepEqual({ ...fields, rows: [...fields.rows] }, { ...given.fields, rows: [...given.fields.rows] });
         assert.equal(rowCount, given.fields.rows.byteLength / ROW_BYTES);
         assert.deepEqual([...activations], [...given.activations]);
-        assert.equal((activations.byteOffset - frame.byteOffset) % 64, 0);
+        assert.equal((activations.byteOffset - frame.byteOffset) % 16, 0);
         assert.ok(frame.byteLength <= largestFrameBytes(LIMITS));
       }),
       { numRuns: 300 },

@@ -187,11 +187,14 @@ describe("Markdown that grows", () => {
       return now;
     });
     growing.update("one");
+    assert.equal(growing.readAfter, null);
     growing.update("one two");
     assert.deepEqual(kinds(growing.open), ["paragraph one"]);
+    assert.ok((growing.readAfter ?? 0) > 0, "what was not read is known to be read later, whatever comes");
     now += 20;
     growing.update("one two three");
     assert.deepEqual(kinds(growing.open), ["paragraph one two three"]);
+    assert.equal(growing.readAfter, null);
   });
 
   test("a text that is another one begins anew", () => {

@@ -60,5 +60,5 @@ export interface RingCosts {
 export const HOP_SECONDS = 600e-6;
 
 /** Of a frame beside its rows, and of each row beside its hidden state: sequence, flags, position and token. */
-export const FRAME_BYTES = 64;
+export const FRAME_BYTES = 96;
 export const ROW_BYTES = 12;

@@ -34,6 +34,8 @@ export class GrowingMarkdown {
   /** Before this nothing is read. */
   #restsUntil = Number.NEGATIVE_INFINITY;
   #text = "";
+  /** It was given more than it has read. */
+  #behind = false;
   #done: readonly Block[] = [];
   #open: readonly Block[] = [];
   /** Of the text: where the open blocks begin. */
@@ -54,11 +56,17 @@ export class GrowingMarkdown {
     return this.#open;
   }
 
+  /** Milliseconds after which what was given last can be read; `null`: it was read. */
+  get readAfter(): number | null {
+    return this.#behind ? Math.max(0, this.#restsUntil - this.#now()) : null;
+  }
+
   /** @param text the whole of it; begins with what was given before */
   update(text: string): void {
     const plain = normalised(text);
     const begin = this.#now();
-    if (plain === this.#text || begin < this.#restsUntil) return;
+    this.#behind = plain !== this.#text && begin < this.#restsUntil;
+    if (plain === this.#text || this.#behind) return;
     if (!plain.startsWith(this.#text)) this.#startOver();
     this.#text = plain;
     this.#read(plain.slice(this.#openAt));

@@ -1,7 +1,7 @@
 import { html } from "htm/preact";
 import type { Token } from "marked";
 import { type ComponentChild, Fragment, h } from "preact";
-import { useMemo } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { type Block, blocksOf, GrowingMarkdown } from "./blocks.js";
 import { CodeBlock } from "./code-block.js";
 import { MarkdownDrawing } from "./render-markdown.js";
@@ -12,16 +12,28 @@ const unfinished = new MarkdownDrawing((code, language) => h(CodeBlock, { code, 
 /** An answer's text. While it grows (`final` is false) what is done of it is read and drawn once. */
 export function Markdown({ text, final }: { text: string; final: boolean }) {
   const stream = useMemo(() => new StreamDrawing(), []);
+  const [round, setRound] = useState(0);
   const blocks = useMemo(
     () => (final ? blocksOf(text).map((block) => drawn(block, finished)) : stream.draw(text)),
-    [text, final],
+    [text, final, round],
   );
+  // Nothing may come for a while after what was not read yet.
+  useEffect(() => {
+    const wait = final ? null : stream.readAfter;
+    if (wait === null) return;
+    const timer = setTimeout(() => setRound((before) => before + 1), wait);
+    return () => clearTimeout(timer);
+  });
   return html`<div class="markdown">${blocks}</div>`;
 }
 
 class StreamDrawing {
   readonly #growing = new GrowingMarkdown();
   readonly #done = new WeakMap<Token, ComponentChild>();
+
+  get readAfter(): number | null {
+    return this.#growing.readAfter;
+  }
 
   draw(text: string): readonly ComponentChild[] {
     this.#growing.update(text);
