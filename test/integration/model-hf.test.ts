@@ -234,11 +234,19 @@ describe("a hub in trouble", () => {
     });
   });
 
-  test("that sends less than it said", async () => {
+  test("that sends another length than it said: what came is gone on from, and is right", async () => {
     repo();
     cdn.serve(path, { content: MODEL, claimedLength: 2 ** 20 + 5 });
     await assert.rejects(store().resolve(`hf:${REPO}`), { code: "download_failed", message: /and 6 tries/ });
+    const { path: file } = await store().resolve(`hf:${REPO}`);
+    assert.ok((await readFile(file)).equals(MODEL));
   });
+
+  test("that breaks off before the first byte, each time", async () => {
+    repo();
+    cdn.serve(path, { content: MODEL, breaks: new Array<number>(50).fill(0) });
+  });
+    assert.deepEqual(await store().list(), []);
 
   test("that knows no ranges: the whole file is fetched", async () => {
     repo({ files: { "tiny-Q4_K_M.gguf": { content: MODEL, ignoresRanges: true } } });

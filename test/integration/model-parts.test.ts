@@ -134,6 +134,23 @@ describe("parts from a server", () => {
   });
 
   test("what a cancelled fetch brought is kept", async () => {
+  test("answers that are shorter than asked for are gone on from where they end", async () => {
+    for (const mostBytes of [BLOCK_BYTES / 4 + 3, 2 * BLOCK_BYTES + 5]) {
+      const url = serve({ mostBytes });
+      const { path } = await machine(`short-${mostBytes}`).resolvePart(url, MIDDLE);
+      await assertHolds(path, MIDDLE);
+    }
+  });
+
+  test("connections that all break before a block is whole bring the part all the same", async () => {
+    const url = serve({ breaks: new Array<number>(200).fill(BLOCK_BYTES / 2 - 1) });
+    const before = hub.bytesSent;
+    const { path } = await machine("a", { io: { ...io, fruitlessTries: 3 } }).resolvePart(url, HEAD);
+    await assertHolds(path, HEAD);
+    const most = partBytes(HEAD) + MODEL.headerBytes + SLACK;
+    assert.ok(hub.bytesSent - before <= most, `${hub.bytesSent - before} fetched`);
+  });
+
     const stop = new AbortController();
     let requests = 0;
     const onRequest = (): void => {

@@ -1,12 +1,14 @@
 import { join } from "node:path";
 import { ExoError } from "../../core/errors.js";
 import type { GgufHeader } from "../gguf-header.js";
+import { shownUrl } from "../http-answer.js";
 import type { PinnedFile } from "../pinned-source.js";
 import { cutIntoBlocks } from "../sparse/block-stream.js";
 import { BLOCK_BYTES } from "../sparse/blocks.js";
 import { BlockFill, type FillObserver, type FillTools, HUB } from "../sparse/fill-blocks.js";
 import type { FillPeer } from "../sparse/fill-peer.js";
-import { type HttpOrigin, openHttpRange, shownUrl } from "../sparse/http-ranges.js";
+import type { HttpOrigin } from "../sparse/http-ranges.js";
+import { openOriginStream } from "../sparse/origin-stream.js";
 import { Patience } from "../sparse/patience.js";
 import { type HeaderMark, readRangeMap } from "../sparse/range-map.js";
 import { readSparseHeader } from "../sparse/read-header.js";
@@ -106,23 +108,12 @@ async function openFromHub(
 ): Promise<SparseFile> {
   const { io, logger } = tools;
   const patience = new Patience(shownUrl(origin.file.url), io, (reason) => logger.debug({ file: name }, reason), tries);
-  for (;;) {
-    try {
-      const { identity, body, end } = await openHttpRange(origin, 0, BLOCK_BYTES, tools, signal);
-      const sparse = await SparseFile.open(join(directory, name), identity, io);
-      try {
-        for await (const { block, data } of cutIntoBlocks(body, { begin: 0, end }, (count) =>
-          observer.onBytes(HUB, count),
-        )) {
-          await sparse.write(block, data, sha256(data));
-        }
-        return sparse;
-      } catch (thrown) {
-        await sparse.close();
-        throw thrown;
-      }
-    } catch (thrown) {
-      await patience.after(thrown, signal);
+  const asking = { tools, patience, signal };
+  const { identity, bytes, range } = await openOriginStream(origin, { begin: 0, end: BLOCK_BYTES }, asking);
+  const sparse = await SparseFile.open(join(directory, name), identity, io);
+  try {
+    for await (const { block, data } of cutIntoBlocks(bytes, range, (count) => observer.onBytes(HUB, count))) {
+      await sparse.write(block, data, sha256(data));
     }
   }
 }
@@ -139,3 +130,7 @@ async function fillHeader(
   const peers = hub !== null || header === undefined ? [] : fillPeers(offers, index, { ...file.identity, header });
   await new BlockFill({ file, blocks, origin: hub, peers, signal, observer }, tools).run();
 }
+    return sparse;
+  } catch (thrown) {
+    await sparse.close();
+    throw thrown;
