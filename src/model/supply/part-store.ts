@@ -7,12 +7,12 @@ import { withFileLock } from "../file-lock.js";
 import { type GgufInfo, readGgufInfo } from "../gguf-info.js";
 import { type Manifest, readManifest, type StoredFile, writeManifest } from "../manifest.js";
 import type { ModelPart } from "../memory-estimate.js";
-import { readEntry } from "../model-cache.js";
+import { dropEmptyEntry, readEntry } from "../model-cache.js";
 import type { PinnedSource } from "../pinned-source.js";
 import type { ProgressListener } from "../progress.js";
 import { readPublishedProgress, SharedProgress } from "../shared-progress.js";
 import type { FillTools } from "../sparse/fill-blocks.js";
-import { SourceChanged } from "../sparse/http-ranges.js";
+import { RangesIgnored, SourceChanged } from "../sparse/http-ranges.js";
 import { modelHash } from "../sparse/model-hash.js";
 import { rangeMapPath, readRangeMap } from "../sparse/range-map.js";
 import { SparseFile } from "../sparse/sparse-file.js";
@@ -87,10 +87,16 @@ export class PartStore {
       try {
         return await this.#supplyLocked(target, wanted, { ...options, signal, onProgress });
       } finally {
+      let keeps = false;
         await shared.withdraw();
       }
+      } catch (thrown) {
+        // What is fetched whole then goes by the same manifest.
+        keeps = thrown instanceof RangesIgnored;
+        throw thrown;
     });
   }
+        if (!keeps) await dropEmptyEntry(directory);
 
   async #supplyLocked(target: PartTarget, wanted: Wanted, options: SupplyOptions): Promise<Supplied> {
     const manifest = await this.#manifest(target);
