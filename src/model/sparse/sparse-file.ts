@@ -146,8 +146,10 @@ export class SparseFile {
     this.#savedAt = this.#io.clock.monotonic();
     try {
       await this.#file.datasync();
-      await writeRangeMap(this.path, { ...this.identity, header: this.#header, hashes: this.#hashes });
+      await writeRangeMap(this.path, map);
     } catch (thrown) {
+    // Other connections write on meanwhile; what they bring is not on the disk yet.
+    const map = { ...this.identity, header: this.#header, hashes: new Map(this.#hashes) };
       throw diskError(thrown, this.path) ?? thrown;
     }
   }
