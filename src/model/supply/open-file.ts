@@ -4,7 +4,8 @@ import type { GgufHeader } from "../gguf-header.js";
 import { shownUrl } from "../http-answer.js";
 import type { PinnedFile } from "../pinned-source.js";
 import { cutIntoBlocks } from "../sparse/block-stream.js";
-import { BLOCK_BYTES } from "../sparse/blocks.js";
+import { BLOCK_BYTES, blocksOf } from "../sparse/blocks.js";
+import type { CheckedBlocks } from "../sparse/checked-blocks.js";
 import { BlockFill, type FillObserver, type FillTools, HUB } from "../sparse/fill-blocks.js";
 import type { FillPeer } from "../sparse/fill-peer.js";
 import type { HttpOrigin } from "../sparse/http-ranges.js";
@@ -36,13 +37,20 @@ export interface OpenFileRequest {
   readonly offers: readonly PeerOffer[];
   readonly signal: AbortSignal;
   readonly observer: FillObserver;
+  readonly checked: CheckedBlocks;
+  /** Whether damaged blocks are forgotten and fetched again, or `DamagedHere` is thrown. */
+  readonly mends: boolean;
 }
+
+/** What is here cannot be used as it is. */
+export class DamagedHere extends Error {}
 
 /** The header from the disk, else from the hub, else from a peer. The caller closes what comes of it. */
 export async function openModelFile(request: OpenFileRequest, tools: FillTools): Promise<OpenFile> {
   const known = await openKnown(request, tools);
   const { sparse, hub } = known === null ? await openNew(request, tools) : { sparse: known, hub: request.origin };
   try {
+    if (known !== null) await checkHeader(request, known, tools);
     const header = await readSparseHeader(sparse, (blocks) => fillHeader(request, sparse, hub, blocks, tools));
     const mark = sparse.header;
     if (mark === null) throw new ExoError("internal", `The header of ${sparse.path} was read and not marked.`);
@@ -54,6 +62,16 @@ export async function openModelFile(request: OpenFileRequest, tools: FillTools):
     if (thrown instanceof ExoError && thrown.code === "invalid_model") await SparseFile.discard(sparse.path);
     throw thrown;
   }
+}
+
+async function checkHeader(
+  { checked, mends, signal }: OpenFileRequest,
+  file: SparseFile,
+  { logger }: FillTools,
+): Promise<void> {
+  const blocks = blocksOf([{ begin: 0, end: file.header?.bytes ?? 0 }]);
+  if (mends) await checked.forgetDamaged(file, blocks, signal, logger);
+  else if ((await checked.damaged(file, blocks, signal)).length > 0) throw new DamagedHere();
 }
 
 /** What is here already, when it is of the content that is asked for. */
@@ -115,6 +133,10 @@ async function openFromHub(
     for await (const { block, data } of cutIntoBlocks(bytes, range, (count) => observer.onBytes(HUB, count))) {
       await sparse.write(block, data, sha256(data));
     }
+    return sparse;
+  } catch (thrown) {
+    await sparse.close();
+    throw thrown;
   }
 }
 
@@ -130,7 +152,3 @@ async function fillHeader(
   const peers = hub !== null || header === undefined ? [] : fillPeers(offers, index, { ...file.identity, header });
   await new BlockFill({ file, blocks, origin: hub, peers, signal, observer }, tools).run();
 }
-    return sparse;
-  } catch (thrown) {
-    await sparse.close();
-    throw thrown;
