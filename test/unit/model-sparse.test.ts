@@ -249,6 +249,7 @@ describe("a sparse file", () => {
     await writeFile(path, bytes);
     assert.deepEqual(await found(), [[5], 4]);
     assert.deepEqual(await found(), [[5], 5], "only the damaged one is read again");
+    await assert.rejects(checked.damaged(file, [5], AbortSignal.abort()), { code: "cancelled" });
     await file.close();
   });
 

@@ -1,4 +1,5 @@
 import { stat } from "node:fs/promises";
+import { ExoError } from "../../core/errors.js";
 import type { Logger } from "../../core/ports.js";
 import type { SparseFile } from "./sparse-file.js";
 
@@ -20,7 +21,11 @@ export class CheckedBlocks {
     const state = await stateOf(file.path);
     const known = this.#sound(file.path, state);
     const unknown = blocks.filter((block) => file.hashOf(block) !== null && !known.has(block));
-    const damaged = await file.damaged(signal, () => {}, unknown);
+    const damaged = await file
+      .damaged(signal, () => {}, unknown)
+      .catch((cause: unknown) => {
+        throw signal.aborted ? new ExoError("cancelled", `Checking ${file.path} was cancelled.`, { cause }) : cause;
+      });
     this.#keep(file.path, state, [...known, ...unknown.filter((block) => !damaged.includes(block))]);
     return damaged;
   }
