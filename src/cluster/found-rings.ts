@@ -1,5 +1,5 @@
-import { ExoError } from "../core/errors.js";
 import type { Clock } from "../core/ports.js";
+import { ambiguousName } from "./known-models.js";
 import type { MemberView } from "./member-view.js";
 import type { PeerClient } from "./membership.js";
 import type { RingRecord } from "./node-record.js";
@@ -68,8 +68,7 @@ export class FoundRings {
     if (meant.length > 0) return meant;
     const specs = new Set(named.map(({ ring }) => ring.spec));
     if (specs.size <= 1) return named;
-    const message = `${JSON.stringify(name)} is the name of ${[...specs].join(" and ")}; say which one.`;
-    throw new ExoError("invalid_argument", message, { param: "model" });
+    throw ambiguousName(name, specs);
   }
 
   find(ringId: string): FoundRing | null {

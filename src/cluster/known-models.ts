@@ -1,3 +1,4 @@
+import { ExoError } from "../core/errors.js";
 import { CATALOGUE, catalogueEntry } from "../model/catalogue.js";
 import { formatModelSpec, parseModelSpec } from "../model/spec.js";
 
@@ -31,18 +32,43 @@ export class KnownModels {
   }
 
   list(): readonly KnownModel[] {
-    const { own, others } = this.#options;
-    const listed = CATALOGUE.map(({ alias, bytes }) => ({ id: alias, spec: alias, bytes }));
-    const all = [...own().flatMap(withCanonicalSpec), ...listed, ...others().flatMap(withCanonicalSpec)];
+    const all = this.#bySource().flat();
     return all.filter((model, index) => all.findIndex(({ spec }) => spec === model.spec) === index);
   }
 
-  /** The spec of a model that is known by this name or spec; `null`: none is. */
-  find(name: string): string | null {
+  /**
+   * The spec of a model that is known by this name or spec; `null`: none is. Of several that have the name the one that
+   * is loaded is meant; where none is, `invalid_argument` is thrown rather than one of them taken.
+   */
+  find(name: string, isLoaded: (spec: string) => boolean = () => false): string | null {
     const spec = specShaped(name);
-    const found = this.list().find((model) => model.id === name || model.spec === name || model.spec === spec);
-    return found?.spec ?? null;
+    for (const models of this.#bySource()) {
+      const meant = models.find((model) => model.spec === name || model.spec === spec);
+      if (meant !== undefined) return meant.spec;
+      const named = new Set(models.filter(({ id }) => id === name).map((model) => model.spec));
+      const [first] = named;
+      if (first !== undefined) return named.size === 1 ? first : theLoaded(name, [...named], isLoaded);
+    }
+    return null;
   }
+
+  #bySource(): readonly (readonly KnownModel[])[] {
+    const { own, others } = this.#options;
+    const listed = CATALOGUE.map(({ alias, bytes }) => ({ id: alias, spec: alias, bytes }));
+    return [own().flatMap(withCanonicalSpec), listed, others().flatMap(withCanonicalSpec)];
+  }
+}
+
+function theLoaded(name: string, specs: readonly string[], isLoaded: (spec: string) => boolean): string {
+  const loaded = specs.filter(isLoaded);
+  const [only] = loaded;
+  if (only !== undefined && loaded.length === 1) return only;
+  throw ambiguousName(name, specs);
+}
+
+export function ambiguousName(name: string, specs: Iterable<string>): ExoError {
+  const message = `${JSON.stringify(name)} is the name of ${[...specs].join(" and ")}; say which one, by its whole spec.`;
+  return new ExoError("invalid_argument", message, { param: "model" });
 }
 
 /** A peer may say anything. */

@@ -143,8 +143,8 @@ export class ModelManager<Head extends LoadedHead> implements Service {
 
   /** Has a model loaded, unless it is already, whichever node becomes its head. */
   async load(model: string, options: LoadOptions = {}): Promise<RingRecord> {
-    const { known, settings, pins } = this.#options;
-    const spec = known.find(model) ?? specOf(model);
+    const { settings, pins } = this.#options;
+    const spec = this.#known(model) ?? specOf(model);
     const requests = await this.#replicas(modelRequest(spec, settings, options), options.replicas ?? 1);
     for (const one of requests.filter(({ pinned }) => pinned)) await pins.keep(one);
     const [first] = requests.map((one) => this.#ringFor(one));
@@ -230,9 +230,15 @@ export class ModelManager<Head extends LoadedHead> implements Service {
     return heads.map((head, replica) => ({ ...request, replica, head, nodes: [head], layers: null, minNodes: 1 }));
   }
 
+  /** The spec of a model that is known by this name, as `KnownModels.find` has it. */
+  #known(name: string): string | null {
+    const loaded = new Set(this.#found.named(name).flatMap(({ ring }) => [ring.spec, ring.askedAs]));
+    return this.#options.known.find(name, (spec) => loaded.has(spec));
+  }
+
   #loadOnDemand(name: string): void {
-    const { known, onDemand, settings } = this.#options;
-    const found = onDemand === "off" ? null : known.find(name);
+    const { onDemand, settings } = this.#options;
+    const found = onDemand === "off" ? null : this.#known(name);
     const spec = found ?? (onDemand === "any" ? specShaped(name) : null);
     if (spec === null) throw notKnown(name, onDemand, this.#names());
     this.#ringFor(modelRequest(spec, settings));

@@ -4,7 +4,7 @@ import { ExoError } from "../core/errors.js";
 import { diskError } from "./disk-error.js";
 import { checkDiskSpace } from "./disk-space.js";
 import type { DownloadIo } from "./download-io.js";
-import { type Answer, failureReason, interpretAnswer } from "./http-answer.js";
+import { type Answer, failureReason, interpretAnswer, isWebPage, shownUrl, webPage } from "./http-answer.js";
 import { clearPartState, discardPart, type PartAtHand, partPath, readPartState, writePartState } from "./part-state.js";
 import type { RateLimiter } from "./rate-limit.js";
 import { responseBody } from "./response-body.js";
@@ -66,18 +66,12 @@ export async function makeDirectory(path: string): Promise<void> {
   }
 }
 
-/** Without the query, which may hold a signature. */
-function shown(url: string): string {
-  const { origin, pathname } = new URL(url);
-  return `${origin}${pathname}`;
-}
-
 function failed({ url }: DownloadRequest, why: string): ExoError {
-  return new ExoError("download_failed", `${shown(url)} cannot be fetched: ${why}.`);
+  return new ExoError("download_failed", `${shownUrl(url)} cannot be fetched: ${why}.`);
 }
 
 function cancelled({ url }: DownloadRequest): ExoError {
-  return new ExoError("cancelled", `The download of ${shown(url)} was cancelled.`);
+  return new ExoError("cancelled", `The download of ${shownUrl(url)} was cancelled.`);
 }
 
 /** One connection. */
@@ -90,6 +84,10 @@ async function attempt(request: DownloadRequest, io: DownloadIo): Promise<Outcom
   try {
     const headers = requestHeaders(request, part);
     const response = await io.fetch(request.url, { method: "GET", headers, signal: stall.signal });
+    if (response.status === 200 && isWebPage(response.headers)) {
+      await response.body?.cancel();
+      throw webPage(request.url);
+    }
     const answer = interpretAnswer(response, part);
     if (answer.kind === "body") return await receive(request, io, response, answer, at, stall);
     await response.body?.cancel();
@@ -148,7 +146,7 @@ async function checkSize(request: DownloadRequest, io: DownloadIo, from: number,
     await discardPart(request.destination);
     throw failed(request, `the server has ${total} bytes where ${request.bytes} are expected`);
   }
-  await checkDiskSpace(shown(request.url), total - from, dirname(request.destination), io);
+  await checkDiskSpace(shownUrl(request.url), total - from, dirname(request.destination), io);
 }
 
 /** From byte 0 an earlier part is of no use, and its state must be gone before its bytes are. */

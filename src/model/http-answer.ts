@@ -76,11 +76,28 @@ export function interpretAnswer(response: Response, asked: PartAtHand | null): A
 
 /** What a status means that no other try mends. */
 export function refusedBy(response: Response): ExoError {
-  const { origin, pathname } = new URL(response.url);
   return new ExoError(
     "download_failed",
-    `${origin}${pathname} cannot be fetched: the server answered ${statusText(response)}.`,
+    `${shownUrl(response.url)} cannot be fetched: the server answered ${statusText(response)}.`,
   );
+}
+
+/** What a log-in page of a network, or a mirror that is none, says of itself. */
+export function isWebPage(headers: Headers): boolean {
+  return /\bhtml\b/i.test(headers.get("content-type") ?? "");
+}
+
+export function webPage(url: string): ExoError {
+  return new ExoError(
+    "download_failed",
+    `${shownUrl(url)} cannot be fetched: a web page came in place of the file. Does the network ask for a log-in, or is the address (HF_ENDPOINT for "hf:") wrong?`,
+  );
+}
+
+/** Without the query, which may hold a signature. */
+export function shownUrl(url: string): string {
+  const { origin, pathname } = new URL(url);
+  return `${origin}${pathname}`;
 }
 
 function isSameSize(size: number | null, { total }: PartAtHand): boolean {

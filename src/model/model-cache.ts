@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readdir, stat } from "node:fs/promises";
+import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { isMissing } from "./disk-error.js";
 import { isComplete, type Manifest, readManifest } from "./manifest.js";
@@ -47,6 +47,12 @@ export async function readEntry(directory: string): Promise<CacheEntry | null> {
   const parts = [...partial.values()].map(({ hashes, bytes }) => bytesOfBlocks(hashes.keys(), bytes));
   const bytes = [...whole, ...parts].reduce((sum, size) => sum + size, 0);
   return { directory, manifest, complete, bytes, total: totalOf(manifest, complete, partial), partial };
+}
+
+/** Of a model of which nothing has come, nothing is kept. The caller holds the lock of the directory. */
+export async function dropEmptyEntry(directory: string): Promise<void> {
+  const names = await readdir(directory).catch(() => []);
+  if (names.every((name) => name === "manifest.json")) await rm(directory, { recursive: true, force: true });
 }
 
 async function rangeMaps(directory: string, names: readonly string[]): Promise<ReadonlyMap<string, RangeMap>> {

@@ -313,7 +313,8 @@ export class ModelStore {
     if (entry === undefined) throw this.#unknown(name);
     if (entries.length === 1) return entry;
     const specs = entries.map(({ manifest }) => manifest.spec).join(" and ");
-    throw new ExoError("invalid_argument", `"${name}" is the name of ${specs}; say which one.`, { param: "model" });
+    const message = `"${name}" is the name of ${specs}; say which one, by its whole spec.`;
+    throw new ExoError("invalid_argument", message, { param: "model" });
   }
 
   #unknown(name: string): ExoError {

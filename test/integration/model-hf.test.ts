@@ -218,6 +218,7 @@ describe("a hub in trouble", () => {
       code: "download_failed",
       message: /a web page came in place of the file/,
     });
+    assert.deepEqual(await store().list(), []);
     hub.serve(`/api/models/${REPO}/revision/main`, page);
     await assert.rejects(freshStore().resolve(`hf:${REPO}`), {
       code: "download_failed",
@@ -234,10 +235,18 @@ describe("a hub in trouble", () => {
     });
   });
 
-  test("that sends less than it said", async () => {
+  test("that sends another length than it said: what came is gone on from, and is right", async () => {
     repo();
     cdn.serve(path, { content: MODEL, claimedLength: 2 ** 20 + 5 });
+    const { path: file } = await store().resolve(`hf:${REPO}`);
+    assert.ok((await readFile(file)).equals(MODEL));
+  });
+
+  test("that breaks off before the first byte, each time", async () => {
+    repo();
+    cdn.serve(path, { content: MODEL, breaks: new Array<number>(50).fill(0) });
     await assert.rejects(store().resolve(`hf:${REPO}`), { code: "download_failed", message: /and 6 tries/ });
+    assert.deepEqual(await store().list(), []);
   });
 
   test("that knows no ranges: the whole file is fetched", async () => {

@@ -36,6 +36,8 @@ export interface HubFile {
   chunked?: boolean;
   /** Answers 401 to requests that do not send this. */
   authorization?: string;
+  /** Answers ranges with at most so many bytes, as some proxies do. */
+  mostBytes?: number;
   /** Called when a request comes, before the answer. */
   onRequest?: (request: IncomingMessage) => void;
 }
@@ -176,5 +178,6 @@ function rangeOf(file: HubFile, request: IncomingMessage, validators: readonly (
   const condition = [request.headers["if-range"]].flat()[0];
   const holds = condition === undefined || file.ignoresIfRange === true || validators.includes(condition);
   const end = last === "" || last === undefined ? file.content.length : Number(last) + 1;
-  return holds ? { begin: Number(first), end: Math.min(file.content.length, end) } : null;
+  const most = Number(first) + (file.mostBytes ?? file.content.length);
+  return holds ? { begin: Number(first), end: Math.min(file.content.length, end, most) } : null;
 }

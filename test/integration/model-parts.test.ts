@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import { fork } from "node:child_process";
 import { createHash } from "node:crypto";
 import { on, once } from "node:events";
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { type Logger, silentLogger } from "../../src/core/ports.js";
 import { type DownloadIo, systemDownloadIo } from "../../src/model/download-io.js";
 import type { ModelPart } from "../../src/model/memory-estimate.js";
 import { ModelStore, type ModelStoreOptions } from "../../src/model/model-store.js";
@@ -133,6 +134,23 @@ describe("parts from a server", () => {
     );
   });
 
+  test("answers that are shorter than asked for are gone on from where they end", async () => {
+    for (const mostBytes of [BLOCK_BYTES / 4 + 3, 2 * BLOCK_BYTES + 5]) {
+      const url = serve({ mostBytes });
+      const { path } = await machine(`short-${mostBytes}`).resolvePart(url, MIDDLE);
+      await assertHolds(path, MIDDLE);
+    }
+  });
+
+  test("connections that all break before a block is whole bring the part all the same", async () => {
+    const url = serve({ breaks: new Array<number>(200).fill(BLOCK_BYTES / 2 - 1) });
+    const before = hub.bytesSent;
+    const { path } = await machine("a", { io: { ...io, fruitlessTries: 3 } }).resolvePart(url, HEAD);
+    await assertHolds(path, HEAD);
+    const most = partBytes(HEAD) + MODEL.headerBytes + SLACK;
+    assert.ok(hub.bytesSent - before <= most, `${hub.bytesSent - before} fetched`);
+  });
+
   test("what a cancelled fetch brought is kept", async () => {
     const stop = new AbortController();
     let requests = 0;
@@ -207,6 +225,68 @@ describe("parts from a server", () => {
       code: "download_failed",
       message: /changes at its source/,
     });
+  });
+});
+
+describe("a part that was damaged on the disk", () => {
+  /** One byte at this place is another one from now on. */
+  async function damage(path: string, at: number): Promise<void> {
+    const file = await open(path, "r+");
+    await file.write(Buffer.from([(MODEL.subarray(at, at + 1)[0] ?? 0) ^ 1]), 0, 1, at);
+    await file.close();
+  }
+
+  /** Counts warnings by what they say. */
+  function listening() {
+    const warnings: string[] = [];
+    const logger: Logger = { ...silentLogger, warn: (_, message) => warnings.push(message) };
+    return { warnings, logger };
+  }
+
+  const inLayers = MODEL.headerBytes + BLOCK_BYTES + MIDDLE.begin * 3 * BLOCK_BYTES + 5;
+
+  for (const [where, at] of [
+    ["its layers", inLayers],
+    ["its header", 40],
+  ] as const) {
+    test(`in ${where} is found at the next load, told, and mended`, async () => {
+      const url = serve();
+      const { path, hash } = await machine("a").resolvePart(url, MIDDLE);
+      await damage(path, at);
+      const { warnings, logger } = listening();
+      const before = hub.bytesSent;
+      const store = machine("a", { logger });
+      const again = await store.resolvePart(url, MIDDLE, { hash });
+      await assertHolds(again.path, MIDDLE);
+      assert.equal(again.hash, hash);
+      assert.equal(hub.bytesSent - before, BLOCK_BYTES);
+      assert.deepEqual(
+        warnings.map((text) => text.includes(path) && text.includes("1 blocks")),
+        [true],
+      );
+      await store.resolvePart(url, MIDDLE);
+      assert.equal(warnings.length, 1);
+      assert.equal((await store.verify("m")).ok, true);
+    });
+  }
+
+  test("is not used when nobody can give the bytes again", async () => {
+    const url = serve();
+    const { path } = await machine("a").resolvePart(url, MIDDLE);
+    await damage(path, inLayers);
+    await hub.stop();
+    await assert.rejects(machine("a").resolvePart(url, MIDDLE), { code: "download_failed" });
+    await hub.start();
+  });
+
+  test("while a process runs is found once the file has changed, and no block is read twice before", async () => {
+    const url = serve();
+    const store = machine("a");
+    const { path } = await store.resolvePart(url, MIDDLE);
+    await damage(path, inLayers);
+    const before = hub.bytesSent;
+    await assertHolds((await store.resolvePart(url, { ...MIDDLE, end: MIDDLE.end + 1 })).path, MIDDLE);
+    assert.ok(hub.bytesSent - before >= 4 * BLOCK_BYTES, `${hub.bytesSent - before} fetched`);
   });
 });
 

@@ -140,16 +140,26 @@ describe("what is not the model that was promised", () => {
   });
 
   test("a web page in place of a model is refused and not kept", async () => {
-    const url = hub.serve("/x.gguf", { content: Buffer.from("<!doctype html>") });
+    const page = { content: Buffer.from("\n<!doctype html><p>log in") };
+    const headers = { "content-type": "text/html" };
+    for (const said of [{ ...page, headers }, page]) {
+      const url = hub.serve("/x.gguf", said);
+      await assert.rejects(store().resolve(url), {
+        code: "download_failed",
+        message: /x\.gguf cannot be fetched: a web page came in place of the file/,
+      });
+      assert.deepEqual(await store().list(), []);
+    }
+    const url = hub.serve("/x.gguf", { content: Buffer.from("neither") });
     await assert.rejects(store().resolve(url), { code: "invalid_model", message: /not a GGUF file/ });
+    assert.deepEqual(await store().list(), []);
     hub.serve("/x.gguf", { content: MODEL });
     assert.equal((await store().resolve(url)).bytes, MODEL.length);
   });
 
-  test("a missing file leaves nothing that looks complete", async () => {
+  test("a missing file leaves nothing", async () => {
     await assert.rejects(store().resolve(hub.url("/none.gguf")), { code: "download_failed" });
-    const [listed] = await store().list();
-    assert.deepEqual([listed?.id, listed?.path, listed?.completedAt], ["none", null, null]);
+    assert.deepEqual(await store().list(), []);
   });
 
   test("a half-fetched one is listed with what it takes, and can be removed", async () => {

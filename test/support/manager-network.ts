@@ -102,6 +102,11 @@ export class ManagerNetwork {
   }
 }
 
+/** The API's name of a model. */
+function idOf(spec: string): string {
+  return spec.split("/").at(-1)?.replace(".gguf", "") ?? spec;
+}
+
 export class ManagedNode {
   readonly id: string;
   readonly manager: ModelManager<FakeHead>;
@@ -128,9 +133,8 @@ export class ManagedNode {
     };
     const header = async (spec: string) => {
       if (!models.has(spec)) throw new ExoError("model_not_found", `There is no model ${spec}.`);
-      const id = spec.split("/").at(-1)?.replace(".gguf", "") ?? spec;
       const bytes = models.get(spec) ?? 0;
-      return { id, spec, bytes, hash: "", info: modelOf([bytes]), defaults: {} };
+      return { id: idOf(spec), spec, bytes, hash: "", info: modelOf([bytes]), defaults: {} };
     };
     this.manager = new ModelManager<FakeHead>({
       selfId: id,
@@ -138,7 +142,7 @@ export class ManagedNode {
       membership,
       models: { header },
       known: new KnownModels({
-        own: () => [...models].map(([spec, bytes]) => ({ id: spec, spec, bytes })),
+        own: () => [...models].map(([spec, bytes]) => ({ id: idOf(spec), spec, bytes })),
         others: () => [],
       }),
       pins: new PinnedModels(options.pinFile === undefined ? null : new PinFile(options.pinFile, silentLogger)),

@@ -100,6 +100,25 @@ describe("a model that is asked for", () => {
     assert.deepEqual(small.manager.local(), []);
   });
 
+  test("by a name that two have is refused, until one of them is loaded", async (context) => {
+    const [one, other] = ["https://a.example/m.gguf", "https://b.example/m.gguf"];
+    const made = network(context, { [one]: 10, [other]: 10 });
+    const node = await made.add("a");
+    await startAll(made);
+    const refused = { code: "invalid_argument", message: /"m" is the name of .+a\.ex.+ and .+b\.ex.+whole spec/ };
+    await assert.rejects(node.manager.ensure("m", anySignal), refused);
+    await assert.rejects(node.manager.load("m"), refused);
+    assert.deepEqual(node.manager.list(), []);
+    const ring = await node.manager.load(other);
+    await made.beat();
+    assert.equal(await node.manager.ensure("m", anySignal), "m");
+    assert.equal((await node.manager.load("m")).id, ring.id);
+    assert.deepEqual(
+      node.manager.list().map(({ ring: { spec } }) => spec),
+      [other],
+    );
+  });
+
   test("is waited for while its head does not answer, and not loaded beside it", async (context) => {
     const made = network(context);
     const a = await made.add("a");

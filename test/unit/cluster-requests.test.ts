@@ -64,6 +64,21 @@ describe("KnownModels", () => {
     );
   });
 
+  test("of several models of this node with one name the one that is loaded is meant, else none", () => {
+    const urls = ["https://a.example/m.gguf", "https://b.example/m.gguf"];
+    const known = new KnownModels({ own: () => urls.map((spec) => ({ id: "m", spec, bytes: 1 })), others: () => [] });
+    assert.throws(() => known.find("m"), {
+      code: "invalid_argument",
+      message: `"m" is the name of ${urls.join(" and ")}; say which one, by its whole spec.`,
+    });
+    assert.equal(
+      known.find("m", (spec) => spec === urls[1]),
+      urls[1],
+    );
+    assert.throws(() => known.find("m", () => true), { code: "invalid_argument" });
+    assert.equal(known.find(urls[1] ?? ""), urls[1]);
+  });
+
   test("one spelling for every way to write a spec", () => {
     assert.equal(canonicalSpec("https://example.com/a.gguf#x"), canonicalSpec(" https://example.com/a.gguf"));
     assert.equal(canonicalSpec(canonicalSpec("./a.gguf")), canonicalSpec("./a.gguf"));

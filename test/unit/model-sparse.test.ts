@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { type FileHandle, mkdtemp, open, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -9,6 +9,7 @@ import { parseGgufHeader } from "../../src/model/gguf-header.js";
 import { RateLimiter } from "../../src/model/rate-limit.js";
 import { cutIntoBlocks } from "../../src/model/sparse/block-stream.js";
 import { BLOCK_BYTES, blocksIn, blocksOf, bytesOfBlocks, runsOf } from "../../src/model/sparse/blocks.js";
+import { CheckedBlocks } from "../../src/model/sparse/checked-blocks.js";
 import { partRanges } from "../../src/model/sparse/part-ranges.js";
 import { rangeMapPath, readRangeMap } from "../../src/model/sparse/range-map.js";
 import { SparseFile, sha256 } from "../../src/model/sparse/sparse-file.js";
@@ -208,6 +209,48 @@ describe("a sparse file", () => {
     file.forget([1]);
     await file.close();
     assert.deepEqual([...((await readRangeMap(path))?.hashes.keys() ?? [])], [5]);
+  });
+
+  test("only what was on the disk before is told of in the map, and the map is there before its name is", async (context) => {
+    const path = join(folder, "f");
+    const file = await SparseFile.open(path, identity, systemDownloadIo);
+    const handle = await open(path, "r");
+    const prototype: FileHandle = Object.getPrototypeOf(handle);
+    await handle.close();
+    // A connection brings another block while the first ones are being brought to the disk.
+    context.mock.method(prototype, "datasync", async () => {
+      if (file.hashOf(2) === null) await file.write(2, data(2), sha256(data(2)));
+    });
+    const synced: string[] = [];
+    context.mock.method(prototype, "sync", async () => {
+      synced.push(await readFile(`${rangeMapPath(path)}.next`, "utf8"));
+    });
+    await file.write(1, data(1), sha256(data(1)));
+    await file.save();
+    assert.deepEqual([...((await readRangeMap(path))?.hashes.keys() ?? [])], [1]);
+    assert.deepEqual(synced, [await readFile(rangeMapPath(path), "utf8")]);
+    await file.close();
+    assert.deepEqual([...((await readRangeMap(path))?.hashes.keys() ?? [])], [1, 2]);
+  });
+
+  test("blocks are compared with their hashes once, and again when the file has changed", async (context) => {
+    const path = await filled("g");
+    const file = await SparseFile.open(path, identity, systemDownloadIo);
+    const checked = new CheckedBlocks();
+    const read = context.mock.method(file, "read");
+    const found = async () => [await checked.damaged(file, [0, 1, 5], neverAborted), read.mock.callCount()];
+    assert.deepEqual(await found(), [[], 2]);
+    assert.deepEqual(await found(), [[], 2], "nothing is read again");
+    await checked.whileWriting(file, [2], () => file.write(2, data(2), sha256(data(2))));
+    assert.deepEqual(await checked.damaged(file, [1, 2, 5], neverAborted), [], "what this process wrote is known");
+    assert.equal(read.mock.callCount(), 2);
+    const bytes = await readFile(path);
+    bytes[5 * BLOCK_BYTES] = 0;
+    await writeFile(path, bytes);
+    assert.deepEqual(await found(), [[5], 4]);
+    assert.deepEqual(await found(), [[5], 5], "only the damaged one is read again");
+    await assert.rejects(checked.damaged(file, [5], AbortSignal.abort()), { code: "cancelled" });
+    await file.close();
   });
 
   test("a full disk is said, and what was there before stays", async () => {

@@ -2,11 +2,13 @@ import { randomInt } from "node:crypto";
 import { ExoError } from "../../core/errors.js";
 import type { Logger } from "../../core/ports.js";
 import type { DownloadIo } from "../download-io.js";
+import { shownUrl } from "../http-answer.js";
 import type { RateLimiter } from "../rate-limit.js";
 import { cutIntoBlocks } from "./block-stream.js";
 import { BLOCK_BYTES, type BlockRun, blockRange, blocksOfRun, bytesOfBlocks } from "./blocks.js";
 import type { FillPeer } from "./fill-peer.js";
-import { type HttpOrigin, openHttpRange, SourceChanged, shownUrl } from "./http-ranges.js";
+import { type HttpOrigin, SourceChanged } from "./http-ranges.js";
+import { openOriginStream } from "./origin-stream.js";
 import { isFatal, Patience } from "./patience.js";
 import { PendingBlocks } from "./pending-blocks.js";
 import { type SparseFile, sha256 } from "./sparse-file.js";
@@ -230,33 +232,31 @@ export class BlockFill {
   async #runOfHub(origin: HttpOrigin, run: BlockRun, patience: Patience): Promise<void> {
     const left = new Set(blocksOfRun(run));
     try {
-      for await (const { block, data } of this.#fromHub(origin, run, this.#signal)) {
+      for await (const { block, data } of this.#fromHub(origin, run, patience, this.#signal)) {
         const hash = sha256(data);
         await this.#keep(block, data, hash);
         left.delete(block);
-        patience.progress();
         this.#settle(block, hash);
       }
     } catch (thrown) {
       if (this.#signal.aborted) return;
       if (isFatal(thrown)) throw thrown;
-      await patience.after(thrown, this.#signal).catch((given: unknown) => {
-        // Peers may still have some of the rest.
-        this.#originLost ??= given;
-      });
+      // Peers may still have some of the rest.
+      this.#originLost ??= thrown;
     } finally {
       this.#pending.add(left);
     }
   }
 
-  async *#fromHub(origin: HttpOrigin, run: BlockRun, signal: AbortSignal) {
+  async *#fromHub(origin: HttpOrigin, run: BlockRun, patience: Patience, signal: AbortSignal) {
     const range = this.#rangeOf(run);
-    const { body, identity } = await openHttpRange(origin, range.begin, range.end, this.#tools, signal);
+    const asking = { tools: this.#tools, patience, signal };
+    const { bytes, identity } = await openOriginStream(origin, range, asking);
     const known = this.#request.file.identity;
     if (identity.bytes !== known.bytes || (origin.file.sha256 === null && identity.version !== known.version)) {
       throw new SourceChanged();
     }
-    yield* cutIntoBlocks(body, range, (count) => this.#request.observer.onBytes(HUB, count));
+    yield* cutIntoBlocks(bytes, range, (count) => this.#request.observer.onBytes(HUB, count));
   }
 
   /** The hub tells who of those that disagreed was wrong. */
@@ -293,25 +293,18 @@ export class BlockFill {
     const { io, logger } = this.#tools;
     const { signal, file } = this.#request;
     const patience = new Patience(shownUrl(origin.file.url), io, () => {}, CHECK_TRIES);
-    for (;;) {
-      try {
-        for await (const { data } of this.#fromHub(origin, { first: block, count: 1 }, signal)) {
-          if (sameHash(sha256(data), file.hashOf(block))) continue;
-          this.#fault(peer, `block ${block} is not what the hub has`);
-          return false;
-        }
-        peer.given.clear();
-        return true;
-      } catch (thrown) {
-        if (signal.aborted || thrown instanceof SourceChanged) throw thrown;
-        const given = await patience.after(thrown, signal).catch((last: unknown) => ({ last }));
-        if (given === undefined) continue;
-        logger.debug(
-          { peer: peer.name, error: String(given.last) },
-          "a peer's bytes could not be compared with the hub",
-        );
-        return null;
+    try {
+      for await (const { data } of this.#fromHub(origin, { first: block, count: 1 }, patience, signal)) {
+        if (sameHash(sha256(data), file.hashOf(block))) continue;
+        this.#fault(peer, `block ${block} is not what the hub has`);
+        return false;
       }
+      peer.given.clear();
+      return true;
+    } catch (thrown) {
+      if (signal.aborted || thrown instanceof SourceChanged) throw thrown;
+      logger.debug({ peer: peer.name, error: String(thrown) }, "a peer's bytes could not be compared with the hub");
+      return null;
     }
   }
 

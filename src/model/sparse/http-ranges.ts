@@ -1,6 +1,15 @@
 import { ExoError } from "../../core/errors.js";
 import type { DownloadIo } from "../download-io.js";
-import { contentRange, failureReason, isTransient, retryAfter, validatorOf } from "../http-answer.js";
+import {
+  contentRange,
+  failureReason,
+  isTransient,
+  isWebPage,
+  retryAfter,
+  shownUrl,
+  validatorOf,
+  webPage,
+} from "../http-answer.js";
 import type { PinnedFile } from "../pinned-source.js";
 import type { RateLimiter } from "../rate-limit.js";
 import { responseBody } from "../response-body.js";
@@ -40,7 +49,7 @@ export class RangesIgnored extends Error {}
 /** The server has another file now than the one that was begun. */
 export class SourceChanged extends Error {}
 
-/** Asks for `[begin, end)`; the answer may be shorter where the file ends. */
+/** Asks for `[begin, end)`; the answer may be shorter, and not only where the file ends. */
 export async function openHttpRange(
   origin: HttpOrigin,
   begin: number,
@@ -68,7 +77,8 @@ async function interpret(
 ): Promise<Omit<HttpRange, "body">> {
   const { file } = origin;
   const range = response.status === 206 ? contentRange(response.headers) : null;
-  if (range?.first === begin && range.last !== null && range.size !== null && range.last < end) {
+  const isOfIt = range?.first === begin && range.last !== null && range.last >= begin && range.last < end;
+  if (isOfIt && range.last !== null && range.size !== null) {
     if (file.bytes !== null && file.bytes !== range.size) throw wrongSize(file, range.size);
     return { identity: identityOf(response, file, range.size), begin, end: range.last + 1 };
   }
@@ -78,7 +88,7 @@ async function interpret(
   if (status === 416) throw new SourceChanged();
   if (status === 206) throw new PassingTrouble("the server sent another range than was asked for");
   if (status !== 200) throw origin.refusal(response);
-  if (/\bhtml\b/i.test(response.headers.get("content-type") ?? "")) throw webPage(file.url);
+  if (isWebPage(response.headers)) throw webPage(file.url);
   throw new RangesIgnored();
 }
 
@@ -121,22 +131,9 @@ function troubleOf(thrown: unknown, stall: StallGuard, signal: AbortSignal, url:
   return new PassingTrouble(reason, null, { cause: thrown });
 }
 
-/** Without the query, which may hold a signature. */
-export function shownUrl(url: string): string {
-  const { origin, pathname } = new URL(url);
-  return `${origin}${pathname}`;
-}
-
 function wrongSize({ url, bytes }: PinnedFile, size: number): ExoError {
   return new ExoError(
     "download_failed",
     `${shownUrl(url)} cannot be fetched: the server has ${size} bytes where ${bytes} are expected.`,
-  );
-}
-
-function webPage(url: string): ExoError {
-  return new ExoError(
-    "download_failed",
-    `${shownUrl(url)} cannot be fetched: a web page came in place of the file. Does the network ask for a log-in, or is HF_ENDPOINT wrong?`,
   );
 }

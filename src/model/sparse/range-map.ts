@@ -63,7 +63,9 @@ export async function writeRangeMap(path: string, { bytes, version, header, hash
     return { first, hashes: Buffer.concat(all).toString("base64") };
   });
   const next = `${rangeMapPath(path)}.next`;
-  await writeFile(next, JSON.stringify({ format: 1, blockBytes: BLOCK_BYTES, bytes, version, header, runs }));
+  const text = JSON.stringify({ format: 1, blockBytes: BLOCK_BYTES, bytes, version, header, runs });
+  // Its content has to be on the disk before its name is, or a crash leaves an empty map.
+  await writeFile(next, text, { flush: true });
   await rename(next, rangeMapPath(path));
 }
 

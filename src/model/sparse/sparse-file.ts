@@ -120,13 +120,17 @@ export class SparseFile {
     return buffer.subarray(0, done);
   }
 
-  /** Blocks that are not any more what came. */
-  async damaged(signal: AbortSignal, onBytes: (count: number) => void): Promise<readonly number[]> {
+  /** Blocks that are not any more what came, or cannot be read. */
+  async damaged(
+    signal: AbortSignal,
+    onBytes: (count: number) => void,
+    blocks: readonly number[] = this.blocks(),
+  ): Promise<readonly number[]> {
     const wrong: number[] = [];
-    for (const block of this.blocks()) {
+    for (const block of blocks) {
       signal.throwIfAborted();
       const { begin, end } = blockRange(block, this.identity.bytes);
-      const data = await this.read(begin, end);
+      const data = await this.read(begin, end).catch(() => Buffer.alloc(0));
       if (!sha256(data).equals(this.#hashes.get(block) ?? Buffer.alloc(0))) wrong.push(block);
       onBytes(end - begin);
     }
@@ -144,9 +148,11 @@ export class SparseFile {
     if (this.#unsaved === 0) return;
     this.#unsaved = 0;
     this.#savedAt = this.#io.clock.monotonic();
+    // Other connections write on meanwhile; what they bring is not on the disk yet.
+    const map = { ...this.identity, header: this.#header, hashes: new Map(this.#hashes) };
     try {
       await this.#file.datasync();
-      await writeRangeMap(this.path, { ...this.identity, header: this.#header, hashes: this.#hashes });
+      await writeRangeMap(this.path, map);
     } catch (thrown) {
       throw diskError(thrown, this.path) ?? thrown;
     }

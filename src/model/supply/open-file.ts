@@ -1,12 +1,15 @@
 import { join } from "node:path";
 import { ExoError } from "../../core/errors.js";
 import type { GgufHeader } from "../gguf-header.js";
+import { shownUrl } from "../http-answer.js";
 import type { PinnedFile } from "../pinned-source.js";
 import { cutIntoBlocks } from "../sparse/block-stream.js";
-import { BLOCK_BYTES } from "../sparse/blocks.js";
+import { BLOCK_BYTES, blocksOf } from "../sparse/blocks.js";
+import type { CheckedBlocks } from "../sparse/checked-blocks.js";
 import { BlockFill, type FillObserver, type FillTools, HUB } from "../sparse/fill-blocks.js";
 import type { FillPeer } from "../sparse/fill-peer.js";
-import { type HttpOrigin, openHttpRange, shownUrl } from "../sparse/http-ranges.js";
+import type { HttpOrigin } from "../sparse/http-ranges.js";
+import { openOriginStream } from "../sparse/origin-stream.js";
 import { Patience } from "../sparse/patience.js";
 import { type HeaderMark, readRangeMap } from "../sparse/range-map.js";
 import { readSparseHeader } from "../sparse/read-header.js";
@@ -34,13 +37,20 @@ export interface OpenFileRequest {
   readonly offers: readonly PeerOffer[];
   readonly signal: AbortSignal;
   readonly observer: FillObserver;
+  readonly checked: CheckedBlocks;
+  /** Whether damaged blocks are forgotten and fetched again, or `DamagedHere` is thrown. */
+  readonly mends: boolean;
 }
+
+/** What is here cannot be used as it is. */
+export class DamagedHere extends Error {}
 
 /** The header from the disk, else from the hub, else from a peer. The caller closes what comes of it. */
 export async function openModelFile(request: OpenFileRequest, tools: FillTools): Promise<OpenFile> {
   const known = await openKnown(request, tools);
   const { sparse, hub } = known === null ? await openNew(request, tools) : { sparse: known, hub: request.origin };
   try {
+    if (known !== null) await checkHeader(request, known, tools);
     const header = await readSparseHeader(sparse, (blocks) => fillHeader(request, sparse, hub, blocks, tools));
     const mark = sparse.header;
     if (mark === null) throw new ExoError("internal", `The header of ${sparse.path} was read and not marked.`);
@@ -52,6 +62,16 @@ export async function openModelFile(request: OpenFileRequest, tools: FillTools):
     if (thrown instanceof ExoError && thrown.code === "invalid_model") await SparseFile.discard(sparse.path);
     throw thrown;
   }
+}
+
+async function checkHeader(
+  { checked, mends, signal }: OpenFileRequest,
+  file: SparseFile,
+  { logger }: FillTools,
+): Promise<void> {
+  const blocks = blocksOf([{ begin: 0, end: file.header?.bytes ?? 0 }]);
+  if (mends) await checked.forgetDamaged(file, blocks, signal, logger);
+  else if ((await checked.damaged(file, blocks, signal)).length > 0) throw new DamagedHere();
 }
 
 /** What is here already, when it is of the content that is asked for. */
@@ -106,24 +126,17 @@ async function openFromHub(
 ): Promise<SparseFile> {
   const { io, logger } = tools;
   const patience = new Patience(shownUrl(origin.file.url), io, (reason) => logger.debug({ file: name }, reason), tries);
-  for (;;) {
-    try {
-      const { identity, body, end } = await openHttpRange(origin, 0, BLOCK_BYTES, tools, signal);
-      const sparse = await SparseFile.open(join(directory, name), identity, io);
-      try {
-        for await (const { block, data } of cutIntoBlocks(body, { begin: 0, end }, (count) =>
-          observer.onBytes(HUB, count),
-        )) {
-          await sparse.write(block, data, sha256(data));
-        }
-        return sparse;
-      } catch (thrown) {
-        await sparse.close();
-        throw thrown;
-      }
-    } catch (thrown) {
-      await patience.after(thrown, signal);
+  const asking = { tools, patience, signal };
+  const { identity, bytes, range } = await openOriginStream(origin, { begin: 0, end: BLOCK_BYTES }, asking);
+  const sparse = await SparseFile.open(join(directory, name), identity, io);
+  try {
+    for await (const { block, data } of cutIntoBlocks(bytes, range, (count) => observer.onBytes(HUB, count))) {
+      await sparse.write(block, data, sha256(data));
     }
+    return sparse;
+  } catch (thrown) {
+    await sparse.close();
+    throw thrown;
   }
 }
 

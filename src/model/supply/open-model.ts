@@ -3,6 +3,7 @@ import { type GgufInfo, readGgufInfo } from "../gguf-info.js";
 import type { ModelPart } from "../memory-estimate.js";
 import type { PinnedFile, PinnedSource } from "../pinned-source.js";
 import { blockCount, blocksOf, bytesOfBlocks } from "../sparse/blocks.js";
+import type { CheckedBlocks } from "../sparse/checked-blocks.js";
 import { BlockFill, type FillTools } from "../sparse/fill-blocks.js";
 import { type HttpOrigin, SourceChanged } from "../sparse/http-ranges.js";
 import { joinHashes } from "../sparse/model-hash.js";
@@ -26,6 +27,9 @@ export interface OpenModelRequest {
   readonly hash: string | null;
   readonly signal: AbortSignal;
   readonly report: DownloadReport;
+  readonly checked: CheckedBlocks;
+  /** As in `OpenFileRequest`. */
+  readonly mends: boolean;
 }
 
 /** A model of which the headers are here; the rest is fetched as it is needed. */
@@ -46,10 +50,10 @@ export class OpenModel {
 
   static async open(request: OpenModelRequest, tools: FillTools): Promise<OpenModel> {
     const files: OpenFile[] = [];
-    const { directory, signal, report: observer } = request;
+    const { directory, signal, report: observer, checked, mends } = request;
     try {
       for (const file of plannedFiles(request)) {
-        files.push(await openModelFile({ directory, signal, observer, ...file }, tools));
+        files.push(await openModelFile({ directory, signal, observer, checked, mends, ...file }, tools));
       }
       requireHash(files, request);
       const info = await readGgufInfo(files[0]?.sparse.path ?? request.directory);
@@ -76,10 +80,23 @@ export class OpenModel {
     );
   }
 
-  /** Fetches what is missing of a part; `null`: of the whole. */
+  /** Whether all of a part is here, and still what came. */
+  async holds(part: ModelPart): Promise<boolean> {
+    if (this.missingBytes(part) > 0) return false;
+    const { checked, signal } = this.#request;
+    for (const file of this.files) {
+      if ((await checked.damaged(file.sparse, this.#blocks(file, part), signal)).length > 0) return false;
+    }
+    return true;
+  }
+
+  /** Fetches what is missing or damaged of a part; `null`: of the whole. */
   async fill(part: ModelPart | null): Promise<void> {
-    const { signal, report, directory } = this.#request;
+    const { signal, report, directory, checked } = this.#request;
     const wanted = this.files.map((file) => ({ file, blocks: this.#blocks(file, part) }));
+    for (const { file, blocks } of wanted) {
+      await checked.forgetDamaged(file.sparse, blocks, signal, this.#tools.logger);
+    }
     const total = sum(wanted, ({ file, blocks }) => bytesOfBlocks(blocks, file.sparse.identity.bytes));
     const missing = sum(wanted, ({ file, blocks }) =>
       bytesOfBlocks(file.sparse.missing(blocks), file.sparse.identity.bytes),
@@ -91,7 +108,8 @@ export class OpenModel {
     for (const { file, blocks } of wanted) {
       const { sparse, origin, peers } = file;
       const request = { file: sparse, blocks: sparse.missing(blocks), origin, peers, signal, observer: report };
-      if (request.blocks.length > 0) await new BlockFill(request, this.#tools).run();
+      if (request.blocks.length === 0) continue;
+      await checked.whileWriting(sparse, blocks, () => new BlockFill(request, this.#tools).run());
     }
     report.end();
   }

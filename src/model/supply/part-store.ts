@@ -7,16 +7,18 @@ import { withFileLock } from "../file-lock.js";
 import { type GgufInfo, readGgufInfo } from "../gguf-info.js";
 import { type Manifest, readManifest, type StoredFile, writeManifest } from "../manifest.js";
 import type { ModelPart } from "../memory-estimate.js";
-import { readEntry } from "../model-cache.js";
+import { dropEmptyEntry, readEntry } from "../model-cache.js";
 import type { PinnedSource } from "../pinned-source.js";
 import type { ProgressListener } from "../progress.js";
 import { readPublishedProgress, SharedProgress } from "../shared-progress.js";
+import { CheckedBlocks } from "../sparse/checked-blocks.js";
 import type { FillTools } from "../sparse/fill-blocks.js";
-import { SourceChanged } from "../sparse/http-ranges.js";
+import { RangesIgnored, SourceChanged } from "../sparse/http-ranges.js";
 import { modelHash } from "../sparse/model-hash.js";
 import { rangeMapPath, readRangeMap } from "../sparse/range-map.js";
 import { SparseFile } from "../sparse/sparse-file.js";
 import { DownloadReport } from "./download-report.js";
+import { DamagedHere } from "./open-file.js";
 import { OpenModel, type OpenModelRequest, otherModel } from "./open-model.js";
 import type { PeerOffer } from "./peer-offers.js";
 import type { RangedSources } from "./sources.js";
@@ -60,6 +62,7 @@ export interface Supplied {
 export class PartStore {
   readonly #sources: RangedSources;
   readonly #tools: FillTools;
+  readonly #checked = new CheckedBlocks();
 
   constructor(sources: RangedSources, tools: FillTools) {
     this.#sources = sources;
@@ -84,10 +87,16 @@ export class PartStore {
         options.onProgress(progress);
         shared.publish(progress);
       };
+      let keeps = false;
       try {
         return await this.#supplyLocked(target, wanted, { ...options, signal, onProgress });
+      } catch (thrown) {
+        // What is fetched whole then goes by the same manifest.
+        keeps = thrown instanceof RangesIgnored;
+        throw thrown;
       } finally {
         await shared.withdraw();
+        if (!keeps) await dropEmptyEntry(directory);
       }
     });
   }
@@ -125,14 +134,14 @@ export class PartStore {
     const entry = await readEntry(target.directory).catch(() => null);
     if (entry?.complete === true) return describeComplete(target, entry.manifest, options.hash);
     if (wanted === "whole" || entry === null || !(await hasHeaders(target))) return null;
-    const request = { ...(await this.#base(target, options)), origin: null, offers: [] };
+    const request = { ...(await this.#base(target, options)), origin: null, offers: [], mends: false };
     const model = await OpenModel.open(request, this.#tools).catch((thrown: unknown) => {
-      if (thrown instanceof SourceChanged) return null;
+      if (thrown instanceof SourceChanged || thrown instanceof DamagedHere) return null;
       throw thrown;
     });
     if (model === null) return null;
     try {
-      return wanted === "header" || model.missingBytes(wanted) === 0 ? describe(model) : null;
+      return wanted === "header" || (await model.holds(wanted)) ? describe(model) : null;
     } finally {
       await model.close();
     }
@@ -141,12 +150,13 @@ export class PartStore {
   async #base({ directory, id, pinned }: PartTarget, { hash, signal, onProgress }: SupplyOptions) {
     const names = pinned === null ? await partNames(directory) : [];
     const report = new DownloadReport(this.#tools.io.clock, onProgress);
-    return { directory, id, pinned, names, hash, signal, report };
+    return { directory, id, pinned, names, hash, signal, report, checked: this.#checked };
   }
 
   async #request(target: PartTarget, options: SupplyOptions): Promise<OpenModelRequest> {
     const origin = this.#sources.origin.bind(this.#sources);
-    return { ...(await this.#base(target, options)), origin, offers: await options.askPeers(options.signal) };
+    const base = await this.#base(target, options);
+    return { ...base, origin, offers: await options.askPeers(options.signal), mends: true };
   }
 
   async #fetch(request: OpenModelRequest, wanted: Wanted, manifest: Manifest, target: PartTarget): Promise<Supplied> {

@@ -1,4 +1,4 @@
-import { rm } from "node:fs/promises";
+import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ExoError } from "../../core/errors.js";
 import type { CatalogueEntry } from "../catalogue.js";
@@ -6,8 +6,9 @@ import { makeDirectory } from "../download.js";
 import { type FetchTools, fetchModel } from "../fetch-model.js";
 import { withFileLock } from "../file-lock.js";
 import { readGgufInfo } from "../gguf-info.js";
+import { webPage } from "../http-answer.js";
 import { readManifest, type StoredFile, writeManifest, wrongFiles } from "../manifest.js";
-import { type CacheEntry, describeEntry, readEntry } from "../model-cache.js";
+import { type CacheEntry, describeEntry, dropEmptyEntry, readEntry } from "../model-cache.js";
 import type { ProgressListener } from "../progress.js";
 import type { RemoteFile } from "../remote-source.js";
 import { readPublishedProgress, SharedProgress } from "../shared-progress.js";
@@ -23,6 +24,8 @@ export interface WholeRequest {
   readonly signal: AbortSignal;
   readonly onProgress: ProgressListener;
 }
+
+const MOST_BYTES_BEFORE_HTML = 512;
 
 /** Models whose files are fetched whole, each in one go. */
 export class WholeStore {
@@ -75,7 +78,7 @@ export class WholeStore {
       const files = await request.files(signal);
       const expected = known === null || known.sha256 === null ? null : { bytes: known.bytes, sha256: known.sha256 };
       const stored = await fetchModel({ files, fileName, directory, expected, signal, onProgress }, this.#tools);
-      await refuseOtherFiles(directory, stored);
+      await refuseOtherFiles(directory, stored, files[0]?.archive === null ? files[0].url : null);
       const completedAt = new Date(this.#tools.io.clock.wall()).toISOString();
       const manifest = { ...base, completedAt, files: [...stored] };
       await writeManifest(directory, manifest);
@@ -83,17 +86,31 @@ export class WholeStore {
       return { directory, manifest, complete: true, bytes, total: bytes, partial: new Map() };
     } finally {
       await shared.withdraw();
+      await dropEmptyEntry(directory);
     }
   }
 }
 
 /** What a server sends with status 200 need not be a model; such files are not kept. */
-async function refuseOtherFiles(directory: string, files: readonly StoredFile[]): Promise<void> {
+async function refuseOtherFiles(directory: string, files: readonly StoredFile[], source: string | null): Promise<void> {
+  const path = join(directory, files[0]?.name ?? "");
   try {
-    await readGgufInfo(join(directory, files[0]?.name ?? ""));
+    await readGgufInfo(path);
   } catch (thrown) {
+    const isPage = source !== null && (await beginsAsWebPage(path));
     await removeFiles(directory, files);
-    throw thrown;
+    throw isPage ? webPage(source) : thrown;
+  }
+}
+
+/** Servers do not always say what they send. */
+async function beginsAsWebPage(path: string): Promise<boolean> {
+  const file = await open(path, "r");
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(MOST_BYTES_BEFORE_HTML), 0, MOST_BYTES_BEFORE_HTML, 0);
+    return /^\s*<(!doctype\s+html|html)\b/i.test(buffer.toString("latin1", 0, bytesRead));
+  } finally {
+    await file.close();
   }
 }
 
