@@ -66,7 +66,9 @@ export function addConfigFlags(command: Command, keys: readonly SettingKey[]): C
     const heading = GROUPS[key];
     if (option.positional !== true) command.addOption(flagOf(option).helpGroup(heading));
     if (key === "discovery") {
-      command.addOption(new Flag("--no-discovery", "look for no other nodes").helpGroup(heading));
+      command.addOption(
+        new Flag("--no-discovery", "look for no other nodes than those that are named").helpGroup(heading),
+      );
     }
   }
   const config = new Flag("--config <file>", "read settings from this JSON file");

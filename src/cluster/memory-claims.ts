@@ -18,6 +18,12 @@ export function withClaims(records: readonly NodeRecord[], except: string): read
   return records.map((record) => withLess(record, claims.get(record.id) ?? 0));
 }
 
+/** The nodes as a plan of this model has to see them: what rings of other models that are being loaded were promised is spoken for. */
+export function withOtherClaims(records: readonly NodeRecord[], spec: string | null): readonly NodeRecord[] {
+  const others = records.map((record) => ({ ...record, rings: record.rings.filter((ring) => ring.spec !== spec) }));
+  return withClaims(others, "");
+}
+
 /** The nodes as they would be without these rings. */
 export function withoutRings(records: readonly NodeRecord[], ringIds: ReadonlySet<string>): readonly NodeRecord[] {
   return records.map((record) => {

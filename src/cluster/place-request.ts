@@ -1,8 +1,7 @@
 import { ExoError } from "../core/errors.js";
 import type { GgufInfo } from "../model/gguf-info.js";
 import type { Plan } from "../planning/plan.js";
-import { placeReplicas } from "../planning/replicas.js";
-import { memoryNeeds, place, topologyOf } from "./place.js";
+import { place, placeCopies } from "./place.js";
 import type { Placement } from "./placed-model.js";
 import type { PlaceQuestion } from "./ring-planner.js";
 
@@ -43,16 +42,7 @@ export function copiesOf({ model, nodes, request, speeds }: PlaceQuestion): read
     besideHead: null,
     head: null,
   };
-  const { plans } = placeReplicas({
-    model: model.id,
-    info: model.info,
-    topology: topologyOf(nodes),
-    needs: memoryNeeds(ring, place(asked).ring.contextSize),
-    strategy,
-    speeds,
-    minNodes,
-    wireType: ring.wireType,
-  });
+  const { plans } = placeCopies(asked, place(asked).ring.contextSize);
   return plans.length < 2 ? [] : plans.map(({ head }) => head);
 }
 

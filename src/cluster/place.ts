@@ -5,6 +5,7 @@ import type { GgufInfo } from "../model/gguf-info.js";
 import { type MemoryNeeds, type ModelPart, stageMemory, totalBytes } from "../model/memory-estimate.js";
 import type { ModelHeader } from "../model/resolved-model.js";
 import { placeModel } from "../planning/placement.js";
+import { placeReplicas, type ReplicaPlan } from "../planning/replicas.js";
 import type { Speeds } from "../planning/speeds.js";
 import type { Topology } from "../planning/topology.js";
 import type { HeldStage, NodeRecord } from "./node-record.js";
@@ -87,6 +88,24 @@ function placeWith(options: PlaceOptions, contextSize: number): Placement {
   });
   if (head !== null && plan.head !== head) throw headElsewhere(nodes, head, plan.head);
   return { plan, ring: { ...ring, contextSize } };
+}
+
+/** The whole model on each of several nodes, where that gives more than one ring; one plan where it does not. */
+export function placeCopies(options: PlaceOptions, contextSize: number): ReplicaPlan {
+  const { model, nodes, layers, strategy, speeds, minNodes, head } = options;
+  const ring = ringFor(model.info, options.ring, contextSize);
+  return placeReplicas({
+    model: model.id,
+    info: model.info,
+    topology: topologyOf(nodes),
+    needs: memoryNeeds(ring, contextSize),
+    strategy,
+    speeds,
+    head,
+    layers,
+    minNodes,
+    wireType: ring.wireType,
+  });
 }
 
 function headElsewhere(nodes: readonly PlaceableNode[], wanted: string, planned: string): ExoError {

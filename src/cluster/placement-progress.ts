@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { distinctNames } from "../core/distinct-names.js";
 import type { RingRecord } from "./node-record.js";
 import { answersTo } from "./ring-record.js";
 
@@ -22,7 +23,9 @@ export interface PlacementProgress {
 }
 
 export function toProgress({ model, state, reason, stages }: RingRecord): PlacementProgress {
-  return { model, state, reason, stages };
+  const names = distinctNames(stages.map(({ nodeId, nodeName }) => ({ id: nodeId, name: nodeName })));
+  const named = stages.map((stage) => ({ ...stage, nodeName: names.get(stage.nodeId) ?? stage.nodeName }));
+  return { model, state, reason, stages: named };
 }
 
 /** The rings of the cluster, and when they change. */

@@ -14,7 +14,9 @@ import {
   DEFAULT_CONTEXT,
   memoryNeeds,
   type PlaceableNode,
+  type PlaceOptions,
   place,
+  placeCopies,
   topologyOf,
   withoutStages,
 } from "./place.js";
@@ -30,8 +32,8 @@ export interface KnownModel extends Pick<ModelHeader, "id" | "spec" | "info"> {
 export interface PlannerOptions {
   /** Finds a model by its spec, or fetches what is needed to describe it. */
   readonly header: (spec: string, signal: AbortSignal) => Promise<KnownModel>;
-  /** The nodes that are there now. */
-  readonly nodes: () => readonly PlaceableNode[];
+  /** The nodes that are there now, as a plan of this model has to see them; `null`: of a model that is nowhere. */
+  readonly nodes: (model: KnownModel | null) => readonly PlaceableNode[];
   /** What is measured of a model on the nodes that are there; `null`: nothing. */
   readonly speeds: (
     model: KnownModel,
@@ -96,8 +98,8 @@ export class Planner {
     const draft = draftSpec === null ? null : await header(draftSpec, signal);
     const measured = await speeds(model, ring, signal);
     // A model that is loaded already is planned as if it were not.
-    const nodes = withoutStages(this.#options.nodes(), (stage) => stage.model === model.id);
-    const placement = place({
+    const nodes = withoutStages(this.#options.nodes(model), (stage) => stage.model === model.id);
+    const options: PlaceOptions = {
       model,
       nodes,
       ring: { ...ring, slots: question.slots ?? ring.slots },
@@ -108,7 +110,8 @@ export class Planner {
       speeds: measured,
       minNodes: question.minNodes ?? minNodes,
       head: nodes.find(({ id, name }) => [id, name].includes(question.head ?? ""))?.id ?? question.head,
-    });
+    };
+    const placement = asCopies(options, place(options));
     return { ...(draft === null ? placement : withDraftModel(placement, draft)), nodes };
   }
 
@@ -142,8 +145,18 @@ export class Planner {
   }
 
   #nodes(): readonly TopologyNode[] {
-    return topologyOf(this.#options.nodes()).nodes.toSorted((a, b) => compareIds(a.id, b.id));
+    return topologyOf(this.#options.nodes(null)).nodes.toSorted((a, b) => compareIds(a.id, b.id));
   }
+}
+
+/** The first of the copies that loading makes, where it makes several, with a sentence that says so; else the ring. */
+function asCopies(options: PlaceOptions, placement: Placement): Placement {
+  const { plans, reason } = placeCopies(options, placement.ring.contextSize);
+  const [first] = plans;
+  if (first === undefined || plans.length < 2) return placement;
+  const names = plans.map(({ head }) => options.nodes.find(({ id }) => id === head)?.name ?? head);
+  const told = `${reason} Each copy is whole: on ${names.join(", ")}. This is the first of them.`;
+  return { plan: { ...first, reasons: [told, ...first.reasons] }, ring: placement.ring };
 }
 
 /** Says what the head holds besides, which is not in the memory of its stage. */

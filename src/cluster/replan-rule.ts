@@ -43,7 +43,6 @@ function worthItsLoad(question: ReplanQuestion, slow: number, fast: number): str
   const { contextSize, ...ring } = next.ring;
   const seconds = reloadSeconds({
     cost: modelCost(model.info, memoryNeeds(ring, contextSize)),
-    current: now.plan.stages,
     wanted: next.plan.stages,
     supply: new Map(nodes.map((node) => [node.id, supplyOf(node, model, now)])),
     // Only a ring that nobody uses at the moment is placed anew.

@@ -26,6 +26,7 @@ export const DEFAULT_GRPC_PORT = 52_416;
 
 /** What a stage takes (`most_threads` of native/stage). */
 const MOST_THREADS = 512;
+const MOST_CONTEXT = 2 ** 27;
 
 /** "10MB/s" says the same as "10MB". */
 const bytesPerSecond = parsed((text) => parseByteSize(text.replace(/\/s$/i, ""))).pipe(z.number().positive());
@@ -185,8 +186,8 @@ export const OPTIONS: { readonly [Key in keyof Settings]: Option<Settings[Key]> 
     flag: "ctx",
     argument: "tokens",
     description: "context per slot (default: what the model was trained for, at most what fits)",
-    expects: "a whole number of tokens, at least 16",
-    schema: wholeNumber(16, 2 ** 27),
+    expects: `a whole number of tokens from 16 to ${MOST_CONTEXT}`,
+    schema: wholeNumber(16, MOST_CONTEXT),
     default: null,
   },
   slots: {

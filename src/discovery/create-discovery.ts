@@ -32,16 +32,21 @@ export interface CreateDiscoveryOptions {
 const WITHOUT_OPEN: readonly DiscoveryKind[] = ["static"];
 const WITH_OPEN: readonly DiscoveryKind[] = ["mdns", "static", "tailscale"];
 
-export function discoveryKinds({ discovery, open }: Pick<Config, "discovery" | "open">): readonly DiscoveryKind[] {
-  return discovery ?? (open ? WITH_OPEN : WITHOUT_OPEN);
+/** Nodes that are named are asked whatever else is searched. */
+export function discoveryKinds(
+  config: Pick<Config, "discovery" | "open" | "peer" | "peersFile" | "join">,
+): readonly DiscoveryKind[] {
+  const { discovery, open, peer, peersFile, join } = config;
+  const kinds = new Set(discovery ?? (open ? WITH_OPEN : WITHOUT_OPEN));
+  if (peer.length > 0 || peersFile !== null || join !== null) kinds.add("static");
+  return [...kinds];
 }
 
 /** The ways of finding peers that the settings ask for. */
 export function createDiscovery(options: CreateDiscoveryOptions): Discovery {
   const { config, probe, interfaces, logger } = options;
   const search = new PeerSearch({ probe, logger, sleep: realSleep, linkTo: (host) => interfaces.linkTo(host) });
-  const kinds = [...new Set(discoveryKinds(config))];
-  const sources = kinds.map((kind) => SOURCES[kind](options, search, interfaces));
+  const sources = discoveryKinds(config).map((kind) => SOURCES[kind](options, search, interfaces));
   return new CombinedDiscovery(search, sources, () => interfaces.learnPorts());
 }
 

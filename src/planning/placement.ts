@@ -1,7 +1,9 @@
 import { ExoError } from "../core/errors.js";
+import { nodeLabel } from "./explain.js";
 import { placeByHand } from "./manual-placement.js";
 import { placeBySpeed } from "./measured-placement.js";
 import { placeByMemory } from "./memory-placement.js";
+import { isUsableSpeed } from "./pass-time.js";
 import { type PlacementRequest, type PlacementTask, placementTask } from "./placement-task.js";
 import type { Plan } from "./plan.js";
 
@@ -24,10 +26,15 @@ export function placeModel(request: PlacementRequest): Plan {
 
 const MEMORY_AIM = "Every node that fits is used, with layers in proportion to its memory.";
 
-function fallbackAim({ strategy, speeds }: PlacementTask): string {
+function fallbackAim({ strategy, speeds, nodes, cost }: PlacementTask): string {
+  const known = nodes.filter(({ id }) => {
+    const speed = speeds?.nodes.get(id);
+    return speed !== undefined && isUsableSpeed(speed, cost.layerCount);
+  });
+  const names = known.map(({ id }) => nodeLabel(nodes, id)).join(", ");
   const why =
-    speeds === null || speeds.nodes.size === 0
+    known.length === 0
       ? "nothing is measured yet"
-      : "the nodes whose speed is known cannot hold the model";
+      : `the nodes whose speed is known (${names}) cannot hold the model by themselves`;
   return `Layers are dealt out in proportion to memory, because ${why}: --strategy ${strategy} needs speeds.`;
 }

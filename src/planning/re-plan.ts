@@ -1,8 +1,8 @@
 import type { ModelCost } from "./cost.js";
 import { rate } from "./explain.js";
 
-/** A range that a node holds, or would hold. */
-export interface HeldRange {
+/** A range that a node would hold. */
+export interface WantedRange {
   readonly nodeId: string;
   readonly layerBegin: number;
   readonly layerEnd: number;
@@ -19,9 +19,8 @@ export interface SupplySpeed {
 
 export interface ReloadRequest {
   readonly cost: ModelCost;
-  readonly current: readonly HeldRange[];
   /** In ring order: the first is the head, which holds both ends too. */
-  readonly wanted: readonly HeldRange[];
+  readonly wanted: readonly WantedRange[];
   /** By node id; a node that is missing is taken for slow: it fetches everything at 10 MB/s. */
   readonly supply: ReadonlyMap<string, SupplySpeed>;
   /** Tokens of the conversations under way, which are computed again, and how quickly that goes. */
@@ -33,16 +32,14 @@ const SLOW: SupplySpeed = { fetchBytesPerSecond: 10e6, loadBytesPerSecond: 200e6
 
 /** Seconds until the new ring answers: nodes load at the same time, then what was said so far is computed again. */
 export function reloadSeconds(request: ReloadRequest): number {
+  // All of them: the ring is closed as a whole first, and no stage outlives it.
   const loading = request.wanted.map((range, index) => loadSeconds(request, range, index === 0));
   return Math.max(0, ...loading) + request.liveTokens / Math.max(1e-9, request.prefillTokensPerSecond);
 }
 
-function loadSeconds({ cost, current, supply }: ReloadRequest, wanted: HeldRange, isHead: boolean): number {
+function loadSeconds({ cost, supply }: ReloadRequest, wanted: WantedRange, isHead: boolean): number {
   const { nodeId, layerBegin, layerEnd } = wanted;
   const { fetchBytesPerSecond, loadBytesPerSecond, onDisk } = supply.get(nodeId) ?? SLOW;
-  const same = current.some((held, index) => isSame(held, wanted) && (index === 0) === isHead);
-  // A stage whose range stays as it is stays loaded.
-  if (same) return 0;
   const ends = isHead ? cost.memory(0, 1, true).weights - cost.memory(0, 1, false).weights : 0;
   let fetched = onDisk(layerBegin) ? 0 : ends;
   for (let layer = layerBegin; layer < layerEnd; layer++) {
@@ -50,10 +47,6 @@ function loadSeconds({ cost, current, supply }: ReloadRequest, wanted: HeldRange
   }
   const loaded = cost.memory(layerBegin, layerEnd, isHead).weights;
   return fetched / fetchBytesPerSecond + loaded / loadBytesPerSecond;
-}
-
-function isSame(a: HeldRange, b: HeldRange): boolean {
-  return a.nodeId === b.nodeId && a.layerBegin === b.layerBegin && a.layerEnd === b.layerEnd;
 }
 
 export interface RePlanRequest {

@@ -1,4 +1,5 @@
 import { canonicalSpec } from "../cluster/known-models.js";
+import { withOtherClaims } from "../cluster/memory-claims.js";
 import type { NodeRecord } from "../cluster/node-record.js";
 import { Planner } from "../cluster/planner.js";
 import { ringSettingsOf } from "../cluster/ring-settings.js";
@@ -20,7 +21,7 @@ export function createPlanner(
   const drafts = config.speculation === "draft" || config.speculation === "auto";
   return new Planner({
     header: (spec, signal) => models.header(spec, { signal }),
-    nodes,
+    nodes: (model) => withOtherClaims(nodes(), model?.spec ?? null),
     speeds: ({ spec }, { kvTypeK, kvTypeV }, signal) =>
       measurement.gather(nodes(), { model: spec, microBatchSize, kvTypeK, kvTypeV, flashAttention }, signal),
     draftModelFor: ({ spec }, asked) =>

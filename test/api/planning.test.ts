@@ -9,9 +9,12 @@ import { errorOf, withApi } from "./api-under-test.js";
 const LAYERS = 10;
 const info = modelOf(new Array<number>(LAYERS).fill(10 * MIB));
 
-function planner(measured: boolean): Planner {
-  const nodes = [nodeOf("id-a", 150 * MIB, "desk"), nodeOf("id-b", 60 * MIB, "attic")];
-  const speeds = speedsOf({ "id-a": speedOf(LAYERS, 1), "id-b": speedOf(LAYERS, 2) }, bothWays("id-a", "id-b", 0.5));
+function planner(measured: boolean, attic = { bytes: 60 * MIB, milliseconds: 2 }): Planner {
+  const nodes = [nodeOf("id-a", 150 * MIB, "desk"), nodeOf("id-b", attic.bytes, "attic")];
+  const speeds = speedsOf(
+    { "id-a": speedOf(LAYERS, 1), "id-b": speedOf(LAYERS, attic.milliseconds) },
+    bothWays("id-a", "id-b", 0.5),
+  );
   return new Planner({
     header: async (spec) => {
       if (spec === "small") return { id: "small", spec, info: modelOf([20 * MIB]) };
@@ -45,6 +48,20 @@ function planner(measured: boolean): Planner {
 const parsed = (text: string) => JSON.parse(text);
 
 describe("POST /cluster/plan", () => {
+  test("tells of copies where loading makes them", async () => {
+    await withApi(
+      async ({ post }) => {
+        const response = await post("/cluster/plan", { model: "tiny", strategy: "throughput", slots: 4 });
+        const plan = parsed(await response.text());
+        assert.match(plan.reasons[0], /placed 2 times, because .* Each copy is whole: on (desk, attic|attic, desk)\./);
+        assert.equal(plan.stages.length, 1);
+        const latency = parsed(await (await post("/cluster/plan", { model: "tiny" })).text());
+        assert.doesNotMatch(latency.reasons.join(), /cop/);
+      },
+      { planner: planner(true, { bytes: 150 * MIB, milliseconds: 1 }) },
+    );
+  });
+
   test("tells stages, predictions and reasons", async () => {
     await withApi(
       async ({ post }) => {

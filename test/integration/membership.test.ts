@@ -100,6 +100,23 @@ describe("membership", () => {
     });
   });
 
+  test("of nodes with the same name it says which one hears another", async (t) => {
+    const { wires, members } = await startAll(t, [A, B, C, D], { [B]: { name: "vm" }, [C]: { name: "vm" } });
+    const [a, b, c, d] = members;
+    assert.ok(a && b && c && d);
+    for (const other of [b, c, d]) await a.meets(other);
+    await assertAllAlive(members);
+    await setWires(wires, A, D, false);
+    const both = [b.id, c.id].map((id) => `vm (${id.slice(0, 8)})`);
+    await eventually(async () => {
+      const reason = a.find(d)?.reason ?? "";
+      assert.ok(
+        both.every((name) => reason.includes(name)),
+        reason,
+      );
+    });
+  });
+
   test("a node that only one other cannot reach stays, and the one says who hears it", async (t) => {
     const { wires, members } = await startAll(t, [A, B, C], { [B]: { name: "bea" } });
     const [a, b, c] = members;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { evictableRings, withClaims, withoutRings } from "../../src/cluster/memory-claims.js";
+import { evictableRings, withClaims, withOtherClaims, withoutRings } from "../../src/cluster/memory-claims.js";
 import { NO_WORK, type NodeRecord, type RingRecord } from "../../src/cluster/node-record.js";
 import { emptyRingRecord, plannedStageRecord } from "../../src/cluster/ring-record.js";
 import { sampleRecord } from "../support/sample-record.js";
@@ -44,6 +44,14 @@ describe("memory of several rings", () => {
     assert.deepEqual([a?.memoryCap, a?.devices[0]?.memoryFree], [20, 60]);
     assert.deepEqual([b?.memoryCap, b?.devices[0]?.memoryFree], [50, 90]);
     assert.deepEqual(withClaims(records, "r"), records);
+  });
+
+  test("a plan counts what other models were promised, not the same model", () => {
+    const stages = [planned("a", 30)];
+    const rings = [ring("one", { state: "loading", stages }), ring("two", { state: "loading", stages })];
+    const records = [sampleRecord({ id: "a", memoryCap: null, devices: [device("cpu", 90)], rings })];
+    const freeFor = (spec: string | null) => withOtherClaims(records, spec)[0]?.devices[0]?.memoryFree;
+    assert.deepEqual([freeFor("one"), freeFor("two"), freeFor("three"), freeFor(null)], [60, 60, 30, 30]);
   });
 
   test("without a ring its memory is free, on no device more than that has", () => {

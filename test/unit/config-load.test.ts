@@ -138,6 +138,11 @@ describe("values", () => {
     assert.deepEqual(discoveryKinds(await load({ open: true })), ["mdns", "static", "tailscale"]);
     assert.deepEqual(discoveryKinds(await load({ open: true, discovery: "tailscale" })), ["tailscale"]);
     assert.deepEqual(discoveryKinds(await load({ open: true, discovery: false })), []);
+    // Who is named is asked all the same.
+    for (const named of [{ peer: ["a:1"] }, { join: "exo-native://b:2" }, { peersFile: "/peers" }]) {
+      assert.deepEqual(discoveryKinds(await load({ open: true, discovery: false, ...named })), ["static"]);
+      assert.deepEqual(discoveryKinds(await load({ open: true, discovery: "mdns", ...named })), ["mdns", "static"]);
+    }
     assert.match(await refusal({ flags: { discovery: "mdns,bluetooth" } }), /any of mdns, static, tailscale/);
   });
 
@@ -151,6 +156,12 @@ describe("values", () => {
 });
 
 describe("a wrong value is refused in the name the user gave it", () => {
+  test("a context that is too large hears the limit", async () => {
+    for (const ctx of ["999999999", "15"]) {
+      assert.match(await refusal({ flags: { ctx } }), /tokens from 16 to 134217728 for --ctx, received/);
+    }
+  });
+
   test("flag", async () => {
     const message = await refusal({ flags: { slots: "many" } });
     assert.equal(message, 'Expected a whole number from 1 to 256 for --slots, received "many".');

@@ -367,6 +367,24 @@ describe("doctor: peers, servers and the clock", () => {
     assert.equal(unknown?.severity, "note");
   });
 
+  test("the clock of a node that was refused for it speaks against one that agrees", async () => {
+    const cluster = twoNodeCluster();
+    const reason =
+      "The clock of vm at 10.0.0.4:52416 is 1 day 2 hours ahead of this node's. Set both by the network (NTP).";
+    const nodes = cluster.nodes.map((node) =>
+      node.id === "b" ? { ...node, state: "refused" as const, reason } : node,
+    );
+    const node = { cluster: { ...cluster, nodes } };
+    for (const servers of [{ [hub]: reply(0) }, {}]) {
+      const findings = await look(clockCheck, { servers }, node);
+      assert.deepEqual(
+        findings.filter(({ id }) => id === "clock").map(({ severity }) => severity),
+        ["warning"],
+      );
+      assert.match(findings[0]?.detail ?? "", /1 day 2 hours ahead/);
+    }
+  });
+
   test("peers' clocks count where their API can be reached", async () => {
     const cluster = twoNodeCluster();
     const nodes = cluster.nodes.map((node) => ({

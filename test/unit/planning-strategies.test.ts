@@ -110,6 +110,10 @@ describe("strategies", () => {
     assert.equal(plan.strategy, "memory-weighted");
     assert.equal(plan.predicted, null);
     assert.match(plan.reasons[0] ?? "", /nothing is measured yet/);
+    // What is known is of a node that has left, and what a node says of another model is no speed of this one.
+    for (const speeds of [speedsOf({ gone: speedOf(LAYERS, 1) }), speedsOf({ a: speedOf(LAYERS + 1, 1) })]) {
+      assert.match(place({ topology: TWO, speeds }).reasons[0] ?? "", /nothing is measured yet/);
+    }
   });
 
   test("a node that is not measured yet is used only where the model needs its memory", () => {
@@ -120,7 +124,10 @@ describe("strategies", () => {
     const nodes = [nodeOf("a", 150 * MIB), nodeOf("b", AMPLE)];
     const tooSmall = place({ topology: { nodes }, speeds });
     assert.equal(tooSmall.strategy, "memory-weighted");
-    assert.match(tooSmall.reasons[0] ?? "", /the nodes whose speed is known cannot hold the model/);
+    assert.match(
+      tooSmall.reasons[0] ?? "",
+      /the nodes whose speed is known \(\w+\) cannot hold the model by themselves/,
+    );
   });
 
   test("speeds that cannot be of this model are not believed", () => {

@@ -78,6 +78,7 @@ function modelProbe(change: Partial<ModelProbeOptions> = {}): ModelProbe {
     llamaCommit: "c",
     clock: node.clock,
     logger: silentLogger,
+    lifetime: NEVER,
     ...change,
   });
 }
@@ -214,7 +215,7 @@ describe("what parts of models take", () => {
     const passes = Array.from({ length: 10 }, () => ({ rows: 1, outputs: 1, cachedTokens: 0, seconds: 2 * 0.2 }));
     const part = { layerBegin: 0, layerEnd: 2, hasOutput: false };
     const use = { part, request: REQUEST, threads: 2, batchThreads: 2, passes };
-    for (let round = 0; round < 30; round += 1) await probe.learn([use], false);
+    for (let round = 0; round < 60; round += 1) await probe.learn([use], false);
     const learned = await probe.speed(REQUEST, NEVER);
     const ratio = (learned.kinds[0]?.passes[0]?.seconds ?? 0) / (before.kinds[0]?.passes[0]?.seconds ?? 1);
     assert.ok(Math.abs(ratio - 2) < 0.01, `${ratio}`);
@@ -241,7 +242,13 @@ describe("what parts of models take", () => {
     });
     let times = 0;
     const probe = modelProbe({ probe: async () => results[times++] ?? STEADY });
-    const secondsOf = async () => (await probe.speed(REQUEST, NEVER)).kinds[0]?.passes[0]?.seconds;
+    const answered = async () => (await probe.speed(REQUEST, NEVER)).kinds[0]?.passes[0]?.seconds;
+    // Who asks is answered with what is known; what comes of it the next one hears.
+    const secondsOf = async () => {
+      await answered();
+      await probe.idle();
+      return answered();
+    };
     assert.equal(await secondsOf(), 0.3);
     node.now += 30_000;
     assert.equal(await secondsOf(), 0.3);
@@ -274,7 +281,44 @@ describe("what parts of models take", () => {
     await probe.speed(REQUEST, NEVER);
     node.now += 600_000;
     assert.deepEqual(await probe.speed(REQUEST, NEVER), SPEED);
+    await probe.idle();
     assert.equal(times, 2);
+  });
+
+  test("is told at once where it is known, and measured again in the background, once for all who ask", async () => {
+    let release = (): void => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let times = 0;
+    const probe = modelProbe({
+      probe: async () => {
+        times += 1;
+        if (times > 1) await released;
+        return { speed: SPEED, disturbed: times === 1 };
+      },
+    });
+    await probe.speed(REQUEST, NEVER);
+    node.now += 600_000;
+    const asker = new AbortController();
+    assert.deepEqual(await probe.speed(REQUEST, asker.signal), SPEED);
+    asker.abort();
+    assert.deepEqual(await probe.speed(REQUEST, NEVER), SPEED);
+    release();
+    await probe.idle();
+    assert.equal(times, 2);
+  });
+
+  test("is not measured in the background beyond the node's life", async () => {
+    const lifetime = new AbortController();
+    const probe = modelProbe({ probe: async () => ({ speed: SPEED, disturbed: true }), lifetime: lifetime.signal });
+    await probe.speed(REQUEST, NEVER);
+    node.now += 600_000;
+    lifetime.abort();
+    const waits = node.waits;
+    assert.deepEqual(await probe.speed(REQUEST, NEVER), SPEED);
+    await probe.idle();
+    assert.equal(node.waits, waits);
   });
 
   test("waits for the links to be measured, and says while it measures", async () => {

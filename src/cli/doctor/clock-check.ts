@@ -7,6 +7,10 @@ import type { DoctorSystem } from "./system.js";
 /** Certificates and invitations are valid from a time and until one. Seconds. */
 const TOLERATED = 30;
 
+const SET_CLOCK =
+  "Let the system set the clock: sudo timedatectl set-ntp true (Linux), sudo sntp -sS time.apple.com (macOS), w32tm /resync (Windows).";
+const SET_BOTH = SET_CLOCK.replace("the clock:", "the clock, there and here:");
+
 interface Skew {
   readonly whose: string;
   /** Seconds that this machine's clock is ahead. */
@@ -16,8 +20,19 @@ interface Skew {
 /** Whether this machine's clock agrees with those of others, and whether something keeps it right. */
 export const clockCheck: Check = {
   subject: "the clock",
-  run: async (context) => [judge(await skews(context)), ...(await synchronized(context.system))],
+  run: async (context) => [
+    judge(await skews(context), refusedForTheirs(context)),
+    ...(await synchronized(context.system)),
+  ],
 };
+
+/** Why nodes are not used whose clock is far from this one's: their HTTP API is not known here. */
+function refusedForTheirs({ node }: DoctorContext): readonly string[] {
+  const reasons = (node?.cluster.nodes ?? []).flatMap(({ state, reason }) =>
+    state === "refused" ? (reason ?? []) : [],
+  );
+  return [...new Set(reasons.filter((reason) => reason.startsWith("The clock of ")))];
+}
 
 /** Against the servers of models, and against nodes whose HTTP API can be reached from here. */
 async function skews({ system, node }: DoctorContext): Promise<readonly Skew[]> {
@@ -38,18 +53,25 @@ function isElsewhere(address: string | null | undefined): boolean {
   return url !== null && !/^(?:localhost|127\.|\[::1\]|0\.0\.0\.0|\[::\])/.test(url.hostname);
 }
 
-function judge(skews: readonly Skew[]): Finding {
+function judge(skews: readonly Skew[], refused: readonly string[]): Finding {
   const [first, ...rest] = skews;
+  if (first === undefined && refused.length > 0) {
+    return warning("clock", "The clock is far from that of other nodes", refused.join(" "), SET_BOTH);
+  }
   if (first === undefined) return note("clock", "The clock could be compared with no other");
   const worst = rest.reduce((most, skew) => (Math.abs(skew.seconds) > Math.abs(most.seconds) ? skew : most), first);
   const list = `${skews.map(({ whose, seconds }) => `${whose} ${signed(seconds)}`).join(", ")}.`;
+  if (Math.abs(worst.seconds) <= TOLERATED && refused.length > 0) {
+    const title = "The clock agrees with servers, but not with that of other nodes: theirs is wrong";
+    return warning("clock", title, `${list} ${refused.join(" ")}`, SET_BOTH);
+  }
   if (Math.abs(worst.seconds) <= TOLERATED) return ok("clock", "The clock agrees with others", list);
   const way = worst.seconds > 0 ? "ahead of" : "behind";
   return warning(
     "clock",
     `The clock is ${Math.round(Math.abs(worst.seconds))} s ${way} that of ${worst.whose}`,
     `This machine's time less theirs: ${list} Certificates may count as expired or as not valid yet.`,
-    "Let the system set the clock: sudo timedatectl set-ntp true (Linux), sudo sntp -sS time.apple.com (macOS), w32tm /resync (Windows).",
+    SET_CLOCK,
   );
 }
 

@@ -7,7 +7,7 @@ import { ToldRarely } from "./told-rarely.js";
 
 type StageProgress = PlacementProgress["stages"][number];
 
-const LONGEST_NAME = 20;
+const LONGEST_NAME = 28;
 
 const PHASES: Readonly<Record<string, string>> = { fetch: "fetching", load: "loading" };
 

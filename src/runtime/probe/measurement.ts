@@ -163,6 +163,7 @@ export class Measurement implements Service {
         .map(({ name, description }) => `${name} ${description}`)
         .join(", "),
       llamaCommit: caller.llamaCommit,
+      lifetime: this.#stop.signal,
       clock,
       logger,
     });

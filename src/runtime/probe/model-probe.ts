@@ -31,6 +31,8 @@ export interface ModelProbeOptions {
   /** Names of the processors. */
   readonly processor: string;
   readonly llamaCommit: string;
+  /** Aborted when the node stops. */
+  readonly lifetime: AbortSignal;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -70,6 +72,8 @@ export class ModelProbe {
   /** Settles when the probes asked for so far are done: there is one at a time. */
   #busy: Promise<unknown> = Promise.resolve();
   #probing = false;
+  /** Ids of what is measured again in the background. */
+  readonly #again = new Set<string>();
 
   constructor(options: ModelProbeOptions) {
     this.#options = options;
@@ -81,24 +85,36 @@ export class ModelProbe {
   }
 
   /**
-   * At once when it is known, else measured when the node is idle. Rejects `not_ready` when it is not, `out_of_memory` when
+   * At once when it is known; what was disturbed is then measured again in the background. Else measured when the node is
+   * idle. Rejects `not_ready` when it is not, `out_of_memory` when
    * not even one layer fits, and as the model's header does.
    */
   async speed(request: ProbeModelRequest, signal: AbortSignal): Promise<ModelSpeed> {
-    const { refresh = false } = request;
     const model = await this.#options.header(request.model, signal);
     this.#hashes.set(request.model, model.hash);
     await this.#options.linksSettled(signal);
     const settings = settingsOf(request, this.#options.compute(request.cores));
     const id = this.#idOf(model.hash, settings);
     const known = await this.#known(id);
-    if (known !== null && !refresh && (!this.#isDue(known) || this.#options.quiet.busy)) {
+    const task = { id, request, model, settings };
+    if (known !== null && request.refresh !== true) {
+      if (this.#isDue(known) && !this.#options.quiet.busy) this.#measureAgain(task);
       return corrected(known.speed, known.correction);
     }
-    const measured = this.#inTurn(() => this.#measured({ id, request, model, settings, signal }));
-    // What was disturbed is better than nothing.
-    const entry = await (known === null || refresh ? measured : measured.catch(() => known));
+    const entry = await this.#inTurn(() => this.#measured({ ...task, signal }));
     return corrected(entry.speed, entry.correction);
+  }
+
+  /** Who asked has an answer; whoever asks later gets a better one. */
+  #measureAgain(task: Omit<ProbeTask, "signal">): void {
+    const { lifetime: signal, logger } = this.#options;
+    if (this.#again.has(task.id)) return;
+    this.#again.add(task.id);
+    void this.#inTurn(() => this.#measured({ ...task, signal }))
+      .catch((thrown: unknown) => {
+        logger.debug({ error: ExoError.from(thrown).message }, "a measurement could not be made again");
+      })
+      .finally(() => this.#again.delete(task.id));
   }
 
   /** Resolves when no probe is under way or waits. */

@@ -18,6 +18,9 @@ export interface Observation {
   /** By the probe alone: of the stage's layers, and of the output head if it has that. */
   readonly layers: number;
   readonly output: number;
+  /** By the probe alone: of all layers of the model for the same pass, and of one token in the whole model. */
+  readonly whole: number;
+  readonly token: number;
   /** Of the next tokens of streams; else of a prompt. */
   readonly isFew: boolean;
 }
@@ -51,13 +54,15 @@ function typical(all: readonly Observation[]): readonly Observation[] {
 }
 
 function compared(speed: ModelSpeed, known: ModelSpeed, part: StagePart, pass: ComputedPass): Observation {
-  const { layers, output } = secondsOf(speed, part, pass);
+  const { layers, output, whole } = secondsOf(speed, part, pass);
   const predicted = secondsOf(known, part, pass);
   return {
     measured: pass.seconds,
     predicted: predicted.fixed + predicted.layers + predicted.output,
     layers,
     output,
+    whole,
+    token: tokenSeconds(speed),
     isFew: pass.rows <= FEW_ROWS,
   };
 }
@@ -65,5 +70,11 @@ function compared(speed: ModelSpeed, known: ModelSpeed, part: StagePart, pass: C
 function secondsOf(speed: ModelSpeed, { layerBegin, layerEnd, hasOutput }: StagePart, pass: ComputedPass) {
   const { rows, cachedTokens, outputs } = pass;
   const { upTo, fixed, output } = passCosts(speed, rows, cachedTokens / rows, layerBegin === layerEnd ? rows : outputs);
-  return { fixed, layers: (upTo[layerEnd] ?? 0) - (upTo[layerBegin] ?? 0), output: hasOutput ? output : 0 };
+  const layers = (upTo[layerEnd] ?? 0) - (upTo[layerBegin] ?? 0);
+  return { fixed, layers, output: hasOutput ? output : 0, whole: upTo.at(-1) ?? 0 };
+}
+
+function tokenSeconds(speed: ModelSpeed): number {
+  const { upTo, output } = passCosts(speed, 1, 0, 1);
+  return (upTo.at(-1) ?? 0) + output;
 }

@@ -15,6 +15,7 @@ export interface SpeedKey extends ProbeSettings {
 }
 
 const factor = z.number().positive().max(100);
+const looks = z.int().min(-100).max(100);
 
 const entrySchema = z.object({
   /** ISO time. */
@@ -22,7 +23,13 @@ const entrySchema = z.object({
   speed: modelSpeedSchema,
   /** Measurements in a row that other programs disturbed; 0: the last one was not. */
   disturbed: z.int().nonnegative(),
-  correction: z.object({ few: factor, many: factor, output: factor, perPass: z.number().nonnegative().max(1) }),
+  correction: z.object({
+    few: factor,
+    many: factor,
+    output: factor,
+    perPass: z.number().nonnegative().max(1),
+    agreed: z.object({ few: looks, many: looks }),
+  }),
 });
 
 export type SpeedEntry = z.infer<typeof entrySchema>;
