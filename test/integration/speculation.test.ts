@@ -98,16 +98,16 @@ describe("speculation where it cannot be", () => {
   test("drafting with a model asks for one; a model with another vocabulary, or recurrent state, is refused", async () => {
     const mamba = writeTinyMamba();
     const other = sharedModel("stories260K-f16.gguf");
-    const cases: readonly (readonly [readonly string[], RegExp])[] = [
-      [["--speculation", "draft"], /name it with --draft-model/],
-      [["--draft-model", mamba.path], /recurrent state; choose another --draft-model/],
+    const cases: readonly (readonly [readonly string[], RegExp, number])[] = [
+      [["--speculation", "draft"], /name it with --draft-model/, 2],
+      [["--draft-model", mamba.path], /recurrent state; choose another --draft-model/, 1],
       ...(other === null
         ? []
-        : ([[["--draft-model", other], /another vocabulary than the model: it has 512/]] as const)),
+        : ([[["--draft-model", other], /another vocabulary than the model: it has 512/, 1]] as const)),
     ];
-    for (const [args, message] of cases) {
+    for (const [args, message, code] of cases) {
       const node = await NodeProcess.start({ name: "head", args: [tinyModel(), ...SETTINGS, ...args] });
-      assert.equal(await node.ended(), 1);
+      assert.equal(await node.ended(), code, `${args.join(" ")}: ${node.log}`);
       assert.match(node.log, message);
       await node.stop();
     }
