@@ -35,7 +35,7 @@ export interface RingLoaderOptions<Head extends LoadedHead> {
 
 export interface LoadedRing<Head extends LoadedHead> {
   readonly head: Head;
-  /** Takes the whole ring down, as far as its nodes can be reached. Idempotent. */
+  /** Takes the whole ring down, as far as its nodes can be reached; never rejects. Idempotent. */
   close(reason: ExoError): Promise<void>;
 }
 
@@ -53,7 +53,10 @@ export async function loadRing<Head extends LoadedHead>(options: RingLoaderOptio
   const results = await Promise.allSettled(loads);
   const head = results[0].status === "fulfilled" ? results[0].value : null;
   const close = async (reason: ExoError): Promise<void> => {
-    await head?.close(reason);
+    await head?.close(reason).catch((thrown: unknown) => {
+      const { message } = ExoError.from(thrown);
+      options.logger.warn({ model: options.model.id, error: message }, "a ring's head could not be taken down cleanly");
+    });
     await Promise.all(others.map((member, index) => unloadStage(options, member, index + 1)));
   };
   try {

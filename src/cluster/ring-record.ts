@@ -1,9 +1,10 @@
 import { totalBytes } from "../model/memory-estimate.js";
 import { capabilitiesOf } from "../model/text-kind.js";
 import type { PlannedStage } from "../planning/plan.js";
+import type { HeadLoad } from "./head-port.js";
 import type { PlaceableModel } from "./model-source.js";
 import { NO_MEMORY, NO_WORK, type RingComputingRecord, type RingRecord, type RingStageRecord } from "./node-record.js";
-import { NOTHING_MEASURED, predictionOf } from "./prediction-record.js";
+import { NOTHING_MEASURED, type PredictedSpeed, predictionOf } from "./prediction-record.js";
 import { NO_RATES } from "./ring-rates.js";
 import type { RingSettings } from "./ring-settings.js";
 import { NO_TOKENS } from "./ring-tokens.js";
@@ -61,6 +62,22 @@ export function emptyRingRecord({ id, spec, replica, proposedBy, pinned }: NewRi
       sizeBytes: 0,
       architecture: "",
     },
+  };
+}
+
+/** With what its head does at this moment; `null`: it has none. */
+export function withLoad(ring: RingRecord, load: HeadLoad | null, predicted: PredictedSpeed | null): RingRecord {
+  return {
+    ...ring,
+    busySlots: load?.busySlots ?? 0,
+    waitingRequests: load?.waiting ?? 0,
+    work: load?.work ?? NO_WORK,
+    hops: load?.hops ?? null,
+    prediction: predictionOf(predicted, load?.measured ?? NOTHING_MEASURED),
+    rates: load?.rates ?? NO_RATES,
+    tokens: load?.tokens ?? NO_TOKENS,
+    hopMs: [...(load?.hopMs ?? [])],
+    microBatchesUnderWay: load?.microBatchesUnderWay ?? 0,
   };
 }
 
