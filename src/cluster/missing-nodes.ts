@@ -1,12 +1,27 @@
 import type { ModelRequest } from "./model-request.js";
+import { type UnfitNode, unfitText } from "./unfit-nodes.js";
 
 interface Present {
   readonly id: string;
   readonly name: string;
 }
 
-/** The nodes that a request waits for before it can be placed, as a sentence; `null`: all are there. */
-export function whyWaiting(request: ModelRequest, present: readonly Present[]): string | null {
+/**
+ * What a request waits for before it can be placed, in sentences; `null`: for nothing.
+ *
+ * @param unfit nodes that count as absent
+ */
+export function whyWaiting(
+  request: ModelRequest,
+  present: readonly Present[],
+  unfit: readonly UnfitNode[],
+): string | null {
+  const fit = present.filter(({ id }) => !unfit.some(({ nodeId }) => nodeId === id));
+  const missing = missingText(request, fit);
+  return missing === null ? null : [missing, ...unfit.map(unfitText)].join(" ");
+}
+
+function missingText(request: ModelRequest, present: readonly Present[]): string | null {
   const absent = (nodes: readonly string[]): readonly string[] =>
     nodes.filter((node) => !present.some(({ id, name }) => id === node || name === node));
   const inLayers = absent((request.layers ?? []).map(({ node }) => node));

@@ -20,6 +20,7 @@ import {
   withLoad,
 } from "./ring-record.js";
 import { RingUsage } from "./ring-usage.js";
+import { type UnfitNode, unfitText } from "./unfit-nodes.js";
 
 export type { PlacedModelOptions, Placement } from "./placed-model-options.js";
 
@@ -50,6 +51,8 @@ export class PlacedModel<Head extends LoadedHead> {
   #predicted: PredictedSpeed | null = null;
   /** Why the ring is being placed anew though it works, or `null`. */
   #again: string | null = null;
+  /** The ring could not be loaded because of a node that what is planned next is without. */
+  #leftOut = false;
   #endLife: ((reason: ExoError) => void) | null = null;
   #failure: ExoError | null = null;
   #running: Promise<void> | null = null;
@@ -201,14 +204,28 @@ export class PlacedModel<Head extends LoadedHead> {
   async #enoughNodes(signal: AbortSignal): Promise<void> {
     for (;;) {
       const { self, membership } = this.#options;
-      const reason = whyWaiting(this.#request, [self, ...membership.alive()]);
+      const reason = whyWaiting(this.#request, [self, ...membership.alive()], this.#unfit());
       if (signal.aborted) return;
       if (reason === null) break;
       this.#waitBecause(reason);
-      await nextOf((listener) => membership.onChange(listener), signal);
+      await this.#clusterChange(signal);
     }
     // What broke says so until it is planned.
     if (this.#record.state !== "failed") this.#update({ state: "loading", reason: whatIsPlanned(this.#request) });
+  }
+
+  /** Also when a node that was left out may be tried again. */
+  #clusterChange(signal: AbortSignal): Promise<void> {
+    const { membership, unfit } = this.#options;
+    const left = unfit.msLeft(this.#record.spec);
+    const ends = left === null ? signal : AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(left))]);
+    return nextOf((listener) => membership.onChange(listener), ends);
+  }
+
+  #unfit(): readonly UnfitNode[] {
+    const { membership, unfit } = this.#options;
+    const records = membership.alive().map(({ record }) => record);
+    return unfit.among(this.#record.spec, records);
   }
 
   /** Requests that were held are told: nobody knows for how long. */
@@ -236,12 +253,27 @@ export class PlacedModel<Head extends LoadedHead> {
       this.#closing = ring.close(reason);
       return ending;
     } catch (thrown) {
-      const error = ExoError.from(thrown);
-      if (signal.aborted) return "broken";
-      if (!this.#mayMend(error)) throw error;
-      this.#broke(error);
-      return "broken";
+      return signal.aborted ? "broken" : await this.#mend(ExoError.from(thrown), signal);
     }
+  }
+
+  /** After a try that came to no ring. Rejects with what will not mend itself. */
+  async #mend(error: ExoError, signal: AbortSignal): Promise<Ending> {
+    if (this.#leftOut) {
+      // There may be a placement without the node.
+      this.#leftOut = false;
+      this.#again = null;
+      this.#options.logger.warn({ model: this.#record.model, code: error.code }, error.message);
+      this.#update({ state: "loading", reason: error.message, stages: [] });
+      return "again";
+    }
+    const unfit = this.#unfit();
+    if (this.#mayMend(error)) this.#broke(error);
+    else if (error.code === "out_of_memory" && unfit.length > 0) {
+      this.#waitBecause([error.message, ...unfit.map(unfitText)].join(" "));
+      await this.#clusterChange(signal);
+    } else throw error;
+    return "broken";
   }
 
   async #handOver(plan: Plan): Promise<Ending> {
@@ -277,6 +309,9 @@ export class PlacedModel<Head extends LoadedHead> {
       logger,
       observer: {
         onStageProgress: (stage, phase, fraction) => this.#progress(stage, phase, fraction),
+        onStageFailed: ({ record }, error) => {
+          if (this.#options.unfit.add(model.spec, record, error)) this.#leftOut = true;
+        },
         onStageLoaded: (stage, memory) => this.#stage(stage, { memory, phase: "loaded", progress: 1 }),
       },
     });

@@ -15,6 +15,8 @@ import type { RingSettings } from "./ring-settings.js";
 export interface RingLoadObserver {
   onStageProgress(stage: number, phase: "fetch" | "load", fraction: number): void;
   onStageLoaded(stage: number, memory: StageMemoryRecord): void;
+  /** Of another node. */
+  onStageFailed(member: Member, error: ExoError): void;
 }
 
 export interface RingLoaderOptions<Head extends LoadedHead> {
@@ -135,6 +137,7 @@ async function loadStage<Head extends LoadedHead>(
     }
   } catch (thrown) {
     const error = ExoError.from(thrown);
+    options.observer.onStageFailed(member, error);
     throw new ExoError(error.code, `Node ${member.name} could not load its stage: ${error.message}`, { cause: error });
   }
 }
