@@ -2,7 +2,8 @@ import { ExoError } from "../core/errors.js";
 import { pause, settledWithin } from "../core/waiting.js";
 import { fractionOf, type ModelProgress } from "../model/progress.js";
 import type { Plan } from "../planning/plan.js";
-import { Changes, nextOf } from "./changes.js";
+import { clusterChange, lifeOf, unfitHere } from "./awaited-nodes.js";
+import { Changes } from "./changes.js";
 import type { LoadedHead } from "./head-port.js";
 import { whatIsPlanned, whyWaiting } from "./missing-nodes.js";
 import type { ModelRequest } from "./model-request.js";
@@ -11,16 +12,9 @@ import type { RingRecord, RingStageRecord } from "./node-record.js";
 import type { PlacedModelOptions, Placement } from "./placed-model-options.js";
 import { type PredictedSpeed, predictedBy } from "./prediction-record.js";
 import { type LoadedRing, loadRing } from "./ring-loader.js";
-import {
-  cardOf,
-  computingOf,
-  emptyRingRecord,
-  plannedStageRecord,
-  unplannedStageRecord,
-  withLoad,
-} from "./ring-record.js";
+import { cardOf, computingOf, emptyRingRecord, plannedRecord, unplannedStageRecord, withLoad } from "./ring-record.js";
 import { RingUsage } from "./ring-usage.js";
-import { type UnfitNode, unfitText } from "./unfit-nodes.js";
+import { unfitText } from "./unfit-nodes.js";
 
 export type { PlacedModelOptions, Placement } from "./placed-model-options.js";
 
@@ -204,28 +198,18 @@ export class PlacedModel<Head extends LoadedHead> {
   async #enoughNodes(signal: AbortSignal): Promise<void> {
     for (;;) {
       const { self, membership } = this.#options;
-      const reason = whyWaiting(this.#request, [self, ...membership.alive()], this.#unfit());
+      const reason = whyWaiting(
+        this.#request,
+        [self, ...membership.alive()],
+        unfitHere(this.#options, this.#record.spec),
+      );
       if (signal.aborted) return;
       if (reason === null) break;
       this.#waitBecause(reason);
-      await this.#clusterChange(signal);
+      await clusterChange(this.#options, this.#record.spec, signal);
     }
     // What broke says so until it is planned.
     if (this.#record.state !== "failed") this.#update({ state: "loading", reason: whatIsPlanned(this.#request) });
-  }
-
-  /** Also when a node that was left out may be tried again. */
-  #clusterChange(signal: AbortSignal): Promise<void> {
-    const { membership, unfit } = this.#options;
-    const left = unfit.msLeft(this.#record.spec);
-    const ends = left === null ? signal : AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(left))]);
-    return nextOf((listener) => membership.onChange(listener), ends);
-  }
-
-  #unfit(): readonly UnfitNode[] {
-    const { membership, unfit } = this.#options;
-    const records = membership.alive().map(({ record }) => record);
-    return unfit.among(this.#record.spec, records);
   }
 
   /** Requests that were held are told: nobody knows for how long. */
@@ -245,7 +229,9 @@ export class PlacedModel<Head extends LoadedHead> {
       // The stages know the ring by this head's epochs.
       this.takeOn();
       const ring = await this.#load(model, placement, signal);
-      const reason = await this.#lifeOf(ring.head, signal);
+      const reason = await lifeOf(ring.head, signal, (end) => {
+        this.#endLife = end;
+      });
       const ending = this.#again === null ? "broken" : "again";
       this.#ring = null;
       if (ending === "again") this.#update({ state: "loading", reason: null });
@@ -267,11 +253,11 @@ export class PlacedModel<Head extends LoadedHead> {
       this.#update({ state: "loading", reason: error.message, stages: [] });
       return "again";
     }
-    const unfit = this.#unfit();
+    const unfit = unfitHere(this.#options, this.#record.spec);
     if (this.#mayMend(error)) this.#broke(error);
     else if (error.code === "out_of_memory" && unfit.length > 0) {
       this.#waitBecause([error.message, ...unfit.map(unfitText)].join(" "));
-      await this.#clusterChange(signal);
+      await clusterChange(this.#options, this.#record.spec, signal);
     } else throw error;
     return "broken";
   }
@@ -296,19 +282,10 @@ export class PlacedModel<Head extends LoadedHead> {
     const { contextSize, slots } = ring;
     this.#update({ ...this.#planned(plan), epoch: this.#epoch, contextSize, slots, computing: computingOf(ring) });
     const loaded = await loadRing({
-      ringId,
-      epoch: this.#epoch,
-      model,
-      models,
-      plan,
-      ring,
-      self: ownRecord(),
-      membership,
-      openHead,
-      signal,
-      logger,
+      ...{ ringId, epoch: this.#epoch, model, models, plan, ring, self: ownRecord() },
+      ...{ membership, openHead, signal, logger },
       observer: {
-        onStageProgress: (stage, phase, fraction) => this.#progress(stage, phase, fraction),
+        onStageProgress: (...progress) => this.#progress(...progress),
         onStageFailed: ({ record }, error) => {
           if (this.#options.unfit.add(model.spec, record, error)) this.#leftOut = true;
         },
@@ -334,17 +311,6 @@ export class PlacedModel<Head extends LoadedHead> {
     this.usage.release();
   }
 
-  /** Resolves with the reason when the ring breaks, is to be placed anew, or is stopped. */
-  #lifeOf(head: LoadedHead, signal: AbortSignal): Promise<ExoError> {
-    return new Promise((resolve) => {
-      const stopped = (): void => resolve(ExoError.from(signal.reason, "not_ready"));
-      this.#endLife = resolve;
-      head.onBroken(resolve);
-      if (signal.aborted) stopped();
-      else signal.addEventListener("abort", stopped, { once: true });
-    });
-  }
-
   #broke(error: ExoError): void {
     this.#again = null;
     this.#options.logger.warn({ model: this.#record.model, code: error.code }, error.message);
@@ -355,10 +321,7 @@ export class PlacedModel<Head extends LoadedHead> {
   #planned(plan: Plan): Partial<RingRecord> {
     this.#predicted = predictedBy(plan);
     const { self, membership } = this.#options;
-    const nameOf = (id: string): string => (id === self.id ? self.name : (membership.find(id)?.name ?? id));
-    const planReasons = [...(this.#again === null ? [] : [this.#again]), ...plan.reasons];
-    const stages = plan.stages.map((stage) => plannedStageRecord(stage, nameOf(stage.nodeId)));
-    return { state: "loading", reason: null, layerCount: plan.layerCount, stages, planReasons };
+    return plannedRecord(plan, this.#again, (id) => (id === self.id ? self : membership.find(id))?.name ?? id);
   }
 
   #progress(stage: number, phase: "fetch" | "load", fraction: number): void {

@@ -1,6 +1,6 @@
 import { totalBytes } from "../model/memory-estimate.js";
 import { capabilitiesOf } from "../model/text-kind.js";
-import type { PlannedStage } from "../planning/plan.js";
+import type { Plan, PlannedStage } from "../planning/plan.js";
 import type { HeadLoad } from "./head-port.js";
 import type { PlaceableModel } from "./model-source.js";
 import { NO_MEMORY, NO_WORK, type RingComputingRecord, type RingRecord, type RingStageRecord } from "./node-record.js";
@@ -98,6 +98,13 @@ export function cardOf({ info, bytes }: PlaceableModel): RingRecord["card"] {
 export function computingOf(ring: RingSettings): RingComputingRecord {
   const { microBatchSize, kvTypeK, kvTypeV, flashAttention, wireType } = ring;
   return { ubatch: microBatchSize, kvTypeK, kvTypeV, flashAttention, wireType };
+}
+
+/** What a plan says of a ring; `again`: why a ring that worked is placed anew, or `null`. */
+export function plannedRecord(plan: Plan, again: string | null, nameOf: (id: string) => string): Partial<RingRecord> {
+  const planReasons = [...(again === null ? [] : [again]), ...plan.reasons];
+  const stages = plan.stages.map((stage) => plannedStageRecord(stage, nameOf(stage.nodeId)));
+  return { state: "loading", reason: null, layerCount: plan.layerCount, stages, planReasons };
 }
 
 /** A stage that is planned and holds nothing yet. */
