@@ -16,6 +16,7 @@ import type { PlacedModel } from "./placed-model.js";
 import { RingPlanner, type RingPlannerOptions } from "./ring-planner.js";
 import { RingReplanning, type RingReplanningOptions } from "./ring-replanning.js";
 import { RingUpkeep, type RingUpkeepOptions } from "./ring-upkeep.js";
+import { UnfitNodes } from "./unfit-nodes.js";
 
 export interface ModelManagerOptions<Head extends LoadedHead>
   extends Pick<RingPlannerOptions, "ownRecord" | "place" | "copies" | "gatherSpeeds">,
@@ -52,12 +53,14 @@ export class ModelManager<Head extends LoadedHead> implements Service {
     const { selfId } = options;
     this.#options = options;
     this.#found = new FoundRings({ ...options, own: () => this.#own.records() });
-    this.#planner = new RingPlanner({ ...options, evict: (ring) => this.#evict(ring) });
+    const unfit = new UnfitNodes(options.clock);
+    this.#planner = new RingPlanner({ ...options, unfit, evict: (ring) => this.#evict(ring) });
     this.#own = new OwnRings({
       ...options,
       self: { id: selfId },
       found: this.#found,
       planner: this.#planner,
+      unfit,
       onChange: () => this.#changes.notify(),
     });
     this.#upkeep = new RingUpkeep({

@@ -12,11 +12,12 @@ import { isFor } from "./pinned-models.js";
 import type { PlacedModel, PlacedModelOptions } from "./placed-model.js";
 import { proposalsOf, type RingProposal, sameRing, winnerOf } from "./ring-contest.js";
 import type { RingPlanner } from "./ring-planner.js";
+import type { UnfitNodes } from "./unfit-nodes.js";
 
 /** What is said of a ring that is to be; where its model comes from and who computes it is the maker's matter. */
 export type RingSetup<Head extends LoadedHead> = Pick<
   PlacedModelOptions<Head>,
-  "ringId" | "request" | "proposedBy" | "mayPlace" | "place" | "handOver" | "onChange"
+  "ringId" | "request" | "proposedBy" | "unfit" | "mayPlace" | "place" | "handOver" | "onChange"
 >;
 
 export interface OwnRingsOptions<Head extends LoadedHead> {
@@ -24,6 +25,7 @@ export interface OwnRingsOptions<Head extends LoadedHead> {
   readonly membership: Pick<MemberView, "find">;
   readonly found: FoundRings;
   readonly planner: RingPlanner;
+  readonly unfit: UnfitNodes;
   readonly createRing: (setup: RingSetup<Head>) => PlacedModel<Head>;
   readonly onChange: () => void;
   /** Nodes find each other one by one: nothing is placed before none has come or gone for so long. */
@@ -76,11 +78,12 @@ export class OwnRings<Head extends LoadedHead> {
 
   /** A ring whose head this node is, until a plan says otherwise. Peers hear of it with their next look at this node. */
   propose(request: ModelRequest, ringId = shortId(), proposedBy = this.#options.self.id): PlacedModel<Head> {
-    const { planner, createRing, onChange } = this.#options;
+    const { planner, unfit, createRing, onChange } = this.#options;
     const placed: PlacedModel<Head> = createRing({
       ringId,
       request,
       proposedBy,
+      unfit,
       mayPlace: (signal) => this.#mayPlace(placed, signal),
       place: async (model, wanted, signal) => {
         const copies = await planner.copies(model, wanted, signal);

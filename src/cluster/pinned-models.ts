@@ -9,7 +9,7 @@ export class PinnedModels {
   readonly #file: PinFile | null;
   /** By settings and command line, for as long as the node runs. */
   #given: readonly ModelRequest[] = [];
-  /** By requests, also for the next start. */
+  /** By requests, also for the next start, which may be without what is given now. */
   #kept: readonly ModelRequest[] = [];
 
   constructor(file: PinFile | null) {
@@ -17,18 +17,16 @@ export class PinnedModels {
   }
 
   list(): readonly ModelRequest[] {
-    return [...this.#given, ...this.#kept];
+    return [...this.#given, ...this.#kept.filter((request) => !hasSame(this.#given, request))];
   }
 
   /** Takes up what was kept; what is given wins over a kept request for the same ring. */
   async restore(given: readonly ModelRequest[]): Promise<void> {
     this.#given = given;
-    const kept = (await this.#file?.read()) ?? [];
-    this.#kept = kept.filter((request) => !given.some((other) => isSame(request, other)));
+    this.#kept = (await this.#file?.read()) ?? [];
   }
 
   async keep(request: ModelRequest): Promise<void> {
-    if (this.#given.some((other) => isSame(request, other))) return;
     this.#kept = [...this.#kept.filter((other) => !isSame(request, other)), request];
     await this.#file?.write(this.#kept);
   }
@@ -48,6 +46,10 @@ export function isFor(
   ring: Pick<RingRecord, "model" | "spec" | "askedAs" | "replica">,
 ): boolean {
   return request.replica === ring.replica && answersTo(ring, request.spec);
+}
+
+function hasSame(requests: readonly ModelRequest[], request: ModelRequest): boolean {
+  return requests.some((other) => isSame(request, other));
 }
 
 function isSame(a: ModelRequest, b: ModelRequest): boolean {

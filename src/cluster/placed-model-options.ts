@@ -6,6 +6,7 @@ import type { ModelRequest } from "./model-request.js";
 import type { ModelSource, PlaceableModel } from "./model-source.js";
 import type { NodeRecord, RingRecord } from "./node-record.js";
 import type { RingSettings } from "./ring-settings.js";
+import type { UnfitNodes } from "./unfit-nodes.js";
 
 /** A plan, and the settings it was made for. */
 export interface Placement {
@@ -23,6 +24,8 @@ export interface PlacedModelOptions<Head extends LoadedHead> {
   readonly ownRecord: () => NodeRecord;
   readonly membership: MemberView;
   readonly models: ModelSource;
+  /** What is planned is planned without these. */
+  readonly unfit: UnfitNodes;
   /** Resolves when this node may go on with the ring; rejects, or aborts it, when another one does. */
   readonly mayPlace: (signal: AbortSignal) => Promise<void>;
   /** Plans the model over the nodes that are there now. */

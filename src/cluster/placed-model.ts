@@ -1,24 +1,28 @@
 import { ExoError } from "../core/errors.js";
-import { pause } from "../core/waiting.js";
+import { pause, settledWithin } from "../core/waiting.js";
 import { fractionOf, type ModelProgress } from "../model/progress.js";
 import type { Plan } from "../planning/plan.js";
-import { Changes, nextOf } from "./changes.js";
+import { clusterChange, lifeOf, unfitHere } from "./awaited-nodes.js";
+import { Changes } from "./changes.js";
 import type { LoadedHead } from "./head-port.js";
+import { whatIsPlanned, whyWaiting } from "./missing-nodes.js";
 import type { ModelRequest } from "./model-request.js";
 import type { PlaceableModel } from "./model-source.js";
-import { NO_WORK, type RingRecord, type RingStageRecord } from "./node-record.js";
+import type { RingRecord, RingStageRecord } from "./node-record.js";
 import type { PlacedModelOptions, Placement } from "./placed-model-options.js";
-import { NOTHING_MEASURED, type PredictedSpeed, predictedBy, predictionOf } from "./prediction-record.js";
+import { type PredictedSpeed, predictedBy } from "./prediction-record.js";
 import { type LoadedRing, loadRing } from "./ring-loader.js";
-import { NO_RATES } from "./ring-rates.js";
-import { cardOf, computingOf, emptyRingRecord, plannedStageRecord, unplannedStageRecord } from "./ring-record.js";
-import { NO_TOKENS } from "./ring-tokens.js";
+import { cardOf, computingOf, emptyRingRecord, plannedRecord, unplannedStageRecord, withLoad } from "./ring-record.js";
 import { RingUsage } from "./ring-usage.js";
+import { unfitText } from "./unfit-nodes.js";
 
 export type { PlacedModelOptions, Placement } from "./placed-model-options.js";
 
 /** How one life of a ring ended. */
 type Ending = "broken" | "again" | "handed over";
+
+/** A node that cannot be reached is asked no longer to free its stage before the next ring is loaded. */
+const CLOSING_MS = 5_000;
 
 const SHUTTING_DOWN = new ExoError("not_ready", "The node is shutting down.");
 
@@ -41,9 +45,13 @@ export class PlacedModel<Head extends LoadedHead> {
   #predicted: PredictedSpeed | null = null;
   /** Why the ring is being placed anew though it works, or `null`. */
   #again: string | null = null;
+  /** The ring could not be loaded because of a node that what is planned next is without. */
+  #leftOut = false;
   #endLife: ((reason: ExoError) => void) | null = null;
   #failure: ExoError | null = null;
   #running: Promise<void> | null = null;
+  /** Settles when the last ring is taken down. */
+  #closing: Promise<void> = Promise.resolve();
 
   constructor(options: PlacedModelOptions<Head>) {
     const { ringId: id, request, proposedBy, clock } = options;
@@ -87,18 +95,8 @@ export class PlacedModel<Head extends LoadedHead> {
   }
 
   record(): RingRecord {
-    const load = this.head?.load();
     return {
-      ...this.#record,
-      busySlots: load?.busySlots ?? 0,
-      waitingRequests: load?.waiting ?? 0,
-      work: load?.work ?? NO_WORK,
-      hops: load?.hops ?? null,
-      prediction: predictionOf(this.#predicted, load?.measured ?? NOTHING_MEASURED),
-      rates: load?.rates ?? NO_RATES,
-      tokens: load?.tokens ?? NO_TOKENS,
-      hopMs: [...(load?.hopMs ?? [])],
-      microBatchesUnderWay: load?.microBatchesUnderWay ?? 0,
+      ...withLoad(this.#record, this.head?.load() ?? null, this.#predicted),
       idleSeconds: this.#ring === null ? null : this.usage.idleSeconds(),
       keepAliveSeconds: this.#request.keepAliveSeconds,
     };
@@ -145,7 +143,9 @@ export class PlacedModel<Head extends LoadedHead> {
     this.usage.hold();
     await this.usage.whenIdle(this.#stop.signal);
     // It may have broken meanwhile, and is placed anew for that.
-    if (this.#ring === ring) this.#endLife?.(new ExoError("not_ready", `The model is placed anew: ${reason}`));
+    if (this.#ring !== ring || this.#stop.signal.aborted) return;
+    this.#options.logger.info({ model: this.#record.model, ring: this.id }, reason);
+    this.#endLife?.(new ExoError("not_ready", `The model is placed anew: ${reason}`));
   }
 
   /** Resolves with the model's name; rejects when it is clear that it cannot be placed, or when the signal aborts. */
@@ -164,6 +164,7 @@ export class PlacedModel<Head extends LoadedHead> {
       const model = await this.#readHeader(signal);
       for (;;) {
         await this.#enoughNodes(signal);
+        await settledWithin(this.#closing, CLOSING_MS, signal);
         if (!signal.aborted) await this.#options.mayPlace(signal);
         if (signal.aborted) return;
         const ending = await this.#serveOnce(model, signal);
@@ -172,6 +173,8 @@ export class PlacedModel<Head extends LoadedHead> {
       }
     } catch (thrown) {
       if (!signal.aborted) this.#giveUp(ExoError.from(thrown));
+    } finally {
+      await this.#closing;
     }
   }
 
@@ -194,29 +197,28 @@ export class PlacedModel<Head extends LoadedHead> {
 
   async #enoughNodes(signal: AbortSignal): Promise<void> {
     for (;;) {
-      const reason = this.#missingNodes();
-      if (reason === null || signal.aborted) return;
-      if (this.#record.reason !== reason) {
-        this.#options.logger.info({ model: this.#record.model }, reason);
-        this.#update({ state: "waiting", reason, stages: [] });
-      }
-      await nextOf((listener) => this.#options.membership.onChange(listener), signal);
+      const { self, membership } = this.#options;
+      const reason = whyWaiting(
+        this.#request,
+        [self, ...membership.alive()],
+        unfitHere(this.#options, this.#record.spec),
+      );
+      if (signal.aborted) return;
+      if (reason === null) break;
+      this.#waitBecause(reason);
+      await clusterChange(this.#options, this.#record.spec, signal);
     }
+    // What broke says so until it is planned.
+    if (this.#record.state !== "failed") this.#update({ state: "loading", reason: whatIsPlanned(this.#request) });
   }
 
-  /** What the model waits for, or `null`. */
-  #missingNodes(): string | null {
-    const { membership, self } = this.#options;
-    const request = this.#request;
-    const present = [self, ...membership.alive()];
-    const absent = (nodes: readonly string[]): readonly string[] =>
-      nodes.filter((node) => !present.some(({ id, name }) => id === node || name === node));
-    const inLayers = absent((request.layers ?? []).map(({ node }) => node));
-    if (inLayers.length > 0) return `Waiting for the nodes that --layers names: ${inLayers.join(", ")}.`;
-    const named = absent([...(request.nodes ?? []), ...(request.head === null ? [] : [request.head])]);
-    if (named.length > 0) return `Waiting for the nodes that were named: ${[...new Set(named)].join(", ")}.`;
-    const { minNodes } = request;
-    return present.length < minNodes ? `Waiting for nodes: ${present.length} of ${minNodes} are here.` : null;
+  /** Requests that were held are told: nobody knows for how long. */
+  #waitBecause(reason: string): void {
+    if (this.#record.state === "waiting" && this.#record.reason === reason) return;
+    this.#again = null;
+    this.#options.logger.info({ model: this.#record.model }, reason);
+    this.#update({ state: "waiting", reason, stages: [] });
+    this.usage.release();
   }
 
   /** One life of the ring: loaded, served until it breaks, is placed anew or is stopped, taken down. */
@@ -227,20 +229,37 @@ export class PlacedModel<Head extends LoadedHead> {
       // The stages know the ring by this head's epochs.
       this.takeOn();
       const ring = await this.#load(model, placement, signal);
-      const reason = await this.#lifeOf(ring.head, signal);
+      const reason = await lifeOf(ring.head, signal, (end) => {
+        this.#endLife = end;
+      });
       const ending = this.#again === null ? "broken" : "again";
       this.#ring = null;
       if (ending === "again") this.#update({ state: "loading", reason: null });
       else if (!signal.aborted) this.#broke(reason);
-      await ring.close(reason);
+      this.#closing = ring.close(reason);
       return ending;
     } catch (thrown) {
-      const error = ExoError.from(thrown);
-      if (signal.aborted) return "broken";
-      if (!this.#mayMend(error)) throw error;
-      this.#broke(error);
-      return "broken";
+      return signal.aborted ? "broken" : await this.#mend(ExoError.from(thrown), signal);
     }
+  }
+
+  /** After a try that came to no ring. Rejects with what will not mend itself. */
+  async #mend(error: ExoError, signal: AbortSignal): Promise<Ending> {
+    if (this.#leftOut) {
+      // There may be a placement without the node.
+      this.#leftOut = false;
+      this.#again = null;
+      this.#options.logger.warn({ model: this.#record.model, code: error.code }, error.message);
+      this.#update({ state: "loading", reason: error.message, stages: [] });
+      return "again";
+    }
+    const unfit = unfitHere(this.#options, this.#record.spec);
+    if (this.#mayMend(error)) this.#broke(error);
+    else if (error.code === "out_of_memory" && unfit.length > 0) {
+      this.#waitBecause([error.message, ...unfit.map(unfitText)].join(" "));
+      await clusterChange(this.#options, this.#record.spec, signal);
+    } else throw error;
+    return "broken";
   }
 
   async #handOver(plan: Plan): Promise<Ending> {
@@ -263,19 +282,13 @@ export class PlacedModel<Head extends LoadedHead> {
     const { contextSize, slots } = ring;
     this.#update({ ...this.#planned(plan), epoch: this.#epoch, contextSize, slots, computing: computingOf(ring) });
     const loaded = await loadRing({
-      ringId,
-      epoch: this.#epoch,
-      model,
-      models,
-      plan,
-      ring,
-      self: ownRecord(),
-      membership,
-      openHead,
-      signal,
-      logger,
+      ...{ ringId, epoch: this.#epoch, model, models, plan, ring, self: ownRecord() },
+      ...{ membership, openHead, signal, logger },
       observer: {
-        onStageProgress: (stage, phase, fraction) => this.#progress(stage, phase, fraction),
+        onStageProgress: (...progress) => this.#progress(...progress),
+        onStageFailed: ({ record }, error) => {
+          if (this.#options.unfit.add(model.spec, record, error)) this.#leftOut = true;
+        },
         onStageLoaded: (stage, memory) => this.#stage(stage, { memory, phase: "loaded", progress: 1 }),
       },
     });
@@ -298,17 +311,6 @@ export class PlacedModel<Head extends LoadedHead> {
     this.usage.release();
   }
 
-  /** Resolves with the reason when the ring breaks, is to be placed anew, or is stopped. */
-  #lifeOf(head: LoadedHead, signal: AbortSignal): Promise<ExoError> {
-    return new Promise((resolve) => {
-      const stopped = (): void => resolve(ExoError.from(signal.reason, "not_ready"));
-      this.#endLife = resolve;
-      head.onBroken(resolve);
-      if (signal.aborted) stopped();
-      else signal.addEventListener("abort", stopped, { once: true });
-    });
-  }
-
   #broke(error: ExoError): void {
     this.#again = null;
     this.#options.logger.warn({ model: this.#record.model, code: error.code }, error.message);
@@ -319,10 +321,7 @@ export class PlacedModel<Head extends LoadedHead> {
   #planned(plan: Plan): Partial<RingRecord> {
     this.#predicted = predictedBy(plan);
     const { self, membership } = this.#options;
-    const nameOf = (id: string): string => (id === self.id ? self.name : (membership.find(id)?.name ?? id));
-    const planReasons = [...(this.#again === null ? [] : [this.#again]), ...plan.reasons];
-    const stages = plan.stages.map((stage) => plannedStageRecord(stage, nameOf(stage.nodeId)));
-    return { state: "loading", reason: null, layerCount: plan.layerCount, stages, planReasons };
+    return plannedRecord(plan, this.#again, (id) => (id === self.id ? self : membership.find(id))?.name ?? id);
   }
 
   #progress(stage: number, phase: "fetch" | "load", fraction: number): void {

@@ -15,6 +15,8 @@ import type { RingSettings } from "./ring-settings.js";
 export interface RingLoadObserver {
   onStageProgress(stage: number, phase: "fetch" | "load", fraction: number): void;
   onStageLoaded(stage: number, memory: StageMemoryRecord): void;
+  /** Of another node. */
+  onStageFailed(member: Member, error: ExoError): void;
 }
 
 export interface RingLoaderOptions<Head extends LoadedHead> {
@@ -35,7 +37,7 @@ export interface RingLoaderOptions<Head extends LoadedHead> {
 
 export interface LoadedRing<Head extends LoadedHead> {
   readonly head: Head;
-  /** Takes the whole ring down, as far as its nodes can be reached. Idempotent. */
+  /** Takes the whole ring down, as far as its nodes can be reached; never rejects. Idempotent. */
   close(reason: ExoError): Promise<void>;
 }
 
@@ -53,7 +55,10 @@ export async function loadRing<Head extends LoadedHead>(options: RingLoaderOptio
   const results = await Promise.allSettled(loads);
   const head = results[0].status === "fulfilled" ? results[0].value : null;
   const close = async (reason: ExoError): Promise<void> => {
-    await head?.close(reason);
+    await head?.close(reason).catch((thrown: unknown) => {
+      const { message } = ExoError.from(thrown);
+      options.logger.warn({ model: options.model.id, error: message }, "a ring's head could not be taken down cleanly");
+    });
     await Promise.all(others.map((member, index) => unloadStage(options, member, index + 1)));
   };
   try {
@@ -132,6 +137,7 @@ async function loadStage<Head extends LoadedHead>(
     }
   } catch (thrown) {
     const error = ExoError.from(thrown);
+    options.observer.onStageFailed(member, error);
     throw new ExoError(error.code, `Node ${member.name} could not load its stage: ${error.message}`, { cause: error });
   }
 }

@@ -8,6 +8,7 @@ import type { PlaceableModel } from "./model-source.js";
 import { type NodeRecord, parseNodeRecord, type RingRecord } from "./node-record.js";
 import type { Placement } from "./placed-model.js";
 import { replicaHeads } from "./replica-heads.js";
+import { type UnfitNodes, withUnfit } from "./unfit-nodes.js";
 
 /** What is to be placed, on what. */
 export interface PlaceQuestion {
@@ -32,6 +33,7 @@ export interface RingPlannerOptions {
   ) => Promise<Speeds | null>;
   /** Ids of the nodes that each get a copy of the whole model, where that is better than one ring; else none. Pure. */
   readonly copies: (question: PlaceQuestion) => readonly string[];
+  readonly unfit: UnfitNodes;
   /** Takes a ring down if it is still idle; says whether it did. */
   readonly evict: (ring: RingRecord) => Promise<boolean>;
   readonly logger: Logger;
@@ -65,7 +67,7 @@ export class RingPlanner {
     for (;;) {
       const records = await this.records();
       try {
-        return this.#options.place(ask(withClaims(records, ringId)));
+        return this.#placed(ask(withClaims(records, ringId)), records);
       } catch (thrown) {
         const error = ExoError.from(thrown);
         if (error.code !== "out_of_memory" || signal.aborted) throw error;
@@ -94,7 +96,7 @@ export class RingPlanner {
     const ask = await this.#questioner(model, request, never);
     const records = withoutRings(await this.records(), new Set([ringId]));
     const question = ask(withClaims(records, ringId));
-    return { now: this.#foreseen(question, placement), next: this.#options.place(question) };
+    return { now: this.#foreseen(question, placement), next: this.#placed(question, records) };
   }
 
   /** Nodes that can each hold the whole model. */
@@ -105,14 +107,21 @@ export class RingPlanner {
     return replicaHeads(nodes, count, (node) => this.#options.place({ ...ask([node]), nodes: [node] }));
   }
 
+  /** Says which nodes were left out before. */
+  #placed(question: PlaceQuestion, records: readonly NodeRecord[]): Placement {
+    const { plan, ring } = this.#options.place(question);
+    return { plan: withUnfit(plan, this.#options.unfit.among(question.model.spec, records)), ring };
+  }
+
   /** What is measured is asked once; what the nodes say of themselves has to be of the moment. */
   async #questioner(
     model: PlaceableModel,
     request: ModelRequest,
     signal: AbortSignal,
   ): Promise<(records: readonly NodeRecord[]) => PlaceQuestion> {
-    const allowed = ({ id, name }: NodeRecord): boolean =>
-      request.nodes === null || request.nodes.includes(id) || request.nodes.includes(name);
+    const allowed = (record: NodeRecord): boolean =>
+      (request.nodes === null || request.nodes.includes(record.id) || request.nodes.includes(record.name)) &&
+      this.#options.unfit.among(model.spec, [record]).length === 0;
     const measured = (await this.records()).filter(allowed);
     const speeds = await this.#options.gatherSpeeds(measured, model, request, signal);
     return (nodes) => ({ model, request, nodes: nodes.filter(allowed), speeds });

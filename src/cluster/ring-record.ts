@@ -1,9 +1,10 @@
 import { totalBytes } from "../model/memory-estimate.js";
 import { capabilitiesOf } from "../model/text-kind.js";
-import type { PlannedStage } from "../planning/plan.js";
+import type { Plan, PlannedStage } from "../planning/plan.js";
+import type { HeadLoad } from "./head-port.js";
 import type { PlaceableModel } from "./model-source.js";
 import { NO_MEMORY, NO_WORK, type RingComputingRecord, type RingRecord, type RingStageRecord } from "./node-record.js";
-import { NOTHING_MEASURED, predictionOf } from "./prediction-record.js";
+import { NOTHING_MEASURED, type PredictedSpeed, predictionOf } from "./prediction-record.js";
 import { NO_RATES } from "./ring-rates.js";
 import type { RingSettings } from "./ring-settings.js";
 import { NO_TOKENS } from "./ring-tokens.js";
@@ -64,6 +65,22 @@ export function emptyRingRecord({ id, spec, replica, proposedBy, pinned }: NewRi
   };
 }
 
+/** With what its head does at this moment; `null`: it has none. */
+export function withLoad(ring: RingRecord, load: HeadLoad | null, predicted: PredictedSpeed | null): RingRecord {
+  return {
+    ...ring,
+    busySlots: load?.busySlots ?? 0,
+    waitingRequests: load?.waiting ?? 0,
+    work: load?.work ?? NO_WORK,
+    hops: load?.hops ?? null,
+    prediction: predictionOf(predicted, load?.measured ?? NOTHING_MEASURED),
+    rates: load?.rates ?? NO_RATES,
+    tokens: load?.tokens ?? NO_TOKENS,
+    hopMs: [...(load?.hopMs ?? [])],
+    microBatchesUnderWay: load?.microBatchesUnderWay ?? 0,
+  };
+}
+
 /** What the API says of a model. */
 export function cardOf({ info, bytes }: PlaceableModel): RingRecord["card"] {
   return {
@@ -81,6 +98,13 @@ export function cardOf({ info, bytes }: PlaceableModel): RingRecord["card"] {
 export function computingOf(ring: RingSettings): RingComputingRecord {
   const { microBatchSize, kvTypeK, kvTypeV, flashAttention, wireType } = ring;
   return { ubatch: microBatchSize, kvTypeK, kvTypeV, flashAttention, wireType };
+}
+
+/** What a plan says of a ring; `again`: why a ring that worked is placed anew, or `null`. */
+export function plannedRecord(plan: Plan, again: string | null, nameOf: (id: string) => string): Partial<RingRecord> {
+  const planReasons = [...(again === null ? [] : [again]), ...plan.reasons];
+  const stages = plan.stages.map((stage) => plannedStageRecord(stage, nameOf(stage.nodeId)));
+  return { state: "loading", reason: null, layerCount: plan.layerCount, stages, planReasons };
 }
 
 /** A stage that is planned and holds nothing yet. */

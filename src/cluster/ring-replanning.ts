@@ -121,7 +121,6 @@ export class RingReplanning {
       const nodes = await planner.records();
       const reason = worthReplacing({ model, request, now, next, nodes, leastGain });
       if (reason === null || placed.placement !== placement) return;
-      logger.info({ model: model.id, ring: placed.id }, reason);
       await placed.placeAgain(reason);
     } catch (thrown) {
       // The ring works as it is.

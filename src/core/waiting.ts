@@ -10,3 +10,15 @@ export function pause(milliseconds: number, signal: AbortSignal): Promise<void> 
     signal.addEventListener("abort", done, { once: true });
   });
 }
+
+/** Waits for the promise to settle, but no longer than so long, or until the signal aborts; never rejects. */
+export async function settledWithin(
+  promise: Promise<unknown>,
+  milliseconds: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const ended = new AbortController();
+  const end = (): void => ended.abort();
+  promise.then(end, end);
+  if (!signal.aborted) await pause(milliseconds, AbortSignal.any([signal, ended.signal]));
+}

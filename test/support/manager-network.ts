@@ -1,6 +1,6 @@
 import { KnownModels } from "../../src/cluster/known-models.js";
 import type { Member, PeerClient } from "../../src/cluster/membership.js";
-import { ModelManager } from "../../src/cluster/model-manager.js";
+import { ModelManager, type ModelManagerOptions } from "../../src/cluster/model-manager.js";
 import {
   type ModelRequest,
   modelRequest,
@@ -15,8 +15,9 @@ import { worthReplacing } from "../../src/cluster/replan-rule.js";
 import type { PlaceQuestion } from "../../src/cluster/ring-planner.js";
 import type { OnDemand } from "../../src/config/config.js";
 import { ExoError } from "../../src/core/errors.js";
-import { silentLogger } from "../../src/core/ports.js";
+import { type Logger, silentLogger } from "../../src/core/ports.js";
 import { ownRecord } from "../../src/runtime/own-record.js";
+import type { LoadedStage } from "../../src/transport/node-service.js";
 import { modelOf } from "../unit/planning-models.js";
 import { FakeHead } from "./fake-head.js";
 import { sampleRecord } from "./sample-record.js";
@@ -42,6 +43,11 @@ export interface ManagedNodeOptions {
   readonly pinFile?: string;
   /** Default: `placeOnOne`. */
   readonly place?: (question: PlaceQuestion) => Placement;
+  /** What is measured. Default: nothing. */
+  readonly gatherSpeeds?: ModelManagerOptions<FakeHead>["gatherSpeeds"];
+  readonly logger?: Logger;
+  /** Why it cannot load a stage for another node's ring. */
+  readonly cannotLoad?: ExoError;
   /** Default: no copies. */
   readonly copies?: (question: PlaceQuestion) => readonly string[];
   /** The requests that it was started with. */
@@ -111,6 +117,7 @@ export class ManagedNode {
   readonly id: string;
   readonly manager: ModelManager<FakeHead>;
   readonly heads: FakeHead[] = [];
+  cannotLoad: ExoError | null;
   readonly #network: ManagerNetwork;
   readonly #capacity: number | null;
   readonly #members = new Map<string, Member>();
@@ -120,6 +127,8 @@ export class ManagedNode {
     this.id = id;
     this.#network = network;
     this.#capacity = options.capacity ?? null;
+    this.cannotLoad = options.cannotLoad ?? null;
+    const logger = options.logger ?? silentLogger;
     const { clock, models } = network;
     const membership = {
       alive: () => this.#list().filter(({ state }) => state === "alive"),
@@ -162,11 +171,11 @@ export class ManagedNode {
           },
           retryMs: 0,
           clock,
-          logger: silentLogger,
+          logger,
         }),
       place: options.place ?? placeOnOne,
       copies: options.copies ?? (() => []),
-      gatherSpeeds: async () => null,
+      gatherSpeeds: options.gatherSpeeds ?? (async () => null),
       worthReplacing,
       settleMs: 0,
       tickMs: 1_000_000_000,
@@ -175,7 +184,7 @@ export class ManagedNode {
       remeasureAfterMs: 60_000,
       idleMomentMs: 1_000,
       clock,
-      logger: silentLogger,
+      logger,
     });
   }
 
@@ -239,6 +248,39 @@ export class ManagedNode {
   }
 }
 
+const LOADED: LoadedStage = {
+  architecture: "llama",
+  layerCount: 2,
+  embeddingSize: 64,
+  contextSize: 64,
+  weightsBytes: 1,
+  kvCacheBytes: 0,
+  computeBytes: 0,
+  outputBytes: 0,
+  loadSeconds: 0,
+};
+
+/** One layer on each of so many nodes, or of as many as there are; the head is `request.head`, or the first. */
+export function placeOver(most: number): (question: PlaceQuestion) => Placement {
+  return (question) => {
+    const first = question.request.head ?? question.request.preferredHead;
+    const nodes = question.nodes.toSorted((a, b) => Number(b.id === first) - Number(a.id === first));
+    const { plan, ring } = placeOnOne({ ...question, nodes: nodes.slice(0, 1) });
+    const memory = { weights: 1, kvCache: 0, compute: 0 };
+    const stages = nodes.slice(0, most).map(({ id }, index) => {
+      return {
+        nodeId: id,
+        layerBegin: index,
+        layerEnd: index + 1,
+        hasEmbedding: index === 0,
+        hasOutput: index === 0,
+        memory,
+      };
+    });
+    return { plan: { ...plan, layerCount: stages.length, stages }, ring };
+  };
+}
+
 /** Wants one model whole, with this node as its head unless another one is better. */
 export function wants(...specs: readonly string[]): (settings: RequestSettings, id: string) => readonly ModelRequest[] {
   return (settings, id) => specs.map((spec) => modelRequest(spec, settings, { pinned: true, preferredHead: id }));
@@ -287,8 +329,12 @@ function clientOf(node: ManagedNode, network: ManagerNetwork): PeerClient {
     offerModel: unused,
     hashModel: unused,
     readModel: unused,
-    loadStage: unused,
-    unloadStage: unused,
+    loadStage: async function* () {
+      reached();
+      if (node.cannotLoad !== null) throw node.cannotLoad;
+      yield { type: "done", stage: LOADED };
+    },
+    unloadStage: async () => reached(),
     generate: unused,
     embed: unused,
     tokenize: unused,

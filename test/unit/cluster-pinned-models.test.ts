@@ -47,6 +47,25 @@ describe("PinnedModels", () => {
     assert.equal((await readFile(path, "utf8")).includes("two"), false);
   });
 
+  test("what was kept stays kept through a start that names it, and what a start names can be kept", async (context) => {
+    const path = await pinFile(context);
+    const first = pinsIn(path);
+    await first.restore([]);
+    await first.keep(request("one"));
+    const second = pinsIn(path);
+    await second.restore([request("one"), request("given")]);
+    await second.keep(request("two"));
+    await second.keep(request("given"));
+    assert.deepEqual(second.list(), [request("one"), request("given"), request("two")]);
+    const third = pinsIn(path);
+    await third.restore([]);
+    assert.deepEqual(third.list(), [request("one"), request("two"), request("given")]);
+    await third.forget(ring("one"));
+    const last = pinsIn(path);
+    await last.restore([]);
+    assert.deepEqual(last.list(), [request("two"), request("given")]);
+  });
+
   test("a file that cannot be read does not keep a node from starting", async (context) => {
     const path = await pinFile(context);
     const pins = pinsIn(path);

@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import { modelRequest } from "../../src/cluster/model-request.js";
 import type { RingRecord } from "../../src/cluster/node-record.js";
 import { PlacedModel } from "../../src/cluster/placed-model.js";
+import { UnfitNodes } from "../../src/cluster/unfit-nodes.js";
 import { ExoError } from "../../src/core/errors.js";
 import { silentLogger, systemClock } from "../../src/core/ports.js";
 import { eventually } from "../support/eventually.js";
@@ -39,6 +40,7 @@ function modelThatComesTo(tries: (FakeHead | ExoError)[], plannedHead = "a") {
     self,
     ownRecord: () => self,
     membership,
+    unfit: new UnfitNodes(systemClock),
     models: {
       header: async () => ({ id: "tiny", spec: "tiny", bytes: 1, hash: "", info: modelOf([1]), defaults: {} }),
       resolvePart: async () => ({ path: "/tiny.gguf" }),

@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { describe, type TestContext, test } from "node:test";
+import { ExoError } from "../../src/core/errors.js";
+import { eventually } from "../support/eventually.js";
+import { type ManagedNodeOptions, ManagerNetwork, placeOver, wants } from "../support/manager-network.js";
+
+const FULL = new ExoError(
+  "out_of_memory",
+  "With this stage the node would hold 2 GiB, but it offers 1 GiB (--memory).",
+);
+
+/** Node `a`, which was started with a model, and two others of which the first cannot load its stage. */
+async function withBadPeer(context: TestContext, options: ManagedNodeOptions, cannotLoad = FULL) {
+  const network = new ManagerNetwork();
+  context.after(() => network.stop());
+  const a = await network.add("a", { given: wants("tiny"), ...options });
+  const bad = await network.add("b", { cannotLoad });
+  const c = await network.add("c");
+  for (const node of network.nodes.values()) await node.start();
+  a.meet(bad);
+  const ring = () => {
+    const [placed] = a.manager.local();
+    assert.ok(placed !== undefined, "the head still has its ring");
+    return placed;
+  };
+  return { network, a, bad, c, ring };
+}
+
+describe("a node that cannot load its stage", () => {
+  test("is left out, with the reason, and the others go on", async (context) => {
+    const { network, a, ring } = await withBadPeer(context, { place: placeOver(2) });
+    await a.manager.whenReady("tiny", AbortSignal.timeout(5000));
+    assert.deepEqual(network.ready(), ["tiny@a"]);
+    const unused = ring().placement?.plan.unused ?? [];
+    assert.deepEqual(
+      unused.filter(({ nodeId }) => nodeId === "b"),
+      [{ nodeId: "b", reason: `it could not load its stage: ${FULL.message.slice(0, -1)}` }],
+    );
+    assert.ok(
+      ring()
+        .record()
+        .planReasons.some((reason) => /is not used: it could not load its stage/.test(reason)),
+    );
+  });
+
+  test("does not count among the nodes that are waited for; another one does", async (context) => {
+    const { network, a, c, ring } = await withBadPeer(context, { place: placeOver(2), settings: { minNodes: 2 } });
+    await eventually(async () => assert.equal(ring().record().state, "waiting"));
+    assert.match(
+      ring().record().reason ?? "",
+      /^Waiting for nodes: 1 of 2 are here\. .*could not load its stage: With/,
+    );
+    assert.equal(ring().failure, null);
+    await assert.rejects(a.manager.ensure("tiny", AbortSignal.timeout(5000)), { code: "not_ready" });
+    a.meet(c);
+    await eventually(async () => assert.deepEqual(network.ready(), ["tiny@a"]));
+    assert.deepEqual(
+      ring()
+        .record()
+        .stages.map(({ nodeId }) => nodeId),
+      ["a", "c"],
+    );
+  });
+
+  test("leaves a model that fits nowhere else waiting until the cluster changes", async (context) => {
+    const onTwo = placeOver(2);
+    const { network, a, c, ring } = await withBadPeer(context, {
+      place: (question) => {
+        if (question.nodes.length < 2) throw new ExoError("out_of_memory", "tiny needs two nodes.");
+        return onTwo(question);
+      },
+    });
+    await eventually(async () => assert.equal(ring().record().state, "waiting"));
+    assert.match(ring().record().reason ?? "", /^tiny needs two nodes\. .*could not load its stage: With/);
+    assert.equal(ring().failure, null);
+    a.meet(c);
+    await eventually(async () => assert.deepEqual(network.ready(), ["tiny@a"]));
+  });
+
+  test("is asked again after some minutes", async (context) => {
+    const { network, a, bad, ring } = await withBadPeer(context, { place: placeOver(2), settings: { minNodes: 2 } });
+    await eventually(async () => assert.equal(ring().record().state, "waiting"));
+    bad.cannotLoad = null;
+    a.meet(bad);
+    await network.rest();
+    assert.equal(ring().record().state, "waiting");
+    await network.beat(301);
+    a.meet(bad);
+    await eventually(async () => assert.deepEqual(network.ready(), ["tiny@a"]));
+  });
+
+  test("for a fault that others would have too ends the tries", async (context) => {
+    const damaged = new ExoError("invalid_model", "The file is damaged.");
+    const { a } = await withBadPeer(context, { place: placeOver(2) }, damaged);
+    await assert.rejects(a.manager.whenReady("tiny", AbortSignal.timeout(5000)), { code: "invalid_model" });
+  });
+});
