@@ -103,7 +103,7 @@ describe("speculation where it cannot be", () => {
       [["--draft-model", mamba.path], /recurrent state; choose another --draft-model/, 1],
       ...(other === null
         ? []
-        : ([[["--draft-model", other], /another vocabulary than the model: it has 512/, 1]] as const)),
+        : ([[["--draft-model", other], /another vocabulary than the model: it has 512/, 2]] as const)),
     ];
     for (const [args, message, code] of cases) {
       const node = await NodeProcess.start({ name: "head", args: [tinyModel(), ...SETTINGS, ...args] });
