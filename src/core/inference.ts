@@ -160,24 +160,6 @@ export interface Embedding {
   readonly promptTokens: number;
 }
 
-export interface EmbedRequest {
-  readonly id: string;
-  readonly model: string;
-  /** Texts, or token ids. */
-  readonly inputs: readonly (string | readonly number[])[];
-  /** To a length of 1. */
-  readonly normalize: boolean;
-  /** Numbers wanted of each embedding; refused unless the model gives just so many. Absent: as many as it gives. */
-  readonly dimensions?: number;
-  /** An input that is too long loses its end rather than being refused. Default `false`. */
-  readonly truncate?: boolean;
-}
-
-export interface Embedding {
-  readonly values: Float32Array;
-  readonly promptTokens: number;
-}
-
 export interface TokenizeRequest {
   readonly model: string;
   readonly text: string;
