@@ -1,8 +1,8 @@
-import { displayNames } from "../cluster/membership/display-names.js";
 import type { Member, Stranger } from "../cluster/membership.js";
 import type { NodeRecord, RingComputingRecord, RingRecord, StageWorkRecord } from "../cluster/node-record.js";
 import type { PredictionRecord } from "../cluster/prediction-record.js";
 import { formatHostPort } from "../config/address.js";
+import { displayNames } from "../core/display-names.js";
 import type { DiscoveredPeer, SourceReport } from "../discovery/discovery.js";
 import type { ClusterNode, ClusterRing, ClusterSnapshot } from "./cluster-snapshot.js";
 import { type ClusterActivity, clusterActivity, toTokens } from "./events/cluster-activity.js";

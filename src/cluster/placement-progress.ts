@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { distinctNames } from "../core/distinct-names.js";
+import { displayNames } from "../core/display-names.js";
 import type { RingRecord } from "./node-record.js";
 import { answersTo } from "./ring-record.js";
 
@@ -23,7 +23,7 @@ export interface PlacementProgress {
 }
 
 export function toProgress({ model, state, reason, stages }: RingRecord): PlacementProgress {
-  const names = distinctNames(stages.map(({ nodeId, nodeName }) => ({ id: nodeId, name: nodeName })));
+  const names = displayNames(stages.map(({ nodeId, nodeName }) => ({ id: nodeId, name: nodeName })));
   const named = stages.map((stage) => ({ ...stage, nodeName: names.get(stage.nodeId) ?? stage.nodeName }));
   return { model, state, reason, stages: named };
 }

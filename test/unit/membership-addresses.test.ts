@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { AddressBook } from "../../src/cluster/membership/address-book.js";
-import { displayNames } from "../../src/cluster/membership/display-names.js";
 import { ownAddresses } from "../../src/cluster/own-addresses.js";
 import type { HostPort } from "../../src/config/address.js";
+import { displayNames } from "../../src/core/display-names.js";
 import type { LinkKind } from "../../src/discovery/interface-kind.js";
 
 const at = (host: string, port = 1): HostPort => ({ host, port });

@@ -1,10 +1,10 @@
 import type { PlacementProgress } from "../../cluster/placement-progress.js";
-import { distinctNames } from "../../core/distinct-names.js";
+import { displayNames } from "../../core/display-names.js";
 import type { ClusterDocument, RingDocument } from "./cluster-document.js";
 
 /** How far a ring is, as the node that was asked tells it. */
 export function ringProgress(cluster: ClusterDocument, ring: RingDocument): PlacementProgress {
-  const names = distinctNames(cluster.nodes);
+  const names = displayNames(cluster.nodes);
   return {
     model: ring.model,
     state: ring.state === "ready" || ring.state === "failed" ? ring.state : "loading",

@@ -1,5 +1,5 @@
 import type { HostPort } from "../../config/address.js";
-import { distinctNames } from "../../core/distinct-names.js";
+import { displayNames } from "../../core/display-names.js";
 import type { ExoError } from "../../core/errors.js";
 import type { Clock } from "../../core/ports.js";
 import type { LinkKind } from "../../discovery/interface-kind.js";
@@ -155,7 +155,7 @@ export class Roster {
   #vouchers(peer: Peer): readonly string[] {
     const others = this.all().filter((other) => other.isUp && other.id !== peer.id);
     const hearing = others.filter((other) => other.view().record?.knows.includes(peer.id));
-    const names = distinctNames(this.all().map(({ id }) => ({ id, name: this.nameOf(id) })));
+    const names = displayNames(this.all().map(({ id }) => ({ id, name: this.nameOf(id) })));
     return hearing.map(({ id }) => names.get(id) ?? this.nameOf(id));
   }
 

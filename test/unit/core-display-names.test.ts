@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { toProgress } from "../../src/cluster/placement-progress.js";
 import { emptyRingRecord, plannedStageRecord } from "../../src/cluster/ring-record.js";
-import { distinctNames } from "../../src/core/distinct-names.js";
+import { displayNames } from "../../src/core/display-names.js";
 
 test("names that repeat have their ids behind them, others stand alone", () => {
-  const names = distinctNames([
+  const names = displayNames([
     { id: "a", name: "vm" },
     { id: "b", name: "vm" },
     { id: "c", name: "desk" },
