@@ -4,7 +4,7 @@ import { ExoError } from "../core/errors.js";
 import type { GgufInfo } from "../model/gguf-info.js";
 import { type MemoryNeeds, type ModelPart, stageMemory, totalBytes } from "../model/memory-estimate.js";
 import type { ModelHeader } from "../model/resolved-model.js";
-import { placeModel } from "../planning/placement.js";
+import { type PlacementRequest, placeModel } from "../planning/placement.js";
 import { placeReplicas, type ReplicaPlan } from "../planning/replicas.js";
 import type { Speeds } from "../planning/speeds.js";
 import type { Topology } from "../planning/topology.js";
@@ -70,10 +70,26 @@ function ringFor(
 }
 
 function placeWith(options: PlaceOptions, contextSize: number): Placement {
+  const { model, nodes, head } = options;
+  const ring = ringFor(model.info, options.ring, contextSize);
+  const plan = placeModel(requestOf(options, ring, contextSize));
+  if (head !== null && plan.head !== head) throw headElsewhere(nodes, head, plan.head);
+  return { plan, ring: { ...ring, contextSize } };
+}
+
+/** The whole model on each of several nodes, where that gives more than one ring; one plan where it does not. */
+export function placeCopies(options: PlaceOptions, contextSize: number): ReplicaPlan {
   const ring = ringFor(options.model.info, options.ring, contextSize);
-  const { model, nodes, layers, besideHead, strategy, speeds, minNodes, head } = options;
+  return placeReplicas(requestOf(options, ring, contextSize));
+}
+
+function requestOf(
+  { model, nodes, layers, besideHead, strategy, speeds, minNodes, head }: PlaceOptions,
+  ring: Omit<RingSettings, "contextSize">,
+  contextSize: number,
+): PlacementRequest {
   const needs = memoryNeeds(ring, contextSize);
-  const plan = placeModel({
+  return {
     model: model.id,
     info: model.info,
     topology: topologyOf(nodes),
@@ -85,27 +101,7 @@ function placeWith(options: PlaceOptions, contextSize: number): Placement {
     minNodes,
     wireType: ring.wireType,
     besideHead: besideHead === null ? 0 : besideHeadBytes(besideHead, needs),
-  });
-  if (head !== null && plan.head !== head) throw headElsewhere(nodes, head, plan.head);
-  return { plan, ring: { ...ring, contextSize } };
-}
-
-/** The whole model on each of several nodes, where that gives more than one ring; one plan where it does not. */
-export function placeCopies(options: PlaceOptions, contextSize: number): ReplicaPlan {
-  const { model, nodes, layers, strategy, speeds, minNodes, head } = options;
-  const ring = ringFor(model.info, options.ring, contextSize);
-  return placeReplicas({
-    model: model.id,
-    info: model.info,
-    topology: topologyOf(nodes),
-    needs: memoryNeeds(ring, contextSize),
-    strategy,
-    speeds,
-    head,
-    layers,
-    minNodes,
-    wireType: ring.wireType,
-  });
+  };
 }
 
 function headElsewhere(nodes: readonly PlaceableNode[], wanted: string, planned: string): ExoError {

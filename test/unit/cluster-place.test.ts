@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { HeldStage } from "../../src/cluster/node-record.js";
-import { type PlaceableNode, type PlaceOptions, place, withoutStages } from "../../src/cluster/place.js";
+import { type PlaceableNode, type PlaceOptions, place, placeCopies, withoutStages } from "../../src/cluster/place.js";
 import { bothWays, speedOf, speedsOf } from "../support/measured-cluster.js";
 import { MIB, modelOf, nodeOf } from "./planning-models.js";
 
@@ -13,8 +13,8 @@ function node(id: string, mebibytes: number): PlaceableNode {
   return { ...rest, stages: [], devices: devices.map((device) => ({ ...device, description: "" })) };
 }
 
-function placed(options: Partial<PlaceOptions>) {
-  return place({
+function optionsOf(options: Partial<PlaceOptions>): PlaceOptions {
+  return {
     model,
     nodes: [node("a", 400), node("b", 400)],
     ring: {
@@ -34,8 +34,10 @@ function placed(options: Partial<PlaceOptions>) {
     minNodes: 1,
     head: null,
     ...options,
-  });
+  };
 }
+
+const placed = (options: Partial<PlaceOptions>) => place(optionsOf(options));
 
 const SPEEDS = speedsOf({ a: speedOf(LAYERS, 4), b: speedOf(LAYERS, 1) }, bothWays("a", "b", 0.2));
 
@@ -69,6 +71,13 @@ describe("placing a model over nodes", () => {
     const [head] = plan.stages;
     assert.ok(head !== undefined && plan.stages.length > 1);
     assert.ok(head.memory.weights + 280 * MIB <= 400 * MIB, String(head.memory.weights / MIB));
+  });
+
+  test("each copy leaves room for the model that drafts, too", () => {
+    const speeds = speedsOf({ a: speedOf(LAYERS, 1), b: speedOf(LAYERS, 1) }, bothWays("a", "b", 0.2));
+    const request = optionsOf({ speeds, strategy: "throughput", ring: { ...optionsOf({}).ring, slots: 2 } });
+    assert.equal(placeCopies(request, 512).plans.length, 2);
+    assert.equal(placeCopies({ ...request, besideHead: modelOf([250 * MIB]) }, 512).plans.length, 1);
   });
 
   test("what other rings took of a node's cap is not given twice", () => {
