@@ -28,7 +28,7 @@ export const FRAME_HEADER_BYTES = 48;
 export const FRAME_MAGIC = 0x46_4f_58_45;
 export const FRAME_VERSION = 2;
 /** Activations start at a multiple of this from the frame's first byte. */
-export const FRAME_ALIGNMENT = 16;
+const FRAME_ALIGNMENT = 16;
 /** The room before activations is a multiple of this, so that they start where native buffers are aligned to. */
 export const HEAD_ROOM_ALIGNMENT = 64;
 /** Flag: the payload is an error's code and message, not activations. */
