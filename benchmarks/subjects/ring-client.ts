@@ -35,7 +35,15 @@ const clusterSchema = z.object({
       state: z.string(),
       hops: z.object({ samples: z.int(), p50_ms: z.number(), p99_ms: z.number() }).nullable(),
       /** In ring order, the head first. */
-      stages: z.array(z.object({ node_id: z.string(), memory, planned_weights: z.number() })),
+      stages: z.array(
+        z.object({
+          node_id: z.string(),
+          layer_begin: z.int(),
+          layer_end: z.int(),
+          memory,
+          planned_weights: z.number(),
+        }),
+      ),
     }),
   ),
 });

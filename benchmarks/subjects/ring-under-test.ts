@@ -29,13 +29,14 @@ export class RingUnderTest implements Subject {
   readonly #context: SubjectContext;
   /** Cores that the nodes have. */
   readonly #cores: number;
+  readonly #cut: Readonly<Record<string, string>>;
 
   private constructor(
     processes: RingProcesses,
     members: readonly Member[],
     prompts: Prompts,
     context: SubjectContext,
-    cores: number,
+    { cores, cut }: { readonly cores: number; readonly cut: Readonly<Record<string, string>> },
   ) {
     this.client = headOf(members).client;
     this.prompts = prompts;
@@ -43,6 +44,7 @@ export class RingUnderTest implements Subject {
     this.#members = members;
     this.#context = context;
     this.#cores = cores;
+    this.#cut = cut;
   }
 
   static async start(spec: RingSpec, context: SubjectContext): Promise<RingUnderTest> {
@@ -51,7 +53,8 @@ export class RingUnderTest implements Subject {
       const members = await Promise.all(processes.nodes.map((process) => join(process, context)));
       const prompts = await Prompts.load((text) => headOf(members).client.tokenize(text));
       const cores = spec.shareCores ? context.pinning.cores.length : spec.nodes;
-      return new RingUnderTest(processes, members, prompts, context, cores);
+      const cut = cutOf(await headOf(members).client.cluster());
+      return new RingUnderTest(processes, members, prompts, context, { cores, cut });
     } catch (thrown) {
       await processes.close();
       throw thrown;
@@ -68,7 +71,7 @@ export class RingUnderTest implements Subject {
   }
 
   settings(): Readonly<Record<string, string>> {
-    return clientRemark(this.#cores, this.#context.pinning);
+    return { ...this.#cut, ...clientRemark(this.#cores, this.#context.pinning) };
   }
 
   /** What each stage did since it was loaded, in ring order. Every node is asked itself: it knows its own at once. */
@@ -111,6 +114,12 @@ function headOf(members: readonly Member[]): Member {
   const [head] = members;
   if (head === undefined) throw new Error("a ring has at least one node");
   return head;
+}
+
+/** How many layers each node of a ring has, the head's first: what the planner chose says much about the figures. */
+function cutOf({ rings }: ClusterDocument): Readonly<Record<string, string>> {
+  const layers = rings[0]?.stages.map(({ layer_begin, layer_end }) => layer_end - layer_begin) ?? [];
+  return layers.length < 2 ? {} : { layers: layers.join(" + ") };
 }
 
 function ownStage({ node, nodes }: ClusterDocument) {
