@@ -17,7 +17,7 @@ export const LOSSES_OF_RING: LossLimits = { saved: 5, risked: 4, owed: 8, patien
  * Of one request: what a draft is likely to cost counts, so a few may fail. What was won with other requests must not be
  * lost with this one, which may be short.
  */
-export const LOSSES_OF_REQUEST: LossLimits = { saved: 8, risked: 1, owed: 8, patience: 1 };
+export const LOSSES_OF_REQUEST: LossLimits = { saved: 8, risked: 0.5, owed: 8, patience: 0.5 };
 
 /**
  * Keeps drafts from costing more than they bring, whatever the estimates say: what each round took is booked against
