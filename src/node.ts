@@ -28,6 +28,7 @@ import { setNativeLogger } from "./native/log.js";
 import { createManager } from "./runtime/create-manager.js";
 import { createPlanner } from "./runtime/create-planner.js";
 import { LocalRings } from "./runtime/local-rings.js";
+import { MemoryCap } from "./runtime/memory-cap.js";
 import { NodeMeters } from "./runtime/meters.js";
 import { ModelSupply } from "./runtime/model-supply.js";
 import { OwnCompute } from "./runtime/own-compute.js";
@@ -143,6 +144,7 @@ class RunningNode implements ExoNode {
       connect: (peer) => this.#connect(peer, { bulk: true }),
     });
     this.#hops = new HopServer(this.#build, logger);
+    const memory = new MemoryCap(config.memory, logger);
     this.#membership = this.#createMembership();
     this.#discovery = createDiscovery({
       config,
@@ -154,7 +156,7 @@ class RunningNode implements ExoNode {
     this.#stages = new StageHost({
       ports: this.#hopPorts(),
       compute: (cores) => this.#compute.settings(cores),
-      memoryCap: config.memory,
+      memory,
       models: this.#models,
       addressOf: (nodeId) => this.#membership.find(nodeId)?.address ?? null,
     });
@@ -165,7 +167,7 @@ class RunningNode implements ExoNode {
       membership: this.#membership,
       store: this.#models,
       compute: this.#compute,
-      ports: { ...this.#hopPorts(), traces: this.#traces },
+      ports: { ...this.#hopPorts(), memory, traces: this.#traces },
       meters: this.#meters,
       measure: (nodes, request, signal) => this.#measurement.gather(nodes, request, signal),
     });

@@ -24,6 +24,8 @@ export interface HeadRequest {
   /** Where the second stage listens; `null` for a ring of one node. */
   readonly nextHop: HostPort | null;
   readonly ring: RingSettings;
+  /** Bytes that the plan counted for it, with a model that drafts. */
+  readonly plannedBytes: number;
   /** Bytes of a token embedding that is the output head's matrix too; 0 where they are two. */
   readonly tiedEmbeddingBytes: number;
   /** Sampling that suits the model; for requests that leave it to the server. */

@@ -15,7 +15,18 @@ export function withClaims(records: readonly NodeRecord[], except: string): read
       if (phase !== "loaded") claims.set(nodeId, (claims.get(nodeId) ?? 0) + plannedBytes);
     }
   }
-  return records.map((record) => withLess(record, claims.get(record.id) ?? 0));
+  return records.map((record) => withLess(lessHeads(record, except), claims.get(record.id) ?? 0));
+}
+
+/** A head that is loaded before the rest of its ring is not among its node's stages yet: the cap has to be told of it. */
+function lessHeads(record: NodeRecord, except: string): NodeRecord {
+  const { memoryCap } = record;
+  if (memoryCap === null) return record;
+  const loaded = record.rings
+    .filter(({ id, state }) => state === "loading" && id !== except)
+    .flatMap(({ stages: [head] }) => (head?.phase === "loaded" ? [head] : []));
+  const bytes = loaded.reduce((sum, stage) => sum + held(stage), 0);
+  return bytes === 0 ? record : { ...record, memoryCap: Math.max(0, memoryCap - bytes) };
 }
 
 /** The nodes as a plan of this model has to see them: what rings of other models that are being loaded were promised is spoken for. */
@@ -50,7 +61,7 @@ export function evictableRings(rings: readonly RingRecord[], sparing: string): r
     .toSorted((a, b) => (b.idleSeconds ?? 0) - (a.idleSeconds ?? 0) || (a.id < b.id ? -1 : 1));
 }
 
-function held({ memory }: HeldStage): number {
+function held({ memory }: Pick<HeldStage, "memory">): number {
   return totalBytes(memory) + memory.output;
 }
 

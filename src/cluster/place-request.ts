@@ -72,6 +72,10 @@ function placeWith(
   beside: BesideHead,
 ): Placement {
   const { ring, contextSize, layers, strategy, minNodes } = request;
-  const besideHead = head === beside.nodeId ? beside.info : null;
-  return place({ model, nodes, head, ring, contextSize, layers, besideHead, strategy, speeds, minNodes });
+  const asked = { model, nodes, ring, contextSize, layers, strategy, speeds, minNodes };
+  if (head === beside.nodeId) return place({ ...asked, head, besideHead: beside.info });
+  const placement = place({ ...asked, head, besideHead: null });
+  // Where the plan chose the node that has it, it has to count after all.
+  if (beside.info === null || placement.plan.head !== beside.nodeId) return placement;
+  return place({ ...asked, head: beside.nodeId, besideHead: beside.info });
 }

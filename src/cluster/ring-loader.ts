@@ -3,6 +3,7 @@ import type { Logger } from "../core/ports.js";
 import { fractionOf, type ModelProgress } from "../model/progress.js";
 import { coreShares } from "../planning/core-share.js";
 import type { Plan, PlannedStage } from "../planning/plan.js";
+import { stageBytes } from "../planning/stages.js";
 import type { LoadedStage, LoadStageRequest, StagePlace } from "../transport/node-service.js";
 import type { LoadedHead, OpenHead } from "./head-port.js";
 import type { MemberView } from "./member-view.js";
@@ -91,7 +92,7 @@ function memberOf<Head extends LoadedHead>(options: RingLoaderOptions<Head>, sta
 
 async function loadHead<Head extends LoadedHead>(options: RingLoaderOptions<Head>, signal: AbortSignal): Promise<Head> {
   const { plan, ringId, epoch, model, ring, observer } = options;
-  const second = plan.stages[1];
+  const [own, second] = plan.stages;
   const { path: modelPath } = await fetchHead(options, signal);
   const head = await options.openHead(
     {
@@ -101,7 +102,8 @@ async function loadHead<Head extends LoadedHead>(options: RingLoaderOptions<Head
       nodes: plan.stages.map(({ nodeId }) => nodeId),
       modelPath,
       layerCount: plan.layerCount,
-      layerEnd: plan.stages[0]?.layerEnd ?? plan.layerCount,
+      layerEnd: own?.layerEnd ?? plan.layerCount,
+      plannedBytes: own === undefined ? 0 : stageBytes(own),
       stageCount: plan.stages.length,
       nextHop: second === undefined ? null : memberOf(options, second).address,
       ring,

@@ -1,6 +1,6 @@
-import { totalBytes } from "../model/memory-estimate.js";
 import { capabilitiesOf } from "../model/text-kind.js";
 import type { Plan, PlannedStage } from "../planning/plan.js";
+import { stageBytes } from "../planning/stages.js";
 import type { HeadLoad } from "./head-port.js";
 import type { PlaceableModel } from "./model-source.js";
 import { NO_MEMORY, NO_WORK, type RingComputingRecord, type RingRecord, type RingStageRecord } from "./node-record.js";
@@ -117,7 +117,7 @@ export function plannedStageRecord(stage: PlannedStage, nodeName: string): RingS
     layerEnd,
     hasOutput,
     plannedWeights: memory.weights,
-    plannedBytes: totalBytes(memory),
+    plannedBytes: stageBytes(stage),
     memory: NO_MEMORY,
     phase: "waiting",
     progress: 0,

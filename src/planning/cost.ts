@@ -14,6 +14,8 @@ export interface ModelCost {
   memory(begin: number, end: number, isHead: boolean): StageMemory;
   /** The same, summed, and what the head holds beside its stage. */
   bytes(begin: number, end: number, isHead: boolean): number;
+  /** What the head holds beside its stage. */
+  readonly besideHead: number;
   /** Weights and KV cache of the layers alone: what is dealt out in proportion to memory. */
   layerBytes(begin: number, end: number): number;
 }
@@ -41,6 +43,7 @@ export function modelCost(info: GgufInfo, needs: MemoryNeeds, besideHead = 0): M
   };
   return {
     layerCount: info.layerCount,
+    besideHead,
     memory,
     bytes: (begin, end, isHead) => (isHead ? fixed.head : fixed.other) + layerBytes(begin, end),
     layerBytes,

@@ -12,6 +12,8 @@ export interface PlannedStage {
   readonly hasOutput: boolean;
   /** Bytes. */
   readonly memory: StageMemory;
+  /** Bytes that the head holds beside its stage, such as a model that drafts. Absent: none. */
+  readonly besideBytes?: number;
 }
 
 /** Which node gets which layers, and why. Plain data. */

@@ -1,3 +1,4 @@
+import { totalBytes } from "../model/memory-estimate.js";
 import type { ModelCost } from "./cost.js";
 import type { PlannedStage } from "./plan.js";
 
@@ -17,5 +18,11 @@ export function plannedStages(cost: ModelCost, ranges: readonly StageRange[]): r
     hasEmbedding: index === 0,
     hasOutput: index === 0,
     memory: cost.memory(begin, end, index === 0),
+    ...(index === 0 && cost.besideHead > 0 ? { besideBytes: cost.besideHead } : {}),
   }));
+}
+
+/** All that a stage takes of its node, with what is held beside it. */
+export function stageBytes({ memory, besideBytes = 0 }: Pick<PlannedStage, "memory" | "besideBytes">): number {
+  return totalBytes(memory) + besideBytes;
 }

@@ -8,6 +8,7 @@ import { AnswerObserver } from "./answer-observer.js";
 import type { ContextFull } from "./context-shift.js";
 import { Engine } from "./engine.js";
 import type { MeteredPart } from "./held-stage.js";
+import type { MemoryCap, MemoryClaim } from "./memory-cap.js";
 import { type HeadStages, localPipeline, type MeteredPipeline, ringPipeline } from "./metered-pipeline.js";
 import type { ReceivedFrames } from "./metered-stage.js";
 import type { ModelMeter } from "./meters.js";
@@ -34,6 +35,7 @@ export interface RingHeadOptions extends HeadRequest {
 }
 
 export interface RingHeadPorts extends HopPorts {
+  readonly memory: MemoryCap;
   readonly traces: TraceBuffer;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -43,6 +45,7 @@ export interface RingHeadPorts extends HopPorts {
 interface HeadParts extends HeadStages {
   readonly draftModel: DraftModel | null;
   readonly metered: MeteredPipeline;
+  readonly claim: MemoryClaim;
 }
 
 /** A loaded head: stages, edges, scheduler. */
@@ -55,11 +58,12 @@ export class RingHead implements LoadedHead {
   readonly #clock: Clock;
   readonly #meter: ModelMeter;
   readonly #tiedEmbeddingBytes: number;
+  readonly #claim: MemoryClaim;
   readonly ring: RingSettings;
   readonly compute: ComputeSettings;
 
   private constructor(options: RingHeadOptions, ports: RingHeadPorts, parts: HeadParts) {
-    const { front, output, draftModel, metered } = parts;
+    const { front, output, draftModel, metered, claim } = parts;
     this.info = front.info;
     this.#stages = front === output ? [front] : [front, output];
     this.#metered = metered;
@@ -67,6 +71,7 @@ export class RingHead implements LoadedHead {
     this.#clock = ports.clock;
     this.#meter = options.meter;
     this.#tiedEmbeddingBytes = options.tiedEmbeddingBytes;
+    this.#claim = claim;
     this.ring = options.ring;
     this.compute = options.compute;
     this.engine = new Engine({
@@ -89,8 +94,29 @@ export class RingHead implements LoadedHead {
     });
   }
 
-  /** Loads the head's part of the model. Rejects as `Stage.load` does; nothing stays behind. */
+  /**
+   * Loads the head's part of the model. Rejects as `Stage.load` does, and with `out_of_memory` where the owner does not
+   * offer as much; nothing stays behind.
+   */
   static async open(options: RingHeadOptions, ports: RingHeadPorts, hooks: LoadHooks): Promise<RingHead> {
+    const claim = await ports.memory.claim(options.plannedBytes, `The head of ${options.model}`, hooks.signal);
+    try {
+      const head = await RingHead.#load(options, ports, hooks, claim);
+      const { weights, kvCache, compute, output } = head.memory();
+      claim.became(weights + kvCache + compute + output);
+      return head;
+    } catch (thrown) {
+      claim.release();
+      throw thrown;
+    }
+  }
+
+  static async #load(
+    options: RingHeadOptions,
+    ports: RingHeadPorts,
+    hooks: LoadHooks,
+    claim: MemoryClaim,
+  ): Promise<RingHead> {
     const stages = options.nextHop === null ? await loadWhole(options, hooks) : await loadEnds(options, hooks);
     let draftModel: DraftModel | null = null;
     try {
@@ -100,7 +126,7 @@ export class RingHead implements LoadedHead {
         options.nextHop === null
           ? localPipeline(options.layerCount, stages.output, ports.clock)
           : ringPipeline(options, options.nextHop, ports, stages);
-      return new RingHead(options, ports, { ...stages, draftModel, metered });
+      return new RingHead(options, ports, { ...stages, draftModel, metered, claim });
     } catch (thrown) {
       await draftModel?.close();
       await Promise.all([stages.front.close(), stages.output.close()]);
@@ -167,9 +193,10 @@ export class RingHead implements LoadedHead {
   }
 
   /** Ends every request with `reason`, closes edges and stages. Idempotent. */
-  async close(reason: ExoError): Promise<void> {
-    await this.engine.close(reason);
-    await this.#draftModel?.close();
+  close(reason: ExoError): Promise<void> {
+    const closed = this.engine.close(reason).then(() => this.#draftModel?.close());
+    this.#claim.releaseAfter(closed);
+    return closed;
   }
 }
 

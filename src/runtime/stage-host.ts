@@ -1,13 +1,14 @@
+import { memoryNeeds } from "../cluster/place.js";
 import type { HostPort } from "../config/address.js";
-import { formatByteSize } from "../config/byte-size.js";
 import { AsyncQueue } from "../core/async-queue.js";
 import { ExoError } from "../core/errors.js";
-import type { ModelPart } from "../model/memory-estimate.js";
+import { type ModelPart, stageMemory, totalBytes } from "../model/memory-estimate.js";
 import { fractionOf } from "../model/progress.js";
 import type { ResolvedModel, ResolveOptions } from "../model/resolved-model.js";
 import { Stage } from "../native/stage.js";
 import type { LoadedStage, LoadStageEvent, LoadStageRequest, StagePlace } from "../transport/node-service.js";
 import { HeldStage } from "./held-stage.js";
+import type { MemoryCap, MemoryClaim } from "./memory-cap.js";
 import type { HopPorts } from "./outgoing-edge.js";
 import { type ComputeSettings, stageOptions } from "./stage-settings.js";
 
@@ -15,8 +16,7 @@ export interface StageHostOptions {
   readonly ports: HopPorts;
   /** @param cores of its machine that are this node's part, as the head has it; 0: not said */
   readonly compute: (cores: number) => ComputeSettings;
-  /** Most bytes that the owner offers, or `null` for no cap. */
-  readonly memoryCap: number | null;
+  readonly memory: MemoryCap;
   readonly models: {
     resolvePart(spec: string, part: ModelPart, options: ResolveOptions): Promise<ResolvedModel>;
   };
@@ -32,6 +32,7 @@ export class StageHost {
   readonly #closing = new Map<string, Promise<void>>();
   /** Rings of which a stage is being loaded, and at which epoch. */
   readonly #loading = new Map<string, number>();
+  readonly #claims = new WeakMap<Stage, MemoryClaim>();
 
   constructor(options: StageHostOptions) {
     this.#options = options;
@@ -90,26 +91,52 @@ export class StageHost {
       hash: request.modelHash === "" ? null : request.modelHash,
       onProgress: (progress) => tell({ type: "progress", phase: "fetch", fraction: fractionOf(progress) }),
     });
-    const stage = await Stage.load(
-      {
-        ...stageOptions({ ...request, slots: request.maxSequences }, this.#options.compute(request.cores)),
-        modelPath: model.path,
-        layerBegin: request.layerBegin,
-        layerEnd: request.layerEnd,
-        hasOutput: request.hasOutput,
-      },
-      { signal, onProgress: (fraction) => tell({ type: "progress", phase: "load", fraction }) },
-    );
+    const stage = await this.#loadStage(request, model, signal, tell);
     try {
       if (signal.aborted) throw new ExoError("cancelled", "Loading was cancelled by the head.");
-      this.#checkCap(stage);
       this.#hold(stage, request);
     } catch (thrown) {
-      await stage.close();
+      await this.#closed(stage, stage.close());
       throw thrown;
     }
     const seconds = (this.#options.ports.clock.monotonic() - begun) / 1000;
     tell({ type: "done", stage: describe(stage, seconds) });
+  }
+
+  /** What the owner offers is claimed as the planner counted it, then as it is. */
+  async #loadStage(
+    request: LoadStageRequest,
+    model: ResolvedModel,
+    signal: AbortSignal,
+    tell: (event: LoadStageEvent) => void,
+  ): Promise<Stage> {
+    const { layerBegin, layerEnd, hasOutput } = request;
+    const what = `Layers [${layerBegin}, ${layerEnd}) of ${model.id}`;
+    const claim = await this.#options.memory.claim(plannedBytes(request, model), what, signal);
+    try {
+      const stage = await Stage.load(
+        {
+          ...stageOptions({ ...request, slots: request.maxSequences }, this.#options.compute(request.cores)),
+          modelPath: model.path,
+          layerBegin,
+          layerEnd,
+          hasOutput,
+        },
+        { signal, onProgress: (fraction) => tell({ type: "progress", phase: "load", fraction }) },
+      );
+      claim.became(bytesOf(stage));
+      this.#claims.set(stage, claim);
+      return stage;
+    } catch (thrown) {
+      claim.release();
+      throw thrown;
+    }
+  }
+
+  /** Its memory is spoken for until then. */
+  #closed(stage: Stage, closed: Promise<void>): Promise<void> {
+    this.#claims.get(stage)?.releaseAfter(closed);
+    return closed;
   }
 
   #hold(stage: Stage, request: LoadStageRequest): void {
@@ -151,7 +178,7 @@ export class StageHost {
   #drop(held: HeldStage, reason: ExoError): void {
     const { ringId } = held.request.place;
     this.#held.delete(ringId);
-    const closing = held.close(reason).finally(() => this.#closing.delete(ringId));
+    const closing = this.#closed(held.stage, held.close(reason)).finally(() => this.#closing.delete(ringId));
     this.#closing.set(ringId, closing);
   }
 
@@ -165,18 +192,6 @@ export class StageHost {
       throw new ExoError("not_ready", `A stage of ring ${ringId} is still being loaded for epoch ${known}; try again.`);
     }
     this.#loading.set(ringId, epoch);
-  }
-
-  /** What the owner offers holds for the stages of all rings together. */
-  #checkCap(stage: Stage): void {
-    const { memoryCap } = this.#options;
-    if (memoryCap === null) return;
-    const taken = [stage, ...this.held().map((held) => held.stage)].reduce((sum, one) => sum + bytesOf(one), 0);
-    if (taken <= memoryCap) return;
-    throw new ExoError(
-      "out_of_memory",
-      `With this stage the node would hold ${formatByteSize(taken)}, but it offers ${formatByteSize(memoryCap)} (--memory).`,
-    );
   }
 
   /** Two stages of a ring at once may be more than the node's memory holds. */
@@ -199,6 +214,12 @@ function checkPlace({ place, hasOutput }: LoadStageRequest): void {
 
 function partOf({ layerBegin, layerEnd, hasOutput }: LoadStageRequest): ModelPart {
   return { begin: layerBegin, end: layerEnd, hasEmbedding: layerBegin === 0 && layerEnd > 0, hasOutput };
+}
+
+/** As `modelCost` counts it. */
+function plannedBytes(request: LoadStageRequest, { info }: ResolvedModel): number {
+  const needs = memoryNeeds({ ...request, slots: request.maxSequences }, request.contextSize);
+  return totalBytes(stageMemory(info, partOf(request), needs));
 }
 
 function bytesOf(stage: Stage): number {

@@ -4,6 +4,7 @@ import { silentLogger, systemClock } from "../../src/core/ports.js";
 import { ModelStore } from "../../src/model/model-store.js";
 import { libraryInfo, nativeCounters } from "../../src/native/load.js";
 import { encodeRows } from "../../src/native/micro-batch.js";
+import { MemoryCap } from "../../src/runtime/memory-cap.js";
 import { StageHost } from "../../src/runtime/stage-host.js";
 import { PROTOCOL_VERSION } from "../../src/transport/compatibility.js";
 import { plaintextCredentials } from "../../src/transport/credentials.js";
@@ -41,7 +42,7 @@ function request(epoch: number, change: Partial<LoadStageRequest> = {}): LoadSta
   };
 }
 
-function host(memoryCap: number | null = null, hopServer = new HopServer(build, silentLogger)): StageHost {
+function host(memory = new MemoryCap(null, silentLogger), hopServer = new HopServer(build, silentLogger)): StageHost {
   return new StageHost({
     ports: {
       hopServer,
@@ -52,7 +53,7 @@ function host(memoryCap: number | null = null, hopServer = new HopServer(build, 
       logger: silentLogger,
     },
     compute: (cores) => ({ threads: cores, batchThreads: cores, devices: [], mmap: true, mlock: false }),
-    memoryCap,
+    memory,
     models: new ModelStore({ modelsDir: "/nonexistent" }),
     addressOf: () => null,
   });
@@ -94,7 +95,7 @@ function longFrame(epoch: number): OutgoingFrame {
 /** Loads a stage, gives it a long prompt, and breaks the edge that this came on; resolves when the host knows. */
 async function orphanWhileComputing(context: TestContext): Promise<StageHost> {
   const node = await startNode(context, { build });
-  const stages = host(null, node.hops);
+  const stages = host(undefined, node.hops);
   await load(stages, request(1, longRequest));
   const { client, closed } = await connect(context, node.address, {
     build,
@@ -149,12 +150,35 @@ describe("StageHost", () => {
   });
 
   test("offers no more than its owner said", async () => {
-    const stages = host(1000);
+    const stages = host(new MemoryCap(1000, silentLogger));
     await assert.rejects(load(stages, request(1)), (thrown: { code: string; message: string }) => {
       assert.equal(thrown.code, "out_of_memory");
       assert.match(thrown.message, /--memory/);
       return true;
     });
+  });
+
+  test("offers it to all rings together, and has it back from each", async () => {
+    const memory = new MemoryCap(null, silentLogger);
+    const all = host(memory);
+    await load(all, request(1));
+    const one = memory.taken;
+    await all.close();
+    assert.equal(memory.taken, 0);
+
+    const shared = new MemoryCap(Math.floor(one * 1.9), silentLogger);
+    const stages = host(shared);
+    const other = { place: { ringId: "other", epoch: 1, stageIndex: 1, stageCount: 2 } };
+    const results = await Promise.allSettled([load(stages, request(1)), load(stages, request(1, other))]);
+    assert.deepEqual(results.map((result) => (result.status === "fulfilled" ? "loaded" : result.reason.code)).sort(), [
+      "loaded",
+      "out_of_memory",
+    ]);
+    // The stage of the older epoch gives its memory back before the newer one claims it.
+    const [{ ringId, epoch } = { ringId: "", epoch: 0 }] = stages.held().map((held) => held.request.place);
+    await load(stages, request(epoch + 1, { place: { ringId, epoch: epoch + 1, stageIndex: 1, stageCount: 2 } }));
+    await stages.close();
+    assert.equal(shared.taken, 0);
   });
 
   test("a newer epoch waits for the memory of a stage that still computes for a ring that broke", async (context) => {

@@ -46,6 +46,16 @@ describe("memory of several rings", () => {
     assert.deepEqual(withClaims(records, "r"), records);
   });
 
+  test("a head that is loaded before its ring is counts against its node's cap, though no longer as free memory", () => {
+    const memory = { weights: 20, kvCache: 5, compute: 4, output: 1 };
+    const stages = [{ ...planned("a", 25), phase: "loaded", memory }, planned("b", 40)];
+    const rings = [ring("r", { state: "loading", stages })];
+    const records = [sampleRecord({ id: "a", memoryCap: 50, devices: [device("cpu", 90)], rings })];
+    const [a] = withClaims(records, "another");
+    assert.deepEqual([a?.memoryCap, a?.devices[0]?.memoryFree], [20, 90]);
+    assert.deepEqual(withClaims(records, "r"), records);
+  });
+
   test("a plan counts what other models were promised, not the same model", () => {
     const stages = [planned("a", 30)];
     const rings = [ring("one", { state: "loading", stages }), ring("two", { state: "loading", stages })];

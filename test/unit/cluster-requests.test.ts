@@ -116,4 +116,19 @@ describe("placeRequest", () => {
     assert.throws(() => placeRequest(question("medium", null), draft), { code: "out_of_memory" });
     assert.equal(placeRequest(question("large", null), draft).plan.head, "large");
   });
+
+  test("counts it where the plan, or who dealt the layers out by hand, chose that head", () => {
+    const small = { nodeId: "large", info: modelOf([20 * MIB]) };
+    const [stage] = placeRequest(question(null, null), small).plan.stages;
+    assert.equal(stage?.nodeId, "large");
+    assert.ok((stage?.besideBytes ?? 0) > 20 * MIB);
+    const layers = [{ node: "large", begin: 0, end: 3 }];
+    const byHand = (bytes: number) => {
+      const asked = question(null, null);
+      const beside = { nodeId: "large", info: modelOf([bytes]) };
+      return placeRequest({ ...asked, request: { ...asked.request, layers } }, beside);
+    };
+    assert.ok((byHand(20 * MIB).plan.stages[0]?.besideBytes ?? 0) > 20 * MIB);
+    assert.throws(() => byHand(290 * MIB), { code: "out_of_memory" });
+  });
 });
