@@ -48,7 +48,8 @@ export interface ClusterRing {
   readonly id: string;
   readonly epoch: number;
   readonly model: string;
-  readonly state: "loading" | "ready" | "failed";
+  /** `waiting`: for what `reason` says; nothing is loaded meanwhile. */
+  readonly state: "waiting" | "loading" | "ready" | "failed";
   /** Why it is not ready, when that is known. */
   readonly reason: string | null;
   /** 0…1 while loading. */

@@ -191,7 +191,8 @@ export function toRing(ring: RingRecord, names: ReadonlyMap<string, string>): Cl
     draining: ring.draining,
     idle_seconds: ring.idleSeconds,
     keep_alive_seconds: ring.keepAliveSeconds ?? null,
-    state: ring.state === "waiting" ? "loading" : ring.state,
+    // One that was just asked for waits for nothing that could be named.
+    state: ring.state === "waiting" && ring.reason === null ? "loading" : ring.state,
     reason: ring.reason,
     progress: ring.state === "ready" ? 1 : progress,
     layer_count: ring.layerCount,

@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import type { ClusterSnapshot } from "../../src/api/cluster-snapshot.js";
 import { type ClusterDocument, clusterDocument } from "../../src/cli/node-client/cluster-document.js";
+import { ringProgress } from "../../src/cli/node-client/ring-progress.js";
 import { drawCluster } from "../../src/cli/terminal/cluster-picture.js";
 import { visibleLength } from "../../src/cli/terminal/columns.js";
 import { type Paint, plainPaint } from "../../src/cli/terminal/paint.js";
@@ -40,6 +41,18 @@ tinyllama  ready · 22 layers · context 2048 · 1 of 4 slots busy
     assert.match(text, /tinyllama {2}loading 50 % · 22 layers/);
     assert.match(text, /Waiting for nodes: 1 of 2 are here\./);
     assert.match(text, /node-b .*load 25 %/);
+  });
+
+  test("a ring that waits says so, and for what", () => {
+    const reason = "Waiting for nodes: 1 of 2 are here.";
+    const cluster = readable(twoNodeCluster({ state: "waiting", reason, stages: [], progress: 0 }));
+    const text = drawCluster(cluster, 80, plainPaint);
+    assert.match(text, /tinyllama {2}waiting · 22 layers/);
+    assert.match(text, /Waiting for nodes: 1 of 2 are here\./);
+    const [ring] = cluster.rings;
+    assert.ok(ring !== undefined);
+    const { state, reason: told } = ringProgress(cluster, ring);
+    assert.deepEqual([state, told], ["waiting", reason]);
   });
 
   test("without a model it says how to get one", () => {

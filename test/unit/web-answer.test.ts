@@ -189,6 +189,11 @@ describe("the loading of a model", () => {
     assert.deepEqual(loadProgress(cluster([], [{ ...download, total: null }]), model)?.fraction, null);
     const ring = { model: "tiny", state: "loading", progress: 0.456 };
     assert.deepEqual(loadProgress(cluster([ring], []), model), { text: "Loading tiny: 46 %", fraction: 0.456 });
+    const reason = "Waiting for nodes: 1 of 2 are here.";
+    assert.deepEqual(loadProgress(cluster([{ ...ring, state: "waiting", reason }], []), model), {
+      text: "tiny cannot be loaded yet: Waiting for nodes: 1 of 2 are here",
+      fraction: null,
+    });
     assert.equal(loadProgress(cluster([{ ...ring, state: "ready" }], []), model), null);
     assert.equal(loadProgress(null, model), null);
   });

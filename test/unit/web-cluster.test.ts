@@ -10,6 +10,7 @@ import {
   linkTimes,
   millisecondsText,
   ringBadges,
+  ringStateText,
   stageState,
   whyUnused,
 } from "../../src/web/cluster/ring-facts.js";
@@ -116,6 +117,11 @@ describe("what happened between two looks", () => {
     assert.deepEqual(changesBetween(before, loading), ["tiny is being loaded: laptop was lost."]);
     assert.deepEqual(changesBetween(loading, again), ["tiny is ready on desk."]);
     assert.deepEqual(changesBetween(again, failed), ["tiny does not run: It does not fit."]);
+    const waiting = webCluster(nodes, [
+      webRing([], { state: "waiting", reason: "Waiting for nodes: 1 of 2 are here." }),
+    ]);
+    assert.deepEqual(changesBetween(before, waiting), ["tiny waits: Waiting for nodes: 1 of 2 are here."]);
+    assert.deepEqual(waiting.rings.map(ringStateText), ["waiting"]);
     assert.deepEqual(changesBetween(before, webCluster(nodes)), ["tiny is no longer loaded."]);
     assert.deepEqual(changesBetween(webCluster(nodes), before), ["tiny is ready on desk and laptop."]);
   });

@@ -25,6 +25,7 @@ describe("the list of models", () => {
     [
       webRing([webStage("desk", 0, 10)], { model: "tiny", spec: "/models/tiny.gguf" }),
       webRing([], { id: "r2", model: "broken", spec: "broken", state: "failed", reason: "No." }),
+      webRing([], { id: "r3", model: "held", spec: "held", state: "waiting", reason: "Waiting for nodes." }),
     ],
   );
   const listed = parseModels({
@@ -43,6 +44,7 @@ describe("the list of models", () => {
       rows.map(({ id, state }) => [id, state]),
       [
         ["broken", "failed"],
+        ["held", "waiting"],
         ["tiny", "loaded"],
         ["small", "disk"],
         ["large", "disk"],

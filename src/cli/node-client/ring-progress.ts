@@ -7,7 +7,7 @@ export function ringProgress(cluster: ClusterDocument, ring: RingDocument): Plac
   const names = displayNames(cluster.nodes);
   return {
     model: ring.model,
-    state: ring.state === "ready" || ring.state === "failed" ? ring.state : "loading",
+    state: ring.state === "ready" || ring.state === "failed" || ring.state === "waiting" ? ring.state : "loading",
     reason: ring.reason ?? null,
     stages: ring.stages.map((stage) => ({
       nodeName: names.get(stage.node_id) ?? stage.node_id,

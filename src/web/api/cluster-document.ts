@@ -84,7 +84,7 @@ export interface ClusterRing {
   readonly epoch: number;
   readonly model: string;
   readonly spec: string;
-  /** `loading`, `ready` or `failed`. */
+  /** `waiting`, `loading`, `ready` or `failed`. */
   readonly state: string;
   readonly reason: string | null;
   /** 0 to 1 while loading. */

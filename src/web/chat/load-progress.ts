@@ -16,9 +16,14 @@ export function loadProgress(cluster: ClusterDocument | null, model: ListedModel
     names.includes(one.model) || names.includes(one.spec);
   const downloads = (cluster?.nodes ?? []).flatMap((node) => node.downloads.filter(isIt));
   if (downloads.length > 0) return downloadProgress(downloads);
-  const ring = cluster?.rings.find((one) => isIt(one) && one.state === "loading");
+  const ring = cluster?.rings.find((one) => isIt(one) && (one.state === "loading" || one.state === "waiting"));
   if (ring === undefined) return null;
+  if (ring.state === "waiting") return { text: waitingText(model.id, ring.reason), fraction: null };
   return { text: `Loading ${model.id}: ${percent(ring.progress)}`, fraction: ring.progress };
+}
+
+function waitingText(id: string, reason: string | null): string {
+  return reason === null ? `${id} waits` : `${id} cannot be loaded yet: ${reason.replace(/\.$/, "")}`;
 }
 
 function downloadProgress(downloads: readonly ClusterDownload[]): LoadProgress {

@@ -38,6 +38,7 @@ function ringChanges(before: readonly ClusterRing[], after: readonly ClusterRing
 
 function ringChange({ model, state, reason, stages }: ClusterRing): readonly string[] {
   if (state === "failed") return [withReason(`${model} does not run`, reason)];
+  if (state === "waiting") return [withReason(`${model} waits`, reason)];
   if (state === "ready") return [`${model} is ready on ${listed(stages.map(({ nodeName }) => nodeName))}.`];
   return [reason === null ? `${model} is being loaded.` : withReason(`${model} is being loaded`, reason)];
 }

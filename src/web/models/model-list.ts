@@ -4,7 +4,7 @@ import { toHash } from "../app/route.js";
 import { type ModelRow, type RowState, roughFit } from "./model-rows.js";
 
 const GROUPS: readonly { readonly title: string; readonly states: readonly RowState[] }[] = [
-  { title: "On a ring", states: ["loaded", "loading", "failed"] },
+  { title: "On a ring", states: ["loaded", "loading", "waiting", "failed"] },
   { title: "On a disk of this cluster", states: ["disk"] },
   { title: "Could be fetched", states: ["catalogue"] },
 ];
@@ -46,7 +46,7 @@ function Row({ row, isChosen, free }: { row: ModelRow; isChosen: boolean; free: 
 function stateText({ state, rings, holders }: ModelRow): string {
   const [ring] = rings;
   if (state === "loading") return `loading ${Math.floor((ring?.progress ?? 0) * 100)} %`;
-  if (state === "loaded" || state === "failed") return state;
+  if (state === "loaded" || state === "waiting" || state === "failed") return state;
   const partly = holders.length > 0 && holders.every(({ complete }) => !complete);
   return partly ? "in part" : "";
 }

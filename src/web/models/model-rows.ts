@@ -8,7 +8,7 @@ export interface Holder {
   readonly bytes: number;
 }
 
-export type RowState = "loaded" | "loading" | "failed" | "disk" | "catalogue" | "unlisted";
+export type RowState = "loaded" | "loading" | "waiting" | "failed" | "disk" | "catalogue" | "unlisted";
 
 /** A model as the list shows it. */
 export interface ModelRow {
@@ -58,6 +58,7 @@ export function rowOfModel(rows: readonly ModelRow[], name: string): ModelRow {
 function ringState(rings: readonly ClusterRing[]): RowState | null {
   if (rings.some(({ state }) => state === "ready")) return "loaded";
   if (rings.some(({ state }) => state === "loading")) return "loading";
+  if (rings.some(({ state }) => state === "waiting")) return "waiting";
   return rings.length > 0 ? "failed" : null;
 }
 
