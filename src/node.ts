@@ -266,6 +266,7 @@ class RunningNode implements ExoNode {
       rings: this.#manager.local().map((placed) => placed.record()),
       held: this.#stages.held(),
       ...this.#models.records(),
+      unfit: this.#manager.unfit.records(),
       power: this.#measurement.power,
       links: this.#measurement.links(),
     });
@@ -344,7 +345,13 @@ class RunningNode implements ExoNode {
       membership: this.#membership,
       discovery: this.#discovery,
       manager: this.#manager,
-      planner: createPlanner(this.#config, this.#models, () => this.#nodes(), this.#measurement),
+      planner: createPlanner({
+        config: this.#config,
+        models: this.#models,
+        nodes: () => this.#nodes(),
+        measurement: this.#measurement,
+        unfit: this.#manager.unfit,
+      }),
       stages: this.#stages,
       traces: this.#traces,
       meters: this.#meters,

@@ -40,6 +40,7 @@ export interface ModelManagerOptions<Head extends LoadedHead>
  */
 export class ModelManager<Head extends LoadedHead> implements Service {
   readonly name = "models";
+  readonly unfit: Pick<UnfitNodes, "among" | "records">;
   readonly #options: ModelManagerOptions<Head>;
   readonly #changes = new Changes();
   readonly #found: FoundRings;
@@ -53,7 +54,9 @@ export class ModelManager<Head extends LoadedHead> implements Service {
     const { selfId } = options;
     this.#options = options;
     this.#found = new FoundRings({ ...options, own: () => this.#own.records() });
-    const unfit = new UnfitNodes(options.clock);
+    const told = () => options.membership.alive().flatMap(({ record }) => record.unfit);
+    const unfit = new UnfitNodes(options.clock, told);
+    this.unfit = unfit;
     this.#planner = new RingPlanner({ ...options, unfit, evict: (ring) => this.#evict(ring) });
     this.#own = new OwnRings({
       ...options,
@@ -67,7 +70,7 @@ export class ModelManager<Head extends LoadedHead> implements Service {
       ...options,
       own: this.#own,
       found: this.#found,
-      replanning: new RingReplanning({ ...options, planner: this.#planner }),
+      replanning: new RingReplanning({ ...options, planner: this.#planner, unfit }),
       pinThere: (request, found) => this.#pinThere(request, found),
     });
   }

@@ -8,6 +8,7 @@ import { predictionSchema } from "./prediction-record.js";
 import { ringRates } from "./ring-rates.js";
 import { ringTokens } from "./ring-tokens.js";
 import { stampFields } from "./stamp.js";
+import { MOST_UNFIT, unfitRecord } from "./unfit-record.js";
 
 const bytes = z.number().nonnegative();
 const count = z.int().nonnegative();
@@ -169,6 +170,8 @@ export const nodeRecordSchema = z.object({
   /** In this node's cache. */
   models: z.array(heldModel).max(4096).default([]),
   downloads: z.array(download).max(256).default([]),
+  /** Nodes that could not load their stage of a ring whose head this node is. */
+  unfit: z.array(unfitRecord).max(MOST_UNFIT).default([]),
 });
 
 export type NodeRecord = z.infer<typeof nodeRecordSchema>;

@@ -174,7 +174,9 @@ export class OwnRings<Head extends LoadedHead> {
     if (member?.state !== "alive") {
       throw new ExoError("stage_lost", `Node ${member?.name ?? plan.head}, which was to be the head, left meanwhile.`);
     }
-    const order = { ringId: placed.id, request: { ...request, head: plan.head }, askedBy: self.id };
+    // Stages that were loaded for this head may still know the ring by its epochs; another head begins anew.
+    const ringId = placed.record().epoch === 0 ? placed.id : shortId();
+    const order = { ringId, request: { ...request, head: plan.head }, askedBy: self.id };
     const ring = parseRingRecord(await member.client.placeModel(order));
     found.promise(ring, plan.head);
     // Unless it was asked by a peer meanwhile to be the head after all.

@@ -36,6 +36,8 @@ export class PlacedModel<Head extends LoadedHead> {
   readonly #stop = new AbortController();
   readonly #changes = new Changes();
   #request: ModelRequest;
+  /** As it was asked for, before a plan chose the head. */
+  #asked: ModelRequest;
   #record: RingRecord;
   #model: PlaceableModel | null = null;
   #placement: Placement | null = null;
@@ -57,6 +59,7 @@ export class PlacedModel<Head extends LoadedHead> {
     const { ringId: id, request, proposedBy, clock } = options;
     this.#options = options;
     this.#request = request;
+    this.#asked = request;
     this.usage = new RingUsage(clock);
     this.#record = emptyRingRecord({ id, proposedBy, ...request });
   }
@@ -116,12 +119,13 @@ export class PlacedModel<Head extends LoadedHead> {
 
   /** Whatever is planned, this node is the head; also of a ring that it is about to hand over. */
   takeOn(): void {
-    this.#request = { ...this.#request, head: this.#options.self.id };
+    this.confine({ ...this.#request, head: this.#options.self.id });
   }
 
   /** It is to be placed as this says, which leaves less open than what it was asked for with. */
   confine(request: ModelRequest): void {
     this.#request = request;
+    this.#asked = request;
   }
 
   /** From now on it stays loaded. */
@@ -227,7 +231,7 @@ export class PlacedModel<Head extends LoadedHead> {
       const placement = await this.#options.place(model, this.#request, signal);
       if (placement.plan.head !== this.#options.self.id) return await this.#handOver(placement.plan);
       // The stages know the ring by this head's epochs.
-      this.takeOn();
+      this.#request = { ...this.#request, head: this.#options.self.id };
       const ring = await this.#load(model, placement, signal);
       const reason = await lifeOf(ring.head, signal, (end) => {
         this.#endLife = end;
@@ -246,8 +250,9 @@ export class PlacedModel<Head extends LoadedHead> {
   /** After a try that came to no ring. Rejects with what will not mend itself. */
   async #mend(error: ExoError, signal: AbortSignal): Promise<Ending> {
     if (this.#leftOut) {
-      // There may be a placement without the node.
+      // There may be a placement without the node, perhaps with another head: nothing is loaded any more.
       this.#leftOut = false;
+      this.#request = this.#asked;
       this.#again = null;
       this.#options.logger.warn({ model: this.#record.model, code: error.code }, error.message);
       this.#update({ state: "loading", reason: error.message, stages: [] });

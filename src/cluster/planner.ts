@@ -1,6 +1,7 @@
 import { formatByteSize } from "../config/byte-size.js";
 import type { KvType, Strategy } from "../config/config.js";
 import type { LayerAssignment } from "../config/layer-assignment.js";
+import { ExoError } from "../core/errors.js";
 import type { ModelShape } from "../model/model-shape.js";
 import { infoOfShape } from "../model/model-shape.js";
 import type { ModelHeader } from "../model/resolved-model.js";
@@ -22,6 +23,7 @@ import {
 } from "./place.js";
 import type { Placement } from "./placed-model.js";
 import { type RingSettings, withCache } from "./ring-settings.js";
+import { type UnfitNode, unfitText, withUnfit } from "./unfit-nodes.js";
 
 /** A model of which the header is known. */
 export interface KnownModel extends Pick<ModelHeader, "id" | "spec" | "info"> {
@@ -34,6 +36,8 @@ export interface PlannerOptions {
   readonly header: (spec: string, signal: AbortSignal) => Promise<KnownModel>;
   /** The nodes that are there now, as a plan of this model has to see them; `null`: of a model that is nowhere. */
   readonly nodes: (model: KnownModel | null) => readonly PlaceableNode[];
+  /** Those of them that the model is placed without for a while. */
+  readonly unfit: (model: KnownModel) => readonly UnfitNode[];
   /** What is measured of a model on the nodes that are there; `null`: nothing. */
   readonly speeds: (
     model: KnownModel,
@@ -97,11 +101,12 @@ export class Planner {
     const draftSpec = question.draftModel ?? this.#options.draftModelFor(model, question.model);
     const draft = draftSpec === null ? null : await header(draftSpec, signal);
     const measured = await speeds(model, ring, signal);
+    const unfit = this.#options.unfit(model);
     // A model that is loaded already is planned as if it were not.
     const nodes = withoutStages(this.#options.nodes(model), (stage) => stage.model === model.id);
     const options: PlaceOptions = {
       model,
-      nodes,
+      nodes: nodes.filter(({ id }) => !unfit.some(({ nodeId }) => nodeId === id)),
       ring: { ...ring, slots: question.slots ?? ring.slots },
       contextSize: question.contextSize ?? contextSize,
       layers: question.layers ?? layers,
@@ -111,8 +116,9 @@ export class Planner {
       minNodes: question.minNodes ?? minNodes,
       head: nodes.find(({ id, name }) => [id, name].includes(question.head ?? ""))?.id ?? question.head,
     };
-    const placement = asCopies(options, place(options));
-    return { ...(draft === null ? placement : withDraftModel(placement, draft)), nodes };
+    const placement = asCopies(options, placeWithout(unfit, options));
+    const { plan, ...rest } = draft === null ? placement : withDraftModel(placement, draft);
+    return { ...rest, plan: withUnfit(plan, unfit), nodes };
   }
 
   async estimate(question: EstimateQuestion, signal: AbortSignal): Promise<Estimate> {
@@ -146,6 +152,18 @@ export class Planner {
 
   #nodes(): readonly TopologyNode[] {
     return topologyOf(this.#options.nodes(null)).nodes.toSorted((a, b) => compareIds(a.id, b.id));
+  }
+}
+
+/** What cannot be placed without these nodes is refused with the reason why it would have to be. */
+function placeWithout(unfit: readonly UnfitNode[], options: PlaceOptions): Placement {
+  try {
+    return place(options);
+  } catch (thrown) {
+    const error = ExoError.from(thrown);
+    if (unfit.length === 0) throw error;
+    const message = [error.message, ...unfit.map(unfitText)].join(" ");
+    throw new ExoError(error.code, message, { cause: error, ...(error.param === null ? {} : { param: error.param }) });
   }
 }
 

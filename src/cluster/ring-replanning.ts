@@ -7,11 +7,13 @@ import type { PlaceableModel } from "./model-source.js";
 import type { PlacedModel, Placement } from "./placed-model.js";
 import type { ReplanQuestion } from "./replan-rule.js";
 import type { RingPlanner } from "./ring-planner.js";
+import type { UnfitNodes } from "./unfit-nodes.js";
 
 export interface RingReplanningOptions {
   readonly selfId: string;
   readonly membership: Pick<MemberView, "alive">;
   readonly planner: RingPlanner;
+  readonly unfit: UnfitNodes;
   /** Why the other placement is worth loading, in a sentence; `null`: it is not. */
   readonly worthReplacing: (question: ReplanQuestion) => string | null;
   /** New nodes have to stay for so long before a ring is placed anew for them. */
@@ -61,7 +63,7 @@ export class RingReplanning {
     const { state, idleSeconds } = placed.record();
     if (state !== "ready" || model === null || placement === null) return;
     if (request.layers !== null || request.nodes !== null) return;
-    const newcomers = this.#newcomersOf(placed, placement);
+    const newcomers = this.#newcomersOf(placed, model.spec, placement);
     const looks = this.#looksAt(placed, placement);
     const forNewcomers = this.#isDueForNewcomers(placed, newcomers);
     if (!forNewcomers && !this.#isDueForMeasures(placed, looks)) return;
@@ -85,10 +87,12 @@ export class RingReplanning {
     return this.#options.clock.monotonic() - since >= milliseconds * 2 ** Math.min(doublings, MOST_DOUBLINGS);
   }
 
-  /** Nodes that the plan says nothing of. */
-  #newcomersOf(placed: object, { plan }: Placement): Newcomers {
-    const { selfId, membership, clock } = this.#options;
-    const known = new Set([...plan.stages, ...plan.unused].map(({ nodeId }) => nodeId));
+  /** Nodes that the plan says nothing of, or that were left out of it and may be able to load their stage now. */
+  #newcomersOf(placed: object, spec: string, { plan }: Placement): Newcomers {
+    const { selfId, membership, unfit, clock } = this.#options;
+    const records = membership.alive().map(({ record }) => record);
+    const planned = [...plan.stages, ...plan.unused.filter(({ isLeftOut }) => isLeftOut !== true)];
+    const known = new Set([...planned, ...unfit.among(spec, records)].map(({ nodeId }) => nodeId));
     const ids = [selfId, ...membership.alive().map(({ id }) => id)]
       .filter((id) => !known.has(id))
       .sort()

@@ -36,4 +36,6 @@ export interface Plan {
 export interface UnusedNode {
   readonly nodeId: string;
   readonly reason: string;
+  /** Nobody looked whether it would be of use: it could not load its stage before. Absent: no. */
+  readonly isLeftOut?: boolean;
 }

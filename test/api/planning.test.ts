@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Planner } from "../../src/cluster/planner.js";
+import type { UnfitNode } from "../../src/cluster/unfit-nodes.js";
 import { ExoError } from "../../src/core/errors.js";
 import { bothWays, speedOf, speedsOf } from "../support/measured-cluster.js";
 import { MIB, modelOf, nodeOf } from "../unit/planning-models.js";
@@ -9,7 +10,11 @@ import { errorOf, withApi } from "./api-under-test.js";
 const LAYERS = 10;
 const info = modelOf(new Array<number>(LAYERS).fill(10 * MIB));
 
-function planner(measured: boolean, attic = { bytes: 60 * MIB, milliseconds: 2 }): Planner {
+function planner(
+  measured: boolean,
+  attic = { bytes: 60 * MIB, milliseconds: 2 },
+  unfit: readonly UnfitNode[] = [],
+): Planner {
   const nodes = [nodeOf("id-a", 150 * MIB, "desk"), nodeOf("id-b", attic.bytes, "attic")];
   const speeds = speedsOf(
     { "id-a": speedOf(LAYERS, 1), "id-b": speedOf(LAYERS, attic.milliseconds) },
@@ -27,6 +32,7 @@ function planner(measured: boolean, attic = { bytes: 60 * MIB, milliseconds: 2 }
         stages: [],
         devices: node.devices.map((device) => ({ ...device, description: "" })),
       })),
+    unfit: () => unfit,
     speeds: async () => (measured ? speeds : null),
     ring: {
       slots: 2,
@@ -48,6 +54,33 @@ function planner(measured: boolean, attic = { bytes: 60 * MIB, milliseconds: 2 }
 const parsed = (text: string) => JSON.parse(text);
 
 describe("POST /cluster/plan", () => {
+  test("leaves out nodes that could not load their stage, and says until when", async () => {
+    const attic = { bytes: 60 * MIB, milliseconds: 2 };
+    const left: UnfitNode = {
+      nodeId: "id-b",
+      name: "attic",
+      reason: "it could not load its stage: no room",
+      until: new Date(2026, 0, 2, 9, 5).getTime(),
+    };
+    const why = "it is left out until 09:05, because it could not load its stage: no room";
+    await withApi(
+      async ({ post }) => {
+        const plan = parsed(await (await post("/cluster/plan", { model: "tiny" })).text());
+        assert.deepEqual(
+          plan.stages.map((stage: { node_name: string }) => stage.node_name),
+          ["desk"],
+        );
+        assert.deepEqual(plan.unused, [{ node_id: "id-b", node_name: "attic", reason: why }]);
+        assert.equal(plan.reasons.at(-1), `attic is not used: ${why}.`);
+        const byHand = await post("/cluster/plan", { model: "tiny", layers: "0-5@desk,5-10@attic" });
+        const { message, param } = await errorOf(byHand);
+        assert.match(message, /no node "attic".* attic is not used: it is left out until 09:05/);
+        assert.equal(param, "layers");
+      },
+      { planner: planner(false, attic, [left]) },
+    );
+  });
+
   test("tells of copies where loading makes them", async () => {
     await withApi(
       async ({ post }) => {

@@ -197,6 +197,7 @@ export class ManagedNode {
       ...sampleRecord({ id: this.id, memoryCap: this.#capacity }),
       devices: [],
       rings: this.manager.local().map((placed) => placed.record()),
+      unfit: this.manager.unfit.records(),
       held: [],
     });
   }

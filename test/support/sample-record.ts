@@ -26,6 +26,7 @@ export function sampleRecord(overrides: Partial<NodeRecord> = {}): NodeRecord {
     links: [],
     models: [],
     downloads: [],
+    unfit: [],
     ...overrides,
   };
 }

@@ -33,6 +33,7 @@ function localPlanning(config: Config, io: CliIo): PlanningAnswers {
   const planner = new Planner({
     header: (spec, signal) => store.header(spec, { signal }),
     nodes: () => [machine],
+    unfit: () => [],
     speeds: async () => null,
     ring: ringSettingsOf(config),
     contextSize: config.ctx,
