@@ -26,12 +26,13 @@ export async function begunPrompt(
   inference: InferenceService,
   model: string,
   { prompt, beginning }: BegunAnswer,
+  signal: AbortSignal,
 ): Promise<TextPrompt> {
   if (prompt.tools !== undefined && prompt.toolChoice !== "none") {
     const message = "An answer that a last message of the assistant begins cannot use tools; leave out one of the two.";
     throw new ExoError("unsupported", message, { param: "messages" });
   }
   if (prompt.messages.length === 0) return { kind: "text", prompt: beginning };
-  const before = await inference.applyTemplate(model, { ...prompt, enableThinking: false });
+  const before = await inference.applyTemplate(model, { ...prompt, enableThinking: false }, signal);
   return { kind: "text", prompt: before + beginning };
 }

@@ -172,7 +172,7 @@ class HttpApi implements Api {
     app.register(async (own) => messagesRoutes(own, ports));
     app.register(async (own) => ollamaRoutes(own, { ...ports, cluster, rings, library }));
     modelRoutes(app, models);
-    textRoutes(app, inference, models);
+    textRoutes(app, ports);
     clusterRoute(app, cluster);
     doctorRoute(app, { doctor, cluster, url: () => this.address?.url ?? "" });
     planningRoutes(app, planner, this.#live);

@@ -176,8 +176,9 @@ export interface InferenceService {
   generate(request: InferenceRequest, signal: AbortSignal): AsyncIterable<InferenceEvent>;
   /** An embedding for each input, in their order. Aborting the signal frees the slots. */
   embed(request: EmbedRequest, signal: AbortSignal): Promise<readonly Embedding[]>;
-  tokenize(request: TokenizeRequest): Promise<readonly number[]>;
-  detokenize(model: string, tokens: readonly number[]): Promise<string>;
+  /** Like the two below, waits for a model that has to be loaded first, unless the signal aborts. */
+  tokenize(request: TokenizeRequest, signal: AbortSignal): Promise<readonly number[]>;
+  detokenize(model: string, tokens: readonly number[], signal: AbortSignal): Promise<string>;
   /** The prompt text that the model's chat template makes of the messages. */
-  applyTemplate(model: string, prompt: ChatPrompt): Promise<string>;
+  applyTemplate(model: string, prompt: ChatPrompt, signal: AbortSignal): Promise<string>;
 }

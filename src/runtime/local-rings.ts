@@ -13,8 +13,6 @@ import type {
 import type { Engine } from "./engine.js";
 import type { RingHead } from "./ring-head.js";
 
-const never = new AbortController().signal;
-
 /** Answers for the models whose head is this node. */
 export class LocalRings implements InferenceService {
   readonly #list: () => readonly PlacedModel<RingHead>[];
@@ -47,22 +45,26 @@ export class LocalRings implements InferenceService {
     }
   }
 
-  tokenize({ model, text, addSpecial, parseSpecial }: TokenizeRequest): Promise<readonly number[]> {
-    return this.#use(model, (engine) => engine.tokenize(text, addSpecial, parseSpecial));
+  tokenize(
+    { model, text, addSpecial, parseSpecial }: TokenizeRequest,
+    signal: AbortSignal,
+  ): Promise<readonly number[]> {
+    return this.#use(model, signal, (engine) => engine.tokenize(text, addSpecial, parseSpecial));
   }
 
-  detokenize(model: string, tokens: readonly number[]): Promise<string> {
-    return this.#use(model, (engine) => engine.detokenize(tokens));
+  detokenize(model: string, tokens: readonly number[], signal: AbortSignal): Promise<string> {
+    return this.#use(model, signal, (engine) => engine.detokenize(tokens));
   }
 
-  applyTemplate(model: string, prompt: ChatPrompt): Promise<string> {
-    return this.#use(model, (engine) => engine.applyTemplate(prompt));
+  applyTemplate(model: string, prompt: ChatPrompt, signal: AbortSignal): Promise<string> {
+    return this.#use(model, signal, (engine) => engine.applyTemplate(prompt));
   }
 
-  async #use<Result>(model: string, work: (engine: Engine) => Result): Promise<Result> {
+  async #use<Result>(model: string, signal: AbortSignal, work: (engine: Engine) => Result): Promise<Result> {
     const placed = this.#find(model);
-    const end = await placed.usage.begin(never);
+    const end = await placed.usage.begin(signal);
     try {
+      if (signal.aborted) throw new ExoError("cancelled", "The text is no longer wanted.");
       return work(engineOf(placed));
     } finally {
       end();

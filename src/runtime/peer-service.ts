@@ -118,15 +118,15 @@ export class PeerService implements NodeService {
     return this.#options.rings.embed(request, signal);
   }
 
-  tokenize(request: TokenizeRequest): Promise<readonly number[]> {
-    return this.#options.rings.tokenize(request);
+  tokenize(request: TokenizeRequest, signal: AbortSignal): Promise<readonly number[]> {
+    return this.#options.rings.tokenize(request, signal);
   }
 
-  detokenize(model: string, tokens: readonly number[]): Promise<string> {
-    return this.#options.rings.detokenize(model, tokens);
+  detokenize(model: string, tokens: readonly number[], signal: AbortSignal): Promise<string> {
+    return this.#options.rings.detokenize(model, tokens, signal);
   }
 
-  applyTemplate(model: string, prompt: ChatPrompt): Promise<string> {
-    return this.#options.rings.applyTemplate(model, prompt);
+  applyTemplate(model: string, prompt: ChatPrompt, signal: AbortSignal): Promise<string> {
+    return this.#options.rings.applyTemplate(model, prompt, signal);
   }
 }

@@ -11,6 +11,7 @@ import type {
 } from "../core/inference.js";
 import { RouteTrace } from "./tracing/route-trace.js";
 import type { TraceBuffer } from "./tracing/trace-buffer.js";
+import { waitAtMost } from "./wait-limit.js";
 
 /** The rings of the cluster; `ModelManager`. */
 export interface RingDirectory {
@@ -28,7 +29,8 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "peer_unreachable",
 ]);
 
-const never = new AbortController().signal;
+/** Texts are cut up and put together by a loaded model; for one that takes longer to load nobody is made to wait. */
+const LONGEST_TEXT_MS = 30 * 60_000;
 
 /**
  * Answers for every model of the cluster, loaded or still to be: here when this node is the head of its ring, else through
@@ -101,19 +103,18 @@ export class Router implements InferenceService {
     }
   }
 
-  async tokenize(request: TokenizeRequest): Promise<readonly number[]> {
-    const { ring, service } = await this.#target(request.model);
-    return service.tokenize({ ...request, model: ring.spec });
+  tokenize(request: TokenizeRequest, signal: AbortSignal): Promise<readonly number[]> {
+    return this.#withText(request.model, signal, (service, model, bounded) =>
+      service.tokenize({ ...request, model }, bounded),
+    );
   }
 
-  async detokenize(model: string, tokens: readonly number[]): Promise<string> {
-    const { ring, service } = await this.#target(model);
-    return service.detokenize(ring.spec, tokens);
+  detokenize(name: string, tokens: readonly number[], signal: AbortSignal): Promise<string> {
+    return this.#withText(name, signal, (service, model, bounded) => service.detokenize(model, tokens, bounded));
   }
 
-  async applyTemplate(model: string, prompt: ChatPrompt): Promise<string> {
-    const { ring, service } = await this.#target(model);
-    return service.applyTemplate(ring.spec, prompt);
+  applyTemplate(name: string, prompt: ChatPrompt, signal: AbortSignal): Promise<string> {
+    return this.#withText(name, signal, (service, model, bounded) => service.applyTemplate(model, prompt, bounded));
   }
 
   async *#through(
@@ -132,9 +133,16 @@ export class Router implements InferenceService {
     }
   }
 
-  async #target(model: string): Promise<{ readonly ring: FoundRing["ring"]; readonly service: InferenceService }> {
-    const { ring, client } = await this.#choose(model, never, new Set());
-    return { ring, service: client ?? this.#local };
+  #withText<Result>(
+    name: string,
+    signal: AbortSignal,
+    work: (service: InferenceService, model: string, signal: AbortSignal) => Promise<Result>,
+  ): Promise<Result> {
+    const otherwise = (): string => `${name} was not ready within ${LONGEST_TEXT_MS / 60_000} minutes.`;
+    return waitAtMost({ milliseconds: LONGEST_TEXT_MS, signal, otherwise }, async (bounded) => {
+      const { ring, client } = await this.#choose(name, bounded, new Set());
+      return work(client ?? this.#local, ring.spec, bounded);
+    });
   }
 
   /** The ready ring with least to do, this node's own among equals; waits for one that is loaded on demand. */

@@ -197,17 +197,18 @@ export class ControlClient implements NodeService {
     return checkEmbeddings(embeddings, request.inputs.length, this.#peer);
   }
 
-  async tokenize(request: TokenizeRequest): Promise<readonly number[]> {
-    return parse(CALL_METHODS.tokenize.output, await this.#call("tokenize", request), "Tokens", "peer_incompatible");
+  async tokenize(request: TokenizeRequest, signal: AbortSignal): Promise<readonly number[]> {
+    const tokens = await this.#call("tokenize", request, signal);
+    return parse(CALL_METHODS.tokenize.output, tokens, "Tokens", "peer_incompatible");
   }
 
-  async detokenize(model: string, tokens: readonly number[]): Promise<string> {
-    const text = await this.#call("detokenize", { model, tokens });
+  async detokenize(model: string, tokens: readonly number[], signal: AbortSignal): Promise<string> {
+    const text = await this.#call("detokenize", { model, tokens }, signal);
     return parse(CALL_METHODS.detokenize.output, text, "Text", "peer_incompatible");
   }
 
-  async applyTemplate(model: string, prompt: ChatPrompt): Promise<string> {
-    const text = await this.#call("apply_template", { model, prompt });
+  async applyTemplate(model: string, prompt: ChatPrompt, signal: AbortSignal): Promise<string> {
+    const text = await this.#call("apply_template", { model, prompt }, signal);
     return parse(CALL_METHODS.apply_template.output, text, "A prompt", "peer_incompatible");
   }
 
@@ -252,10 +253,12 @@ export class ControlClient implements NodeService {
     this.#stub.close();
   }
 
-  async #call(method: CallMethod, value: unknown): Promise<unknown> {
+  async #call(method: CallMethod, value: unknown, signal: AbortSignal): Promise<unknown> {
     const request = { method, arguments: packData(value) };
-    const { result } = await this.#unary<CallResponse__Output>(this.#deadlines.callMs, (options, callback) =>
-      this.#stub.Call(request, this.#metadata, options, callback),
+    const { result } = await this.#unary<CallResponse__Output>(
+      this.#deadlines.callMs,
+      (options, callback) => this.#stub.Call(request, this.#metadata, options, callback),
+      signal,
     );
     return unpackData(result, `The result of ${method}`, "peer_incompatible");
   }

@@ -89,9 +89,9 @@ export class ControlServer {
         }),
       ),
       Embed: this.#streaming("Embed", (request, signal) => embed(service, request, signal), toWireEmbedding),
-      Call: this.#unary("Call", async ({ method, arguments: packed }) => {
+      Call: this.#unary("Call", async ({ method, arguments: packed }, _from, signal) => {
         const value = unpackData(packed, "A call's arguments", "invalid_argument");
-        return { result: packData(await callMethod(service, method, value)) };
+        return { result: packData(await callMethod(service, method, value, signal)) };
       }),
       ProbeModel: this.#unary("ProbeModel", async (request, _from, signal) => {
         const wanted = parse(probeModelRequestSchema, request, "A probe request", "invalid_argument");
@@ -200,18 +200,18 @@ async function* embed(
   yield* await service.embed(parse(embedRequestSchema, value, "A request for embeddings", "invalid_argument"), signal);
 }
 
-function callMethod(service: NodeService, method: string, value: unknown): Promise<unknown> {
+function callMethod(service: NodeService, method: string, value: unknown, signal: AbortSignal): Promise<unknown> {
   const { tokenize, detokenize, apply_template } = CALL_METHODS;
   switch (method) {
     case "tokenize":
-      return service.tokenize(parse(tokenize.input, value, "A tokenize call", "invalid_argument"));
+      return service.tokenize(parse(tokenize.input, value, "A tokenize call", "invalid_argument"), signal);
     case "detokenize": {
       const { model, tokens } = parse(detokenize.input, value, "A detokenize call", "invalid_argument");
-      return service.detokenize(model, tokens);
+      return service.detokenize(model, tokens, signal);
     }
     case "apply_template": {
       const { model, prompt } = parse(apply_template.input, value, "An apply_template call", "invalid_argument");
-      return service.applyTemplate(model, prompt);
+      return service.applyTemplate(model, prompt, signal);
     }
     default:
       throw new ExoError("unsupported", `This node knows no call named "${method.slice(0, 64)}".`);

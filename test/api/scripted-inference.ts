@@ -41,16 +41,16 @@ export class ScriptedInference implements InferenceService {
   }
 
   /** One token per character, its code point. */
-  async tokenize(request: TokenizeRequest): Promise<readonly number[]> {
+  async tokenize(request: TokenizeRequest, _signal: AbortSignal): Promise<readonly number[]> {
     this.tokenizations.push(request);
     return [...request.text].map((character) => character.codePointAt(0) ?? 0);
   }
 
-  async detokenize(_model: string, tokens: readonly number[]): Promise<string> {
+  async detokenize(_model: string, tokens: readonly number[], _signal: AbortSignal): Promise<string> {
     return String.fromCodePoint(...tokens);
   }
 
-  async applyTemplate(_model: string, prompt: ChatPrompt): Promise<string> {
+  async applyTemplate(_model: string, prompt: ChatPrompt, _signal: AbortSignal): Promise<string> {
     this.templates.push(prompt);
     return prompt.messages.map(({ role, content }) => `<${role}>${String(content)}`).join("");
   }

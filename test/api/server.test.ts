@@ -329,6 +329,37 @@ describe("the routes of llama-server", () => {
     });
   });
 
+  test("end what they wait for when the client hangs up", async () => {
+    await withApi(async ({ post, inference }) => {
+      const bodies = {
+        "/tokenize": { content: "abc" },
+        "/detokenize": { tokens: [72] },
+        "/apply-template": { messages: [{ role: "user", content: "Hi" }] },
+        "/v1/messages/count_tokens": { messages: [{ role: "user", content: "Hi" }] },
+        "/v1/responses/input_tokens": { input: "Hi" },
+        "/api/generate": { model: MODEL },
+      };
+      for (const [path, body] of Object.entries(bodies)) {
+        const client = new AbortController();
+        const ended = new Promise<void>((resolve) => {
+          const wait = (signal: AbortSignal): Promise<never> =>
+            new Promise((_, reject) => {
+              signal.addEventListener("abort", () => {
+                resolve();
+                reject(signal.reason);
+              });
+              client.abort();
+            });
+          inference.tokenize = (_, signal) => wait(signal);
+          inference.detokenize = (_, __, signal) => wait(signal);
+          inference.applyTemplate = (_, __, signal) => wait(signal);
+        });
+        await assert.rejects(post(path, body, { signal: client.signal }), path);
+        await ended;
+      }
+    });
+  });
+
   test("tell health and the cluster", async () => {
     await withApi(async ({ url }) => {
       assert.deepEqual(await (await fetch(`${url}/healthz`)).json(), { status: "ok" });

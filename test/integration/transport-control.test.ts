@@ -167,10 +167,13 @@ describe("single calls", () => {
     });
     const client = clientOf(t, node);
     assert.deepEqual(await client.health(), { record, uptimeSeconds: 12.5 });
-    assert.deepEqual(await client.tokenize({ model: "m", text: "abc", addSpecial: true, parseSpecial: false }), [3, 1]);
-    assert.equal(await client.detokenize("m", [1, 2]), "m:1,2");
+    assert.deepEqual(
+      await client.tokenize({ model: "m", text: "abc", addSpecial: true, parseSpecial: false }, NEVER),
+      [3, 1],
+    );
+    assert.equal(await client.detokenize("m", [1, 2], NEVER), "m:1,2");
     assert.ok(REQUEST.input.kind === "chat");
-    assert.deepEqual(JSON.parse(await client.applyTemplate("m", REQUEST.input)), REQUEST.input);
+    assert.deepEqual(JSON.parse(await client.applyTemplate("m", REQUEST.input, NEVER)), REQUEST.input);
     await client.unloadStage(LOAD.place);
   });
 
@@ -198,7 +201,7 @@ describe("single calls", () => {
       );
       return true;
     });
-    const tokenizing = client.tokenize({ model: "m", text: "", addSpecial: false, parseSpecial: false });
+    const tokenizing = client.tokenize({ model: "m", text: "", addSpecial: false, parseSpecial: false }, NEVER);
     await assert.rejects(tokenizing, failsWith("internal", "a fault"));
   });
 
@@ -206,7 +209,7 @@ describe("single calls", () => {
     const node = await startNode(t, { service: { health: () => new Promise(() => {}) } });
     const client = clientOf(t, node, { deadlines: { healthMs: 60 } });
     await assert.rejects(
-      client.tokenize({ model: "m", text: "", addSpecial: false, parseSpecial: false }),
+      client.tokenize({ model: "m", text: "", addSpecial: false, parseSpecial: false }, NEVER),
       failsWith("unsupported"),
     );
     await assert.rejects(client.health(), failsWith("deadline_exceeded", "in time"));
@@ -220,6 +223,24 @@ describe("single calls", () => {
     await asked;
   });
 
+  test("end when what they are for is no longer wanted, at the other end too", async (t) => {
+    let gone = (): void => {};
+    const ended = new Promise<void>((resolve) => (gone = resolve));
+    const left = new AbortController();
+    const node = await startNode(t, {
+      service: {
+        tokenize: (_request, signal) => {
+          signal.addEventListener("abort", () => gone());
+          left.abort();
+          return new Promise(() => {});
+        },
+      },
+    });
+    const request = { model: "m", text: "", addSpecial: false, parseSpecial: false };
+    await assert.rejects(clientOf(t, node).tokenize(request, left.signal), failsWith("cancelled"));
+    await ended;
+  });
+
   test("are refused when what they carry cannot be meant", async (t) => {
     const node = await startNode(t);
     const client = clientOf(t, node);
@@ -231,7 +252,7 @@ describe("single calls", () => {
       client.unloadStage({ ...LOAD.place, stageIndex: 2 }),
       failsWith("invalid_argument", "stageCount"),
     );
-    const tokenizing = client.tokenize({ model: "m", text: "", addSpecial: 1, parseSpecial: false } as never);
+    const tokenizing = client.tokenize({ model: "m", text: "", addSpecial: 1, parseSpecial: false } as never, NEVER);
     await assert.rejects(tokenizing, failsWith("invalid_argument", "addSpecial"));
   });
 });

@@ -6,6 +6,7 @@ import { emptyRingRecord } from "../../src/cluster/ring-record.js";
 import { type ErrorCode, ExoError } from "../../src/core/errors.js";
 import type { InferenceEvent, InferenceRequest } from "../../src/core/inference.js";
 import { Router } from "../../src/runtime/router.js";
+import { waitAtMost } from "../../src/runtime/wait-limit.js";
 import { endless, finished, type Script, ScriptedInference, STARTED, saying } from "../api/scripted-inference.js";
 
 const anySignal = new AbortController().signal;
@@ -171,3 +172,74 @@ describe("Router", () => {
     await assert.rejects(router.embed(wanted, anySignal), { code: "context_exceeded" });
   });
 });
+
+describe("what texts ask of a model", () => {
+  const asks: readonly ((router: Router, signal: AbortSignal) => Promise<unknown>)[] = [
+    (router, signal) => router.tokenize({ model: "alias", text: "a", addSpecial: false, parseSpecial: false }, signal),
+    (router, signal) => router.detokenize("alias", [1], signal),
+    (router, signal) => router.applyTemplate("alias", { kind: "chat", messages: [] }, signal),
+  ];
+
+  test("is no longer waited for when the client has gone, be it for the model or for its head", async () => {
+    for (const ask of asks) {
+      const left = new AbortController();
+      const loading = new Router(new ScriptedInference(), {
+        ensure: (_, signal) => untilAborted(signal, () => left.abort()),
+        serving: () => [],
+      });
+      await assert.rejects(ask(loading, left.signal), { code: "cancelled" });
+
+      const gone = new AbortController();
+      const slow = new OtherNode();
+      const never = (signal: AbortSignal): Promise<never> => untilAborted(signal, () => gone.abort());
+      slow.tokenize = (_, signal) => never(signal);
+      slow.detokenize = (_, __, signal) => never(signal);
+      slow.applyTemplate = (_, __, signal) => never(signal);
+      const router = routerOver(new ScriptedInference(), [ringOf("slow", slow)]);
+      await assert.rejects(ask(router, gone.signal), { code: "cancelled" });
+    }
+  });
+
+  test("goes to the ring by its own name", async () => {
+    const other = new OtherNode();
+    const router = routerOver(new ScriptedInference(), [ringOf("other", other)]);
+    for (const ask of asks) await ask(router, anySignal);
+    assert.equal(other.tokenizations[0]?.model, "spec");
+  });
+});
+
+describe("waitAtMost", () => {
+  test("says what it waited for too long, and nothing else in other cases", async () => {
+    const limit = { milliseconds: 1, signal: anySignal, otherwise: () => "It took too long." };
+    await assert.rejects(
+      waitAtMost(limit, (signal) => untilAborted(signal)),
+      {
+        code: "not_ready",
+        message: "It took too long.",
+      },
+    );
+    const left = AbortSignal.abort();
+    await assert.rejects(
+      waitAtMost({ ...limit, signal: left }, (signal) => untilAborted(signal)),
+      { code: "cancelled" },
+    );
+    const long = { ...limit, milliseconds: 60_000 };
+    assert.equal(await waitAtMost(long, async () => 5), 5);
+    await assert.rejects(
+      waitAtMost(long, async () => {
+        throw new ExoError("stage_lost", "Lost.");
+      }),
+      { code: "stage_lost" },
+    );
+  });
+});
+
+/** Rejects when the signal aborts, which it may after `begun`. */
+function untilAborted(signal: AbortSignal, begun: () => void = () => {}): Promise<never> {
+  return new Promise((_, reject) => {
+    const abort = (): void => reject(new ExoError("cancelled", "Nobody waits any more."));
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+    setImmediate(begun);
+  });
+}

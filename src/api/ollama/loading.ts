@@ -21,7 +21,7 @@ export async function beginLoading({ models, rings }: LoadingPorts, wish: Wish):
 }
 
 /** What a request without a prompt asks for: the model to be loaded, or with `keep_alive: 0` unloaded. */
-export async function loadOrUnload(ports: LoadingPorts, wish: Wish): Promise<"load" | "unload"> {
+export async function loadOrUnload(ports: LoadingPorts, wish: Wish, signal: AbortSignal): Promise<"load" | "unload"> {
   if (wish.keepAliveSeconds === 0) {
     await unload(ports, wish.model);
     return "unload";
@@ -29,7 +29,7 @@ export async function loadOrUnload(ports: LoadingPorts, wish: Wish): Promise<"lo
   await beginLoading(ports, wish);
   // Asks for nothing but that the model is there.
   const model = resolveModel(ports.models, wish.model);
-  await ports.inference.tokenize({ model, text: "", addSpecial: false, parseSpecial: false });
+  await ports.inference.tokenize({ model, text: "", addSpecial: false, parseSpecial: false }, signal);
   return "load";
 }
 

@@ -10,7 +10,7 @@ export function completionsRoute(app: FastifyInstance, ports: AnswerPorts): void
   app.post("/v1/completions", async (request, reply) => {
     const parsed = parseCompletion(request.body);
     refuseTooManyChoices(parsed.inputs.length, parsed.choicesPerInput);
-    const echoes = parsed.echo ? await promptTexts(ports, parsed) : [];
+    const echoes = parsed.echo ? await promptTexts(ports, parsed, ports.live.open(reply.raw)) : [];
     return answer(ports, reply, parsed, {
       idPrefix: "cmpl",
       whole: (context, answers) => textCompletion(context, answers, echoes),
@@ -20,12 +20,21 @@ export function completionsRoute(app: FastifyInstance, ports: AnswerPorts): void
 }
 
 /** For each choice the text of its prompt. */
-async function promptTexts(ports: AnswerPorts, parsed: ParsedCompletion): Promise<readonly string[]> {
+async function promptTexts(
+  ports: AnswerPorts,
+  parsed: ParsedCompletion,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
   const model = resolveModel(ports.models, parsed.model);
-  const texts = await Promise.all(parsed.inputs.map((input) => promptText(ports.inference, model, input)));
+  const texts = await Promise.all(parsed.inputs.map((input) => promptText(ports.inference, model, input, signal)));
   return texts.flatMap((text) => Array.from({ length: parsed.choicesPerInput }, () => text));
 }
 
-async function promptText(inference: InferenceService, model: string, { prompt }: TextPrompt): Promise<string> {
-  return typeof prompt === "string" ? prompt : inference.detokenize(model, prompt);
+async function promptText(
+  inference: InferenceService,
+  model: string,
+  { prompt }: TextPrompt,
+  signal: AbortSignal,
+): Promise<string> {
+  return typeof prompt === "string" ? prompt : inference.detokenize(model, prompt, signal);
 }

@@ -17,7 +17,7 @@ export function messagesRoutes(app: FastifyInstance, ports: AnswerPorts): void {
   });
 
   app.post("/v1/messages", async (request, reply) => {
-    const parsed = await begun(ports, parseMessages(request.body));
+    const parsed = await begun(ports, parseMessages(request.body), ports.live.open(reply.raw));
     const { context, events } = generate(ports, reply, parsed, "msg");
     const message = messageEvents(context, events);
     if (!parsed.stream) return wholeMessage(message);
@@ -25,25 +25,31 @@ export function messagesRoutes(app: FastifyInstance, ports: AnswerPorts): void {
     return reply;
   });
 
-  app.post("/v1/messages/count_tokens", async (request) => {
+  app.post("/v1/messages/count_tokens", async (request, reply) => {
+    const signal = ports.live.open(reply.raw);
     const { model: name, prompt } = parseCountTokens(request.body);
     const model = resolveModel(ports.models, name);
-    const text = await promptText(ports.inference, model, prompt);
-    const tokens = await ports.inference.tokenize({ model, text, addSpecial: true, parseSpecial: true });
+    const text = await promptText(ports.inference, model, prompt, signal);
+    const tokens = await ports.inference.tokenize({ model, text, addSpecial: true, parseSpecial: true }, signal);
     return { input_tokens: tokens.length };
   });
 }
 
-async function begun(ports: AnswerPorts, parsed: MessagesRequest): Promise<ParsedRequest> {
+async function begun(ports: AnswerPorts, parsed: MessagesRequest, signal: AbortSignal): Promise<ParsedRequest> {
   const answer = begunAnswer(parsed.inputs[0]);
   if (answer === null) return parsed;
   const model = resolveModel(ports.models, parsed.model);
-  return { ...parsed, inputs: [await begunPrompt(ports.inference, model, answer)] };
+  return { ...parsed, inputs: [await begunPrompt(ports.inference, model, answer, signal)] };
 }
 
-async function promptText(inference: InferenceService, model: string, prompt: ChatPrompt): Promise<string> {
+async function promptText(
+  inference: InferenceService,
+  model: string,
+  prompt: ChatPrompt,
+  signal: AbortSignal,
+): Promise<string> {
   const answer = begunAnswer(prompt);
-  if (answer === null) return inference.applyTemplate(model, prompt);
+  if (answer === null) return inference.applyTemplate(model, prompt, signal);
   // Counted as it would be sent, but nobody answers: tools do no harm.
-  return (await inference.applyTemplate(model, answer.prompt)) + answer.beginning;
+  return (await inference.applyTemplate(model, answer.prompt, signal)) + answer.beginning;
 }

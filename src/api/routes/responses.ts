@@ -22,11 +22,12 @@ export function responsesRoutes(app: FastifyInstance, ports: AnswerPorts): void 
     );
   });
 
-  app.post("/v1/responses/input_tokens", async (request) => {
+  app.post("/v1/responses/input_tokens", async (request, reply) => {
+    const signal = ports.live.open(reply.raw);
     const { model: name, inputs } = parseResponses(request.body);
     const model = resolveModel(ports.models, name);
-    const text = await inOurNames(ports.inference.applyTemplate(model, inputs[0]));
-    const tokens = await ports.inference.tokenize({ model, text, addSpecial: true, parseSpecial: true });
+    const text = await inOurNames(ports.inference.applyTemplate(model, inputs[0], signal));
+    const tokens = await ports.inference.tokenize({ model, text, addSpecial: true, parseSpecial: true }, signal);
     return { object: "response.input_tokens", input_tokens: tokens.length };
   });
 

@@ -25,10 +25,11 @@ export function ollamaAnswerRoutes(app: FastifyInstance, ports: OllamaPorts): vo
 async function answer(ports: OllamaPorts, reply: FastifyReply, question: OllamaQuestion, shape: PieceShape) {
   const { clock } = ports;
   const context = { name: question.name, shape, clock, begun: clock.monotonic() };
-  if (question.prompt === null) return emptyAnswer(context, await loadOrUnload(ports, question));
+  const signal = ports.live.open(reply.raw);
+  if (question.prompt === null) return emptyAnswer(context, await loadOrUnload(ports, question, signal));
   tellContextSize(ports, reply, question);
   await beginLoading(ports, question);
-  const inputs = [await inputOf(ports, question.model, question.prompt)];
+  const inputs = [await inputOf(ports, question.model, question.prompt, signal)];
   const { events } = generate(ports, reply, { ...question.request, inputs }, "ollama");
   if (!question.stream) return wholeAnswer(context, events);
   await streamAnswer(reply, answerLines(context, events), OLLAMA_STREAM, ports.sse);
@@ -39,10 +40,11 @@ async function inputOf(
   { inference, models }: OllamaPorts,
   name: string,
   prompt: ChatPrompt | TextPrompt,
+  signal: AbortSignal,
 ): Promise<ChatPrompt | TextPrompt> {
   if (prompt.kind === "text" || prompt.tools !== undefined) return prompt;
   const begun = begunAnswer(prompt);
-  return begun === null ? prompt : begunPrompt(inference, resolveModel(models, name), begun);
+  return begun === null ? prompt : begunPrompt(inference, resolveModel(models, name), begun, signal);
 }
 
 /** The context is as the model was loaded, for whoever asks; a client that would like a larger one is told. */
