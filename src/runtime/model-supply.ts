@@ -50,7 +50,7 @@ export class ModelSupply implements Service {
     this.#inventory = new ModelInventory({ store: this.#store, logger, everyMs: INVENTORY_MS });
     this.#descriptions = new ModelDescriptions(this.#store);
     const limiter = new RateLimiter(config.uploadLimit, systemDownloadIo);
-    this.served = new ServedModels({ store: this.#store, limiter });
+    this.served = new ServedModels({ store: this.#store, limiter, logger });
   }
 
   start(): Promise<void> {

@@ -22,8 +22,8 @@ export class PeerRanges implements RangeSource {
     return this.#connected().offerModel(spec);
   }
 
-  hashes(file: string, run: BlockRun, signal: AbortSignal): Promise<readonly Buffer[]> {
-    return this.#connected().hashModel(file, run, signal);
+  hashes(file: string, run: BlockRun, signal: AbortSignal, doubted?: boolean): Promise<readonly Buffer[]> {
+    return this.#connected().hashModel(file, run, signal, doubted);
   }
 
   fetchRange(file: string, begin: number, end: number, signal: AbortSignal): AsyncIterable<Uint8Array> {

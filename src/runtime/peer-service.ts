@@ -87,8 +87,8 @@ export class PeerService implements NodeService {
     return this.#options.served.offer(model);
   }
 
-  hashModel(fileId: string, run: BlockRun, signal: AbortSignal): Promise<readonly Buffer[]> {
-    return this.#options.served.hashes(fileId, run, signal);
+  hashModel(fileId: string, run: BlockRun, signal: AbortSignal, doubted: boolean): Promise<readonly Buffer[]> {
+    return this.#options.served.hashes(fileId, run, signal, doubted);
   }
 
   readModel(fileId: string, begin: number, end: number, signal: AbortSignal): AsyncIterable<Uint8Array> {

@@ -229,8 +229,13 @@ export class ControlClient implements NodeService {
     return fromWireOffer(answer, this.#peer);
   }
 
-  async hashModel(fileId: string, { first, count }: BlockRun, signal: AbortSignal): Promise<readonly Buffer[]> {
-    const request = { fileId, first, count };
+  async hashModel(
+    fileId: string,
+    { first, count }: BlockRun,
+    signal: AbortSignal,
+    doubted = false,
+  ): Promise<readonly Buffer[]> {
+    const request = { fileId, first, count, doubted };
     const answer = await this.#unary<ModelHashes__Output>(
       this.#deadlines.callMs,
       (options, callback) => this.#stub.HashModel(request, this.#metadata, options, callback),

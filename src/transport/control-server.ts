@@ -102,7 +102,7 @@ export class ControlServer {
         toWireOffer(await service.offerModel(parse(modelSpecSchema, model, "A model spec", "invalid_argument"))),
       ),
       HashModel: this.#unary("HashModel", async (request, _, signal) => ({
-        hashes: Buffer.concat(await service.hashModel(request.fileId, fromWireRun(request), signal)),
+        hashes: Buffer.concat(await service.hashModel(request.fileId, fromWireRun(request), signal, request.doubted)),
       })),
       ReadModel: this.#streaming(
         "ReadModel",

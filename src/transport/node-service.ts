@@ -133,7 +133,7 @@ export interface NodeService extends InferenceService {
   probeModel(request: ProbeModelRequest, signal: AbortSignal): Promise<ModelSpeed>;
   /** What this node has of a model's files; none when it has not the model. */
   offerModel(model: string): Promise<readonly OfferedFile[]>;
-  hashModel(fileId: string, run: BlockRun, signal: AbortSignal): Promise<readonly Buffer[]>;
+  hashModel(fileId: string, run: BlockRun, signal: AbortSignal, doubted?: boolean): Promise<readonly Buffer[]>;
   /** Half-open `[begin, end)` of an offered file, in pieces. */
   readModel(fileId: string, begin: number, end: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** Asks this node to be the head of a ring; resolves with the ring's record, plain data, while it is being loaded. */

@@ -10,9 +10,11 @@ import { fileURLToPath } from "node:url";
 import { type Logger, silentLogger } from "../../src/core/ports.js";
 import { type DownloadIo, systemDownloadIo } from "../../src/model/download-io.js";
 import type { ModelPart } from "../../src/model/memory-estimate.js";
+import type { CacheEntry } from "../../src/model/model-cache.js";
 import { ModelStore, type ModelStoreOptions } from "../../src/model/model-store.js";
 import type { ModelProgress } from "../../src/model/progress.js";
 import { BLOCK_BYTES } from "../../src/model/sparse/blocks.js";
+import { eventually } from "../support/eventually.js";
 import { layeredModel, ringParts } from "../support/layered-gguf.js";
 import { PeerNode } from "../support/model-peers.js";
 import { Hub, type HubFile } from "./model-hub.js";
@@ -381,6 +383,39 @@ describe("parts from peers", () => {
     assert.equal(reports.at(-1)?.received, reports.at(-1)?.total);
   });
 
+  test("a peer whose disk has damaged a part is told, looks, and does not count the block as here any more", async () => {
+    const url = serve();
+    const store = await holder("a", url, MIDDLE);
+    const block = 8;
+    const hasBlock = async (): Promise<boolean> =>
+      [...((await store.cached(url))?.partial.values() ?? [])].some(({ hashes }) => hashes.has(block));
+    await damage(await store.cached(url), block);
+    assert.ok(await hasBlock());
+    const { path } = await machine("c").resolvePart(url, MIDDLE, { peers: [new PeerNode("a", store)] });
+    await assertHolds(path, MIDDLE);
+    await eventually(async () => assert.equal(await hasBlock(), false));
+    const mended = await machine("a").resolvePart(url, MIDDLE);
+    await assertHolds(mended.path, MIDDLE);
+  });
+
+  test("a peer that has a damaged model whole offers it no more, once another one doubts it", async () => {
+    const url = serve();
+    const store = machine("a");
+    await store.resolve(url);
+    const peer = new PeerNode("a", store);
+    const [file] = await peer.offer(url);
+    const run = { first: 8, count: 1 };
+    const { signal } = new AbortController();
+    await peer.hashes(file?.id ?? "", run, signal, true);
+    assert.equal((await peer.offer(url)).length, 1);
+
+    await damage(await store.cached(url), run.first);
+    const other = new PeerNode("a", store);
+    const [damaged] = await other.offer(url);
+    await other.hashes(damaged?.id ?? "", run, signal, true);
+    await eventually(async () => assert.deepEqual(await other.offer(url), []));
+  });
+
   test("a peer whose disk is corrupt, and that says so itself in its hashes, is found by the other peer's", async () => {
     const url = serve();
     const store = await holder("a", url);
@@ -469,6 +504,15 @@ describe("parts from peers", () => {
     await assert.rejects(peer.hashes(file.id, { first: 0, count: 256 }, signal), { code: "invalid_argument" });
   });
 });
+
+/** As a disk does it: some bytes of the block are others. */
+async function damage(entry: CacheEntry | null, block: number): Promise<void> {
+  assert.ok(entry !== null);
+  const names = [...entry.partial.keys(), ...entry.manifest.files.map(({ name }) => name)];
+  const file = await open(join(entry.directory, names[0] ?? ""), "r+");
+  await file.write(Buffer.from([1, 2, 3, 4, 5]), 0, 5, block * BLOCK_BYTES + 500);
+  await file.close();
+}
 
 /** The sha256 that fits bytes of which one bit each is wrong. */
 function flippedHash(block: number): Buffer {

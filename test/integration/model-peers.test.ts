@@ -45,7 +45,7 @@ function serving(store: ModelStore, bytesPerSecond: number | null = null): Parti
   const served = new ServedModels({ store, limiter: new RateLimiter(bytesPerSecond, systemDownloadIo) });
   return {
     offerModel: (model) => served.offer(model),
-    hashModel: (file, run, signal) => served.hashes(file, run, signal),
+    hashModel: (file, run, signal, doubted) => served.hashes(file, run, signal, doubted),
     readModel: (file, begin, end, signal) => served.read(file, begin, end, signal),
   };
 }

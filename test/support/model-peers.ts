@@ -31,8 +31,13 @@ export class PeerNode implements RangeSource {
     return this.#behaviour.offer?.(files) ?? files;
   }
 
-  async hashes(file: string, run: { first: number; count: number }, signal: AbortSignal): Promise<readonly Buffer[]> {
-    const hashes = await this.#served.hashes(file, run, signal);
+  async hashes(
+    file: string,
+    run: { first: number; count: number },
+    signal: AbortSignal,
+    doubted = false,
+  ): Promise<readonly Buffer[]> {
+    const hashes = await this.#served.hashes(file, run, signal, doubted);
     return this.#behaviour.hashes?.(hashes, run.first) ?? hashes;
   }
 

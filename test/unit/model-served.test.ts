@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, open, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -30,7 +30,11 @@ function serving(bytesPerSecond: number | null = null) {
       state.now += milliseconds;
     },
   };
-  const store = { cached: async () => null, servesPath: (asked: string) => asked === path };
+  const store = {
+    cached: async () => null,
+    servesPath: (asked: string) => asked === path,
+    verify: () => Promise.reject(new Error("Nothing is in the cache.")),
+  };
   return { state, served: new ServedModels({ store, limiter: new RateLimiter(bytesPerSecond, io) }) };
 }
 
@@ -71,6 +75,33 @@ describe("what peers may read", () => {
       readAll(served, file?.id ?? "", 0, BLOCK_BYTES),
     ]);
     assert.ok(state.now >= 1500, `${state.now} ms for 2 MiB at 1 MiB/s`);
+  });
+
+  test("is not given any more once it is another content, when a peer doubts it", async () => {
+    const { served } = serving();
+    const time = new Date(1_000_000_000_000);
+    await utimes(path, time, time);
+    const [file] = await served.offer(path);
+    const id = file?.id ?? "";
+    const second = { first: 1, count: 1 };
+    await served.hashes(id, { first: 0, count: 2 }, never);
+    await served.hashes(id, second, never, true);
+    assert.equal((await served.offer(path)).length, 1, "it is as it was");
+
+    const handle = await open(path, "r+");
+    await handle.write(Buffer.from([1, 2, 3]), 0, 3, BLOCK_BYTES + 100);
+    await handle.close();
+    await utimes(path, time, time);
+    const other = serving().served;
+    const [again] = await other.offer(path);
+    assert.equal(again?.id, id, "as a disk does it: the file looks the same");
+    await other.hashes(id, second, never, true);
+    assert.equal((await other.offer(path)).length, 1, "there is nothing to compare it with");
+
+    await assert.rejects(served.hashes(id, second, never, true), { code: "model_not_found" });
+    await assert.rejects(readAll(served, id, BLOCK_BYTES, BLOCK_BYTES + 1), { code: "model_not_found" });
+    assert.equal((await readAll(served, id, 0, 1)).length, 1, "the rest is as it was");
+    await writeFile(path, MODEL);
   });
 
   test("is bounded: so many bytes at a time, so many readers at once", async () => {

@@ -125,7 +125,8 @@ export class BlockFill {
       const stream = cutIntoBlocks(pieces, range, (count) => this.#request.observer.onBytes(peer.name, count));
       for await (const { block, data } of stream) {
         const hash = sha256(data);
-        if (!claims.get(block)?.equals(hash)) return this.#fault(peer, `block ${block} is not what it should be`);
+        if (!claims.get(block)?.equals(hash))
+          return this.#fault(peer, block, `block ${block} is not what it should be`);
         await this.#keep(block, data, hash);
         // Others may have found it out meanwhile.
         if (peer.isFoundOut) return this.#forget([block]);
@@ -182,9 +183,10 @@ export class BlockFill {
     if (peer.usable) await this.#tools.io.sleep(PEER_PAUSE_MS * peer.failures, this.#signal).catch(() => {});
   }
 
-  /** What it gave is fetched again. */
-  #fault(peer: FillPeer, fault: string): void {
+  /** What it gave is fetched again, and it is told, for its disk may be failing. */
+  #fault(peer: FillPeer, block: number, fault: string): void {
     if (!peer.foundOut(fault)) return;
+    void peer.report(block, this.#signal);
     this.#tools.logger.warn(
       { peer: peer.name, file: this.#request.file.path },
       `A peer gave wrong bytes of a model and is not asked any more: ${fault}`,
@@ -265,7 +267,7 @@ export class BlockFill {
     this.#disputed.delete(block);
     for (const claim of claims) {
       if (!sameHash(claim.hash, hash))
-        this.#fault(claim.peer, `what it says of block ${block} is not what the hub has`);
+        this.#fault(claim.peer, block, `what it says of block ${block} is not what the hub has`);
     }
   }
 
@@ -296,7 +298,7 @@ export class BlockFill {
     try {
       for await (const { data } of this.#fromHub(origin, { first: block, count: 1 }, patience, signal)) {
         if (sameHash(sha256(data), file.hashOf(block))) continue;
-        this.#fault(peer, `block ${block} is not what the hub has`);
+        this.#fault(peer, block, `block ${block} is not what the hub has`);
         return false;
       }
       peer.given.clear();

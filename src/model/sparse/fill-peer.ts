@@ -66,6 +66,11 @@ export class FillPeer {
     return this.source.fetchRange(this.#fileId, begin, end, signal);
   }
 
+  /** Tells it that a block which it gave was wrong, so that it looks at its own disk; its answer changes nothing here. */
+  async report(block: number, signal: AbortSignal): Promise<void> {
+    await this.source.hashes(this.#fileId, { first: block, count: 1 }, signal, true).catch(() => {});
+  }
+
   /** By block. Throws when it does not answer with one for each. */
   async hashes(run: BlockRun, signal: AbortSignal): Promise<ReadonlyMap<number, Buffer>> {
     const all = await this.source.hashes(this.#fileId, run, signal);

@@ -16,8 +16,12 @@ export interface RangeSource {
   readonly name: string;
   /** The model's files in order; none when it is not there. */
   offer(spec: string, signal: AbortSignal): Promise<readonly OfferedFile[]>;
-  /** The sha256 of each of these blocks. */
-  hashes(file: string, run: BlockRun, signal: AbortSignal): Promise<readonly Buffer[]>;
+  /**
+   * The sha256 of each of these blocks.
+   *
+   * @param doubted what came of them was wrong, so that they are to be read again where they lie
+   */
+  hashes(file: string, run: BlockRun, signal: AbortSignal, doubted?: boolean): Promise<readonly Buffer[]>;
   /** Half-open `[begin, end)`, in order. */
   fetchRange(file: string, begin: number, end: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
 }

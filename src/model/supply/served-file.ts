@@ -11,28 +11,40 @@ import { sha256 } from "../sparse/sparse-file.js";
 export class ServedFile {
   readonly path: string;
   readonly offer: OfferedFile;
-  readonly #present: ReadonlySet<number>;
+  /** Of the model in the cache that it belongs to; `null`: a file of its owner's. */
+  readonly spec: string | null;
+  /** Of which only some blocks are here, each with its hash. */
+  readonly isPart: boolean;
+  readonly #present: Set<number>;
   readonly #hashes: Map<number, Buffer>;
 
-  private constructor(path: string, offer: OfferedFile, hashes: ReadonlyMap<number, Buffer>) {
+  private constructor(
+    path: string,
+    offer: OfferedFile,
+    hashes: ReadonlyMap<number, Buffer>,
+    { spec, isPart }: { readonly spec: string | null; readonly isPart: boolean },
+  ) {
     this.path = path;
     this.offer = offer;
-    this.#present = blocksIn(offer.runs);
+    this.spec = spec;
+    this.isPart = isPart;
+    this.#present = new Set(blocksIn(offer.runs));
     this.#hashes = new Map(hashes);
   }
 
   /** A file that is here whole. @param sha256 of its content, where that was checked */
-  static async whole(path: string, sha256: string | null): Promise<ServedFile> {
+  static async whole(path: string, sha256: string | null, spec: string | null): Promise<ServedFile> {
     const { size, mtimeMs } = await stat(path);
     const runs = [{ first: 0, count: blockCount(size) }];
     const version = sha256 === null ? null : `sha256:${sha256}`;
     const offer = { id: idOf(path, size, mtimeMs), bytes: size, version, header: await headerMark(path), runs };
-    return new ServedFile(path, offer, new Map());
+    return new ServedFile(path, offer, new Map(), { spec, isPart: false });
   }
 
-  static part(path: string, { bytes, version, hashes }: RangeMap, header: HeaderMark): ServedFile {
+  static part(path: string, { bytes, version, hashes }: RangeMap, header: HeaderMark, spec: string): ServedFile {
     const runs = runsOf([...hashes.keys()].sort((a, b) => a - b));
-    return new ServedFile(path, { id: idOf(path, bytes, 0), bytes, version, header, runs }, hashes);
+    const offer = { id: idOf(path, bytes, 0), bytes, version, header, runs };
+    return new ServedFile(path, offer, hashes, { spec, isPart: true });
   }
 
   /** The sha256 of each of these blocks, read from the disk where it is not known. */
@@ -50,12 +62,32 @@ export class ServedFile {
       await this.#reading(async (file) => {
         for (const block of unknown) {
           if (signal.aborted) throw new ExoError("cancelled", "The peer does not want the hashes any more.");
-          const { begin, end } = blockRange(block, this.offer.bytes);
-          this.#hashes.set(block, sha256(await readExactly(file, begin, end, this.path)));
+          this.#hashes.set(block, await this.#hash(file, block));
         }
       });
     }
     return blocks.map((block) => this.#hashes.get(block) ?? Buffer.alloc(0));
+  }
+
+  /**
+   * Reads these blocks again, and keeps from peers what is not any more what it was, or cannot be read; says whether there
+   * is such a one.
+   */
+  async isDamaged({ first, count }: BlockRun, signal: AbortSignal): Promise<boolean> {
+    this.requirePresent(first * BLOCK_BYTES, blockRange(first + count - 1, this.offer.bytes).end);
+    const wrong: number[] = [];
+    await this.#reading(async (file) => {
+      for (let block = first; block < first + count && !signal.aborted; block++) {
+        const now = await this.#hash(file, block).catch(() => null);
+        const before = this.#hashes.get(block) ?? now;
+        if (now === null || before?.equals(now) !== true) wrong.push(block);
+      }
+    });
+    for (const block of wrong) {
+      this.#present.delete(block);
+      this.#hashes.delete(block);
+    }
+    return wrong.length > 0;
   }
 
   async *read(begin: number, end: number, pieceBytes: number): AsyncGenerator<Buffer, void, undefined> {
@@ -81,6 +113,11 @@ export class ServedFile {
     for (let block = Math.floor(begin / BLOCK_BYTES); block * BLOCK_BYTES < end; block++) {
       if (!this.#present.has(block)) throw new ExoError("model_not_found", `Block ${block} of the file is not here.`);
     }
+  }
+
+  async #hash(file: FileHandle, block: number): Promise<Buffer> {
+    const { begin, end } = blockRange(block, this.offer.bytes);
+    return sha256(await readExactly(file, begin, end, this.path));
   }
 
   async #reading(work: (file: FileHandle) => Promise<void>): Promise<void> {

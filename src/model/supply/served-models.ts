@@ -1,20 +1,25 @@
 import { join } from "node:path";
 import { ExoError } from "../../core/errors.js";
+import { type Logger, silentLogger } from "../../core/ports.js";
 import { modelPartPaths } from "../gguf-info.js";
 import type { CacheEntry } from "../model-cache.js";
 import type { RateLimiter } from "../rate-limit.js";
 import type { BlockRun } from "../sparse/blocks.js";
 import type { OfferedFile } from "../sparse/range-source.js";
 import { parseModelSpec } from "../spec.js";
+import type { VerifyResult } from "../verify-model.js";
+import { DoubtedModels } from "./doubted-models.js";
 import { ServedFile } from "./served-file.js";
 
 export interface ServedModelsOptions {
   readonly store: {
     cached(name: string): Promise<CacheEntry | null>;
     servesPath(path: string): boolean;
+    verify(name: string): Promise<VerifyResult>;
   };
   /** What peers may read together. */
   readonly limiter: RateLimiter;
+  readonly logger?: Logger;
 }
 
 /** One answer to a peer is at most this long; it asks again for more. */
@@ -33,24 +38,32 @@ const MOST_FILES = 4096;
 export class ServedModels {
   readonly #options: ServedModelsOptions;
   readonly #files = new Map<string, ServedFile>();
+  readonly #doubted: DoubtedModels;
   #readers = 0;
 
   constructor(options: ServedModelsOptions) {
     this.#options = options;
+    this.#doubted = new DoubtedModels((spec) => options.store.verify(spec), options.logger ?? silentLogger);
   }
 
   /** The files of a model in order; none when it is not here. */
   async offer(spec: string): Promise<readonly OfferedFile[]> {
     const files = await this.#filesOf(spec);
+    if (files.some((file) => this.#doubted.isDamaged(file))) return [];
     for (const file of files) this.#keep(file);
     return files.map(({ offer }) => offer);
   }
 
-  async hashes(fileId: string, run: BlockRun, signal: AbortSignal): Promise<readonly Buffer[]> {
+  /** @param doubted a peer got other bytes of these blocks, so that this node has to look at its disk */
+  async hashes(fileId: string, run: BlockRun, signal: AbortSignal, doubted = false): Promise<readonly Buffer[]> {
     if (run.count < 1 || run.count > MOST_BLOCKS_HASHED) {
       throw new ExoError("invalid_argument", `Expected 1 to ${MOST_BLOCKS_HASHED} blocks, received ${run.count}.`);
     }
-    return this.#serving(() => this.#file(fileId).hashes(run, signal));
+    return this.#serving(async () => {
+      const file = this.#file(fileId);
+      if (doubted) await this.#doubted.look(file, run, signal);
+      return file.hashes(run, signal);
+    });
   }
 
   async *read(
@@ -112,10 +125,13 @@ export class ServedModels {
     const entry = await this.#options.store.cached(text);
     if (entry === null) return [];
     const { directory, manifest, complete, partial } = entry;
+    const { spec: cached, files: stored } = manifest;
     if (complete)
-      return Promise.all(manifest.files.map(({ name, sha256 }) => this.#whole(join(directory, name), sha256)));
+      return Promise.all(stored.map(({ name, sha256 }) => this.#whole(join(directory, name), sha256, cached)));
     const parts = [...partial].sort(([a], [b]) => (a < b ? -1 : 1));
-    const files = parts.map(([name, map]) => map.header && ServedFile.part(join(directory, name), map, map.header));
+    const files = parts.map(
+      ([name, map]) => map.header && ServedFile.part(join(directory, name), map, map.header, cached),
+    );
     const known = files.filter((file) => file !== null);
     // Peers take a model's files by their order, so all must be there.
     return known.length === parts.length && known.length === (manifest.source?.files.length ?? known.length)
@@ -124,8 +140,8 @@ export class ServedModels {
   }
 
   /** The one that is known goes on, with the hashes that it has read. */
-  async #whole(path: string, sha256: string | null): Promise<ServedFile> {
-    const file = await ServedFile.whole(path, sha256);
+  async #whole(path: string, sha256: string | null, spec: string | null = null): Promise<ServedFile> {
+    const file = await ServedFile.whole(path, sha256, spec);
     return this.#files.get(file.offer.id) ?? file;
   }
 }
