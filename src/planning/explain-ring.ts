@@ -35,11 +35,13 @@ export function explainRing(chosen: ChosenRing): {
   };
 }
 
-function aimText({ aim, solved }: ChosenRing): string {
+function aimText({ aim, solved, task }: ChosenRing): string {
+  const what = task.textTokens === null ? "answer" : "text to embed";
+  const several = task.textTokens === null ? "answers" : "texts to embed";
   const sought =
     aim.strategy === "latency"
-      ? "This is the quickest placement for one answer"
-      : `This placement gives the most tokens per second with ${aim.streams} answers at once`;
+      ? `This is the quickest placement for one ${what}`
+      : `This placement gives the most tokens per second with ${aim.streams} ${several} at once`;
   const certain =
     solved.gap === 0 ? "" : ` (too many nodes to compare all; another is at most ${percent(solved.gap)} quicker)`;
   return `${sought}${certain}.`;
@@ -155,8 +157,8 @@ class Alternatives {
   }
 
   #rate({ seconds }: Solution): string {
-    const { aim } = this.#chosen;
-    return rate((aim.strategy === "latency" ? 1 : aim.streams) / seconds);
+    const { aim, problem } = this.#chosen;
+    return rate(((aim.strategy === "latency" ? 1 : aim.streams) * problem.requestRows) / seconds);
   }
 
   #names({ ring }: Solution): string {

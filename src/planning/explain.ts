@@ -1,7 +1,8 @@
 import { formatByteSize } from "../config/byte-size.js";
 import { totalBytes } from "../model/memory-estimate.js";
+import { PREDICTED_PROMPT } from "./placement-task.js";
 import type { PlannedStage, UnusedNode } from "./plan.js";
-import { PREDICTED_PROMPT, type Prediction, type StageTimes } from "./predict.js";
+import type { Prediction, StageTimes } from "./predict.js";
 import { type TopologyNode, usableMemory } from "./topology.js";
 
 /** A node as people know it. */
@@ -37,13 +38,18 @@ export function explainStages({ aim, stages, unused, nodes, predicted, slots }: 
   return [
     ...aim,
     ...(predicted === null ? [] : [predictedText(predicted, slots)]),
-    ...stages.map((stage, index) => explainStage(stage, index, nodes, predicted?.stages[index] ?? null)),
+    ...stages.map((stage, index) => explainStage(stage, index, nodes) + timesText(predicted, index)),
     ...unused.map(({ nodeId, reason }) => `${nodeLabel(nodes, nodeId)} is not used: ${reason}.`),
   ];
 }
 
 function predictedText(predicted: Prediction, slots: number): string {
-  const { decodeTokensPerSecond, aggregateTokensPerSecond, ttftSeconds } = predicted;
+  const { textTokens, decodeTokensPerSecond, aggregateTokensPerSecond, ttftSeconds } = predicted;
+  if (textTokens !== null) {
+    const more = slots === 1 ? "" : `, ${rate(aggregateTokensPerSecond)} with ${slots} together`;
+    const each = `a text of ${textTokens} tokens takes ${milliseconds(ttftSeconds)}`;
+    return `Predicted: embeddings: ${rate(decodeTokensPerSecond)} with texts one by one${more}; ${each}.`;
+  }
   const together = slots === 1 ? "" : `, ${rate(aggregateTokensPerSecond)} for ${slots} together`;
   return (
     `Predicted: ${rate(decodeTokensPerSecond)} for one answer${together}; the first token of a ` +
@@ -51,12 +57,7 @@ function predictedText(predicted: Prediction, slots: number): string {
   );
 }
 
-function explainStage(
-  stage: PlannedStage,
-  index: number,
-  nodes: readonly TopologyNode[],
-  times: StageTimes | null,
-): string {
+function explainStage(stage: PlannedStage, index: number, nodes: readonly TopologyNode[]): string {
   const node = nodes.find(({ id }) => id === stage.nodeId);
   const { weights, kvCache, compute } = stage.memory;
   const ends = stage.hasEmbedding ? ", the embedding and the output head" : "";
@@ -64,13 +65,14 @@ function explainStage(
   return (
     `${nodeLabel(nodes, stage.nodeId)} (${role}) holds layers ${stage.layerBegin}-${stage.layerEnd}${ends}: ` +
     `${formatByteSize(totalBytes(stage.memory))} of ${formatByteSize(node === undefined ? 0 : usableMemory(node))} ` +
-    `(weights ${formatByteSize(weights)}, KV cache ${formatByteSize(kvCache)}, compute ${formatByteSize(compute)}).` +
-    timesText(times)
+    `(weights ${formatByteSize(weights)}, KV cache ${formatByteSize(kvCache)}, compute ${formatByteSize(compute)}).`
   );
 }
 
-function timesText(times: StageTimes | null): string {
-  if (times === null) return "";
+function timesText(predicted: Prediction | null, stage: number): string {
+  const times: StageTimes | undefined = predicted?.stages[stage];
+  if (predicted === null || times === undefined) return "";
+  const what = predicted.textTokens === null ? "a token" : "such a text";
   const hop = times.hopSeconds === 0 ? "" : `, and hands it on in ${milliseconds(times.hopSeconds)}`;
-  return ` It computes a token in ${milliseconds(times.computeSeconds)}${hop}.`;
+  return ` It computes ${what} in ${milliseconds(times.computeSeconds)}${hop}.`;
 }

@@ -1,24 +1,25 @@
-import type { PlacementTask } from "./placement-task.js";
+import { type PlacementTask, PREDICTED_PROMPT } from "./placement-task.js";
 import type { PlannedStage } from "./plan.js";
-import { PREDICTED_PROMPT, type Prediction, type PredictionNeeds, predictRing } from "./predict.js";
+import { type Prediction, type PredictionNeeds, predictRing } from "./predict.js";
 import { makeProblem } from "./ring/make-problem.js";
 import type { RingProblem, RingStage } from "./ring/ring-problem.js";
 import type { StageRange } from "./stages.js";
 
-/** Tokens in the cache of a stream whose speed is predicted. */
-export function predictedDepth({ needs }: PlacementTask): number {
-  return Math.min(PREDICTED_PROMPT, needs.contextSize);
+/** Tokens in the cache of a stream whose speed is predicted; a text that is read whole has none. */
+function predictedDepth({ needs, textTokens }: PlacementTask): number {
+  return textTokens === null ? Math.min(PREDICTED_PROMPT, needs.contextSize) : 0;
 }
 
-export function predictionNeeds({ needs }: PlacementTask): PredictionNeeds {
-  return { promptTokens: PREDICTED_PROMPT, microBatchSize: needs.ubatch, slots: needs.slots };
+export function predictionNeeds({ needs, textTokens }: PlacementTask): PredictionNeeds {
+  return { promptTokens: PREDICTED_PROMPT, microBatchSize: needs.ubatch, slots: needs.slots, textTokens };
 }
 
 /** The numbers of a task; `null` while nothing is measured. */
 export function problemOf(task: PlacementTask, minStages: number): RingProblem | null {
-  const { cost, cuts, nodes, speeds, wireType, head } = task;
+  const { cost, cuts, nodes, speeds, wireType, head, textTokens } = task;
   if (speeds === null) return null;
-  return makeProblem({ cost, cuts, nodes, speeds, wireType, head, minStages, cachedTokens: predictedDepth(task) });
+  const [cachedTokens, requestRows] = [predictedDepth(task), textTokens ?? 1];
+  return makeProblem({ cost, cuts, nodes, speeds, wireType, head, minStages, cachedTokens, requestRows });
 }
 
 /** What is to be expected of stages that were chosen in some other way; `null` where one of their nodes is not measured. */

@@ -43,7 +43,12 @@ export interface PlacementTask {
   readonly head: string | null;
   readonly minNodes: number;
   readonly wireType: WireType;
+  /** Tokens of a text that is read whole, as models for embeddings read theirs; `null`: the model goes on with texts. */
+  readonly textTokens: number | null;
 }
+
+/** Tokens of the prompt, or of the text, whose time is predicted. */
+export const PREDICTED_PROMPT = 512;
 
 export function placementTask(request: PlacementRequest): PlacementTask {
   const { model, info, needs, topology } = request;
@@ -58,5 +63,6 @@ export function placementTask(request: PlacementRequest): PlacementTask {
     head: request.head ?? null,
     minNodes: request.minNodes ?? 1,
     wireType: request.wireType ?? "f32",
+    textTokens: info.texts.wholeTexts ? Math.min(PREDICTED_PROMPT, needs.contextSize) : null,
   };
 }

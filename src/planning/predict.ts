@@ -4,15 +4,17 @@ import { decodeCosts, hopSeconds, lapOf, stageBusy } from "./ring/ring-costs.js"
 import { throughputObjective } from "./ring/ring-objective.js";
 import { FRAME_BYTES, type RingProblem, type RingStage, ROW_BYTES } from "./ring/ring-problem.js";
 
-/** What a ring is expected to do. */
+/** What a ring is expected to do. Of a model that is for embeddings alone it is told what texts take, not answers. */
 export interface Prediction {
-  /** From the request to the first token of a prompt of `PREDICTED_PROMPT` tokens, on a ring that does nothing else. */
+  /** Tokens of the text whose embedding is predicted; `null`: the model answers. */
+  readonly textTokens: number | null;
+  /** From the request to the first token of a prompt of `PREDICTED_PROMPT` tokens, or to the embedding of a text, on a ring that does nothing else. */
   readonly ttftSeconds: number;
-  /** Of one stream, with so many tokens in its cache. */
+  /** Of one stream, with so many tokens in its cache; of texts that are sent one after the other. */
   readonly decodeTokensPerSecond: number;
   /** Of all streams together, with every slot busy. */
   readonly aggregateTokensPerSecond: number;
-  /** Of one token of one stream, by stage. */
+  /** Of one token of one stream, or of one text, by stage. */
   readonly stages: readonly StageTimes[];
 }
 
@@ -22,23 +24,25 @@ export interface StageTimes {
   readonly hopSeconds: number;
 }
 
-/** Tokens of the prompt for which the time to the first token is predicted. */
-export const PREDICTED_PROMPT = 512;
-
 export interface PredictionNeeds {
   readonly promptTokens: number;
   /** Rows in one micro-batch at most. */
   readonly microBatchSize: number;
   /** Streams at once. */
   readonly slots: number;
+  /** As `Prediction.textTokens`. */
+  readonly textTokens: number | null;
 }
 
 export function predictRing(problem: RingProblem, ring: readonly RingStage[], needs: PredictionNeeds): Prediction {
   const costs = decodeCosts(problem, 1);
+  const lap = lapOf(costs, ring).seconds;
+  const { textTokens, slots } = needs;
   return {
-    ttftSeconds: prefillSeconds(problem, ring, needs),
-    decodeTokensPerSecond: 1 / lapOf(costs, ring).seconds,
-    aggregateTokensPerSecond: needs.slots / throughputObjective(problem, needs.slots).of(ring),
+    textTokens,
+    ttftSeconds: textTokens === null ? prefillSeconds(problem, ring, needs) : lap,
+    decodeTokensPerSecond: problem.requestRows / lap,
+    aggregateTokensPerSecond: (slots * problem.requestRows) / throughputObjective(problem, slots).of(ring),
     stages: ring.map((stage, index) => {
       const next = ring[(index + 1) % ring.length];
       return {

@@ -16,6 +16,7 @@ import { eventually } from "../support/eventually.js";
 import { encodeGguf } from "../support/gguf-writer.js";
 import { tinyModel } from "../support/models.js";
 import { loadRange } from "../support/stages.js";
+import { TINY_ENCODER_LAYERS, tinyEncoder } from "../support/tiny-encoder.js";
 import { tinyGguf, tinyMetadata, tinyTensors } from "../support/tiny-gguf.js";
 import { writeTinyMamba } from "../support/tiny-mamba.js";
 import { tinyWindowedGguf } from "../support/tiny-windowed.js";
@@ -173,6 +174,18 @@ describe("a probe of this machine", () => {
     };
     await assert.rejects(probeDevice(await options(path, { checkpoint })), /make way/);
   });
+
+  for (const architecture of ["bert", "modern-bert", "gemma-embedding", "llama-embed"] as const) {
+    test(`tells what a text takes that is read whole: ${architecture}`, async () => {
+      const path = fileOf(architecture, tinyEncoder(architecture, { contextLength: 64 }));
+      const { speed } = await probeDevice(await options(path));
+      assertSpeed(speed, TINY_ENCODER_LAYERS);
+      for (const { passes, perCachedToken } of speed.kinds) {
+        assert.equal(passes.at(-1)?.rows, 64, "there are no positions behind those of the longest text");
+        assert.equal(perCachedToken, 0);
+      }
+    });
+  }
 
   test("refuses a damaged header", async () => {
     const good = tinyGguf({ layers: 2 });

@@ -94,6 +94,7 @@ export function problemOf(request: PlacementRequest & { speeds: Speeds }, minSta
     speeds,
     wireType: "f32",
     cachedTokens: 256,
+    requestRows: 1,
     minStages,
     head: request.head ?? null,
   });

@@ -364,7 +364,8 @@ function placeForeseen(foreseen: Foreseen): (question: PlaceQuestion) => Placeme
     const { plan, ring } = placeOnOne(question);
     const rate = question.request.layers === null ? foreseen.best : foreseen.now;
     if (rate === null) return { plan: { ...plan, strategy: "memory-weighted" }, ring };
-    const predicted = { ttftSeconds: 1, decodeTokensPerSecond: rate, aggregateTokensPerSecond: rate, stages: [] };
+    const rates = { decodeTokensPerSecond: rate, aggregateTokensPerSecond: rate };
+    const predicted = { textTokens: null, ttftSeconds: 1, ...rates, stages: [] };
     return { plan: { ...plan, predicted }, ring };
   };
 }

@@ -3,8 +3,10 @@ import { describe, test } from "node:test";
 import { decodeSpeed, prefillSpeed, streamsSpeed } from "../../benchmarks/simulate/measures.js";
 import type { RingSpec, StageCost } from "../../benchmarks/simulate/stage-cost.js";
 import { passCosts, passSeconds } from "../../src/planning/pass-time.js";
+import { placeModel } from "../../src/planning/placement.js";
 import { predictRing } from "../../src/planning/predict.js";
 import type { RingProblem, RingStage } from "../../src/planning/ring/ring-problem.js";
+import type { ModelSpeed } from "../../src/planning/speeds.js";
 import { bothWays, problemOf, speedOf, speedsOf } from "../support/measured-cluster.js";
 import { modelOf, NEEDS, nodeOf } from "./planning-models.js";
 
@@ -71,7 +73,12 @@ describe("what is predicted of a ring is what the scheduler does with it in simu
       const { problem, ring } = ringOf(ends, linkMs);
       const spec = simulated(problem, ring);
       const slots = 6;
-      const predicted = predictRing(problem, ring, { promptTokens: PROMPT, microBatchSize: 512, slots });
+      const predicted = predictRing(problem, ring, {
+        promptTokens: PROMPT,
+        microBatchSize: 512,
+        slots,
+        textTokens: null,
+      });
       const settings = { ubatch: 512, promptTokens: PROMPT, answerTokens: ANSWER, shortPrompt: PROMPT - ANSWER / 2 };
       const first = await prefillSpeed(spec, settings);
       assertNear(predicted.ttftSeconds, first.firstSeconds, 0.05, "first token");
@@ -81,6 +88,51 @@ describe("what is predicted of a ring is what the scheduler does with it in simu
       assertNear(predicted.aggregateTokensPerSecond, together.tokensPerSecond, 0.15, "streams together");
     });
   }
+});
+
+describe("of a model that reads texts whole, for their embeddings,", () => {
+  const info = modelOf(new Array<number>(4).fill(1000), {
+    texts: { pooling: "mean", wholeTexts: true, encoder: true },
+  });
+  const needs = { ...NEEDS, contextSize: 2048, slots: 2 };
+  // A token alone is quicker on a, a text on b.
+  const perText = (one: number, many: number): ModelSpeed => {
+    const passes = [
+      { rows: 1, seconds: one / 1000 },
+      { rows: 512, seconds: many / 1000 },
+    ];
+    const kind = { passes, perCachedToken: 1, perCachedTokenOfMany: 1 };
+    return { kinds: [kind], kindOfLayer: [0, 0, 0, 0], output: [{ rows: 1, seconds: 1e-6 }], perPass: 0 };
+  };
+  const request = {
+    model: "m",
+    info,
+    needs,
+    topology: { nodes: [nodeOf("a", 2 ** 32), nodeOf("b", 2 ** 32)] },
+    speeds: speedsOf({ a: perText(1, 100), b: perText(2, 50) }, bothWays("a", "b", 1)),
+  };
+
+  test("the time of a text counts, and is told", () => {
+    const plan = placeModel(request);
+    assert.equal(plan.head, "b");
+    assert.ok(plan.predicted !== null);
+    const { textTokens, ttftSeconds, decodeTokensPerSecond, aggregateTokensPerSecond } = plan.predicted;
+    assert.equal(textTokens, 512);
+    // The output head's one size counts in proportion.
+    assertNear(ttftSeconds, 4 * 0.05, 0.01, "a text");
+    assertNear(decodeTokensPerSecond, 512 / 0.2, 0.01, "texts one by one");
+    assertNear(aggregateTokensPerSecond, 512 / 0.2, 0.03, "two at once, on one node");
+    const text = plan.reasons.join("\n");
+    assert.match(text, /^This is the quickest placement for one text to embed\.$/m);
+    assert.match(text, /^Predicted: embeddings: 25\d\d tokens\/s .*; a text of 512 tokens takes 20\d ms\.$/m);
+    assert.match(text, /It computes such a text in 20\d ms\.$/m);
+    assert.doesNotMatch(text, /first token/);
+  });
+
+  test("a short context makes short texts", () => {
+    const predicted = placeModel({ ...request, needs: { ...needs, contextSize: 128 } }).predicted;
+    assert.equal(predicted?.textTokens, 128);
+  });
 });
 
 describe("time of a pass", () => {

@@ -111,6 +111,8 @@ describe("plans and estimates in words", () => {
 
   test("the speed, or that nothing is measured", () => {
     assert.match(speedSentence(plan.predicted), /^About 20\.0 tok\/s for one answer, 55\.0 tok\/s .* after 500 ms\.$/);
+    const texts = plan.predicted && { ...plan.predicted, embeddings: true };
+    assert.match(speedSentence(texts), /^About 20\.0 tok\/s of texts for embeddings .* tokens takes 500 ms\.$/);
     assert.match(speedSentence(parsePlan({}).predicted), /^Nothing is measured yet/);
     assert.deepEqual(plan.unused, [{ nodeId: "b", nodeName: "b", reason: "too slow" }]);
     assert.equal(plan.stages[0]?.hopSeconds, null);

@@ -1,5 +1,5 @@
 import type { PlanAnswer } from "../../cluster/planner.js";
-import { PREDICTED_PROMPT } from "../../planning/predict.js";
+import { PREDICTED_PROMPT } from "../../planning/placement-task.js";
 import { usableMemory } from "../../planning/topology.js";
 
 /** What `POST /cluster/plan` answers, in the API's wire names. */
@@ -32,7 +32,8 @@ export function planDocument({ plan, ring, nodes }: PlanAnswer) {
     })),
     unused: plan.unused.map(({ nodeId, reason }) => ({ node_id: nodeId, node_name: nameOf(nodeId), reason })),
     predicted: plan.predicted && {
-      prompt_tokens: PREDICTED_PROMPT,
+      embeddings: plan.predicted.textTokens !== null,
+      prompt_tokens: plan.predicted.textTokens ?? PREDICTED_PROMPT,
       ttft_seconds: plan.predicted.ttftSeconds,
       decode_tokens_per_second: plan.predicted.decodeTokensPerSecond,
       aggregate_tokens_per_second: plan.predicted.aggregateTokensPerSecond,

@@ -15,6 +15,7 @@ export interface ProblemSource {
   readonly speeds: Speeds;
   readonly wireType: WireType;
   readonly cachedTokens: number;
+  readonly requestRows: number;
   readonly minStages: number;
   /** Node id of the head; `null`: any. */
   readonly head: string | null;
@@ -29,7 +30,7 @@ export const UNMEASURED_LINK: RingLink = { seconds: 0.5e-3, bytesPerSecond: 100e
 const PRESUMED_LINK: RingLink = { ...UNMEASURED_LINK, seconds: UNMEASURED_LINK.seconds + HOP_SECONDS };
 
 export function makeProblem(source: ProblemSource): RingProblem {
-  const { cost, cuts, speeds, wireType, cachedTokens, minStages, head } = source;
+  const { cost, cuts, speeds, wireType, cachedTokens, requestRows, minStages, head } = source;
   const nodes = measuredNodes(source);
   const wireBytes = WIRE_BYTES[wireType];
   const nowhere = new Array<boolean>(cost.layerCount + 1).fill(false);
@@ -44,6 +45,7 @@ export function makeProblem(source: ProblemSource): RingProblem {
     mayBegin: cuts.allowed,
     rowBytes: cuts.rowElements.map((elements) => elements * wireBytes),
     cachedTokens,
+    requestRows,
     minStages,
   };
 }

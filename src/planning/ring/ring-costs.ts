@@ -1,8 +1,9 @@
 import { passCosts } from "../pass-time.js";
 import { FRAME_BYTES, type RingCosts, type RingProblem, type RingStage, ROW_BYTES } from "./ring-problem.js";
 
-/** The next tokens of so many sequences at once. */
-export function decodeCosts(problem: RingProblem, rows: number): RingCosts {
+/** The next tokens of so many sequences at once; where texts are read whole, so many texts. */
+export function decodeCosts(problem: RingProblem, requests: number): RingCosts {
+  const rows = requests * problem.requestRows;
   return {
     problem,
     rows,

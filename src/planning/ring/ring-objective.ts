@@ -66,9 +66,9 @@ export function throughputObjective(problem: RingProblem, streams: number): Ring
 function groupingsOf(problem: RingProblem, streams: number): readonly Grouping[] {
   const groupings: Grouping[] = [];
   for (let groups = 1; groups <= streams; groups++) {
-    const rows = Math.ceil(streams / groups);
+    const costs = decodeCosts(problem, Math.ceil(streams / groups));
     // As many rows with more groups is never better.
-    if (rows !== groupings.at(-1)?.costs.rows) groupings.push({ groups, costs: decodeCosts(problem, rows) });
+    if (costs.rows !== groupings.at(-1)?.costs.rows) groupings.push({ groups, costs });
   }
   return groupings;
 }

@@ -31,6 +31,8 @@ export interface RingProblem {
   readonly rowBytes: readonly number[];
   /** Tokens in the cache of each sequence whose next token is computed. */
   readonly cachedTokens: number;
+  /** Rows of one request in a round: 1, the next token of an answer; where texts are read whole, the tokens of one. */
+  readonly requestRows: number;
   /** Nodes of which no ring may be made without: 1 = any. */
   readonly minStages: number;
 }

@@ -102,7 +102,10 @@ class DeviceProbe {
     this.#kinds = kinds;
     this.#plan = plan;
     this.#stages = stages;
-    this.#counts = rowCounts(options.settings.microBatchSize);
+    const { texts, contextTrained } = options.model.info;
+    const { microBatchSize } = options.settings;
+    // Where texts are read whole there may be no positions behind the longest.
+    this.#counts = rowCounts(texts.wholeTexts ? Math.min(microBatchSize, contextTrained) : microBatchSize);
     this.#begun = options.clock.monotonic();
   }
 
@@ -206,8 +209,8 @@ class DeviceProbe {
 
   /** Tokens behind which a pass is timed; 0: that tells nothing, or takes too long. */
   #depth(layer: number, { rows, seconds }: PassTime): number {
-    const { layerState } = this.#options.model.info;
-    if (layerState[layer]?.keyElements === 0 || this.#isLate()) return 0;
+    const { layerState, texts } = this.#options.model.info;
+    if (texts.wholeTexts || layerState[layer]?.keyElements === 0 || this.#isLate()) return 0;
     return Math.max(rows, Math.min(DEPTH, Math.floor((FILL_SECONDS * rows) / seconds)));
   }
 

@@ -15,6 +15,7 @@ export class TimedStage {
   readonly #stage: Stage;
   /** Without layers: every row goes through the output head. */
   readonly #headOnly: boolean;
+  readonly #pools: boolean;
   readonly #samplers: readonly Sampler[];
   readonly #states: Uint8Array;
 
@@ -22,7 +23,9 @@ export class TimedStage {
     const { layerBegin, layerEnd, hasOutput } = stage.options;
     this.#stage = stage;
     this.#headOnly = layerBegin === layerEnd;
-    const sampled = this.#headOnly ? mostRows : hasOutput ? 1 : 0;
+    // A model that is for embeddings alone has no logits to choose from; its rows are summed.
+    this.#pools = hasOutput === true && !stage.info.generates;
+    const sampled = this.#pools ? 0 : this.#headOnly ? mostRows : hasOutput ? 1 : 0;
     // Greedy: to choose is part of what the output head costs, but a user's sampling is not.
     this.#samplers = Array.from({ length: sampled }, () => stage.createSampler({ temperature: 0 }));
     this.#states = new Uint8Array(randomStates(mostRows * stage.info.inputSize).buffer);
@@ -44,8 +47,8 @@ export class TimedStage {
    * is emptied first.
    */
   async pass(rows: number, position: number): Promise<TimedPass> {
-    const { inputSize, vocabularySize } = this.#stage.info;
-    const sampledFrom = this.#headOnly ? 0 : this.#samplers.length > 0 ? rows - 1 : rows;
+    const { inputSize, vocabularySize, keepsCache } = this.#stage.info;
+    const sampledFrom = this.#headOnly || this.#pools ? 0 : this.#samplers.length > 0 ? rows - 1 : rows;
     const batch = Array.from({ length: rows }, (_, index) => ({
       sequence: 0,
       position: position + index,
@@ -55,11 +58,15 @@ export class TimedStage {
     const before = cpuUsage();
     const { computeSeconds } = await this.#stage.decode({
       rows: encodeRows(batch),
-      kvOperations: position === 0 && !this.#headOnly ? FORGET : NOTHING,
+      kvOperations: position === 0 && !this.#headOnly && keepsCache ? FORGET : NOTHING,
       ...(inputSize > 0 && { activations: this.#states.subarray(0, rows * inputSize * F32_BYTES) }),
-      samples: this.#samplers
-        .slice(0, rows - sampledFrom)
-        .map((sampler, index) => ({ row: sampledFrom + index, sampler, logprobs: 0 })),
+      ...(this.#pools
+        ? { wantPooled: true }
+        : {
+            samples: this.#samplers
+              .slice(0, rows - sampledFrom)
+              .map((sampler, index) => ({ row: sampledFrom + index, sampler, logprobs: 0 })),
+          }),
     });
     return { seconds: computeSeconds, share: this.#share(rows, computeSeconds, cpuUsage(before)) };
   }

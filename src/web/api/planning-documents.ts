@@ -47,7 +47,9 @@ export interface PlannedStage {
 }
 
 export interface PredictedSpeed {
-  /** Length of the prompt that the TTFT is of. */
+  /** Of a model that is for embeddings alone: of texts, not of answers. */
+  readonly embeddings: boolean;
+  /** Length of the prompt that the TTFT is of, or of the text. */
   readonly promptTokens: number;
   readonly ttftSeconds: number;
   readonly decodeTokensPerSecond: number;
@@ -93,6 +95,7 @@ function parsePredicted(predicted: unknown): PredictedSpeed | null {
   const decodeTokensPerSecond = optionalNumberAt(predicted, "decode_tokens_per_second");
   if (decodeTokensPerSecond === null) return null;
   return {
+    embeddings: at(predicted, "embeddings") === true,
     promptTokens: numberAt(predicted, "prompt_tokens"),
     ttftSeconds: numberAt(predicted, "ttft_seconds"),
     decodeTokensPerSecond,

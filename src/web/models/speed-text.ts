@@ -4,7 +4,14 @@ import { formatSeconds } from "../app/format.js";
 /** A plan's speed in one sentence; `null`: nothing is measured yet. */
 export function speedSentence(predicted: PredictedSpeed | null): string {
   if (predicted === null) return "Nothing is measured yet, so this plan goes by memory alone and predicts no speed.";
-  const { promptTokens, ttftSeconds, decodeTokensPerSecond, aggregateTokensPerSecond } = predicted;
+  const { embeddings, promptTokens, ttftSeconds, decodeTokensPerSecond, aggregateTokensPerSecond } = predicted;
+  if (embeddings) {
+    return (
+      `About ${rateText(decodeTokensPerSecond)} tok/s of texts for embeddings one by one, ` +
+      `${rateText(aggregateTokensPerSecond)} tok/s with all slots busy; a text of ${promptTokens} tokens takes ` +
+      `${formatSeconds(ttftSeconds * 1000)}.`
+    );
+  }
   return (
     `About ${rateText(decodeTokensPerSecond)} tok/s for one answer, ${rateText(aggregateTokensPerSecond)} tok/s with all slots ` +
     `busy; the first token of a prompt of ${promptTokens} after ${formatSeconds(ttftSeconds * 1000)}.`
