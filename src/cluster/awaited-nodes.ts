@@ -1,4 +1,5 @@
 import { ExoError } from "../core/errors.js";
+import { timeLimit } from "../core/waiting.js";
 import { nextOf } from "./changes.js";
 import type { LoadedHead } from "./head-port.js";
 import type { PlacedModelOptions } from "./placed-model-options.js";
@@ -14,9 +15,11 @@ export function unfitHere({ membership, unfit }: Cluster, spec: string): readonl
 
 /** Resolves when nodes came or went, or one that was left out may be tried again; or when the signal aborts. */
 export function clusterChange({ membership, unfit }: Cluster, spec: string, signal: AbortSignal): Promise<void> {
+  const change = (until: AbortSignal) => nextOf((listener) => membership.onChange(listener), until);
   const left = unfit.msLeft(spec);
-  const ends = left === null ? signal : AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(left))]);
-  return nextOf((listener) => membership.onChange(listener), ends);
+  if (left === null) return change(signal);
+  const limit = timeLimit(left, signal);
+  return change(limit.signal).finally(limit.end);
 }
 
 /** Resolves with the reason when the ring breaks, is to be placed anew (`endWith`), or is stopped. */

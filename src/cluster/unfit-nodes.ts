@@ -118,5 +118,6 @@ export function withUnfit(plan: Plan, unfit: readonly UnfitNode[]): Plan {
 }
 
 function whyUnfit({ reason, until }: UnfitNode): string {
-  return `it is left out until ${new Date(until).toTimeString().slice(0, 5)}, because ${reason}`;
+  const minute = new Date(Math.ceil(until / 60_000) * 60_000);
+  return `it is left out until ${minute.toTimeString().slice(0, 5)}, because ${reason}`;
 }

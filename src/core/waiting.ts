@@ -22,3 +22,26 @@ export async function settledWithin(
   promise.then(end, end);
   if (!signal.aborted) await pause(milliseconds, AbortSignal.any([signal, ended.signal]));
 }
+
+/** A signal with a time limit. */
+export interface LimitedSignal {
+  /** Aborts when the other one does, or when the time is over. */
+  readonly signal: AbortSignal;
+  isOver(): boolean;
+  /** The limit is no longer needed. */
+  end(): void;
+}
+
+/**
+ * Not `AbortSignal.timeout` within `AbortSignal.any`: nothing holds that but the clock, and Node 20 collects it before its
+ * time, so that it never aborts.
+ */
+export function timeLimit(milliseconds: number, signal: AbortSignal): LimitedSignal {
+  const over = new AbortController();
+  const timer = setTimeout(() => over.abort(), Math.ceil(milliseconds));
+  return {
+    signal: AbortSignal.any([signal, over.signal]),
+    isOver: () => over.signal.aborted,
+    end: () => clearTimeout(timer),
+  };
+}

@@ -1,4 +1,5 @@
 import { ExoError } from "../core/errors.js";
+import { timeLimit } from "../core/waiting.js";
 
 /**
  * Does work that may have to wait for something, with a signal that aborts when the caller's does, and after so long; then
@@ -8,15 +9,14 @@ export async function waitAtMost<Result>(
   { milliseconds, signal, otherwise }: WaitLimit,
   work: (signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
-  const tooLong = new AbortController();
-  const timer = setTimeout(() => tooLong.abort(), milliseconds);
+  const limit = timeLimit(milliseconds, signal);
   try {
-    return await work(AbortSignal.any([signal, tooLong.signal]));
+    return await work(limit.signal);
   } catch (thrown) {
-    if (!tooLong.signal.aborted || signal.aborted) throw thrown;
+    if (!limit.isOver() || signal.aborted) throw thrown;
     throw new ExoError("not_ready", otherwise(), { cause: thrown });
   } finally {
-    clearTimeout(timer);
+    limit.end();
   }
 }
 

@@ -54,7 +54,8 @@ describe("a node that cannot load its stage", () => {
 
   test("does not count among the nodes that are waited for; another one does", async (context) => {
     const { network, a, c, ring } = await withBadPeer(context, { place: placeOver(2), settings: { minNodes: 2 } });
-    await eventually(async () => assert.equal(ring().record().state, "waiting"));
+    await eventually(async () => assert.match(ring().record().reason ?? "", /could not load its stage: With/));
+    assert.equal(ring().record().state, "waiting");
     assert.match(
       ring().record().reason ?? "",
       /^Waiting for nodes: 1 of 2 are here\. .*could not load its stage: With/,
@@ -79,7 +80,8 @@ describe("a node that cannot load its stage", () => {
         return onTwo(question);
       },
     });
-    await eventually(async () => assert.equal(ring().record().state, "waiting"));
+    await eventually(async () => assert.match(ring().record().reason ?? "", /could not load its stage: With/));
+    assert.equal(ring().record().state, "waiting");
     assert.match(ring().record().reason ?? "", /^tiny needs two nodes\. .*could not load its stage: With/);
     assert.equal(ring().failure, null);
     a.meet(c);
@@ -88,7 +90,8 @@ describe("a node that cannot load its stage", () => {
 
   test("is asked again after some minutes", async (context) => {
     const { network, a, bad, ring } = await withBadPeer(context, { place: placeOver(2), settings: { minNodes: 2 } });
-    await eventually(async () => assert.equal(ring().record().state, "waiting"));
+    await eventually(async () => assert.match(ring().record().reason ?? "", /could not load its stage: With/));
+    assert.equal(ring().record().state, "waiting");
     bad.cannotLoad = null;
     a.meet(bad);
     await network.rest();

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { ExoError } from "../../core/errors.js";
+import { timeLimit } from "../../core/waiting.js";
 import { failureOf } from "./api-failure.js";
 import { type ChatPiece, readChatStream } from "./chat-stream.js";
 import { type ClusterDocument, clusterDocument } from "./cluster-document.js";
@@ -124,8 +125,13 @@ export class NodeClient {
   async tokenize(model: string, content: string, signal: AbortSignal): Promise<readonly number[]> {
     const path = "/tokenize";
     const body = { model, content, add_special: true, parse_special: false };
-    const response = await this.#send(path, this.#json(body, AbortSignal.any([signal, AbortSignal.timeout(QUICK)])));
-    return (await this.#parsed(response, path, tokenList)).tokens;
+    const limit = timeLimit(QUICK, signal);
+    try {
+      const response = await this.#send(path, this.#json(body, limit.signal));
+      return (await this.#parsed(response, path, tokenList)).tokens;
+    } finally {
+      limit.end();
+    }
   }
 
   async #ask<Value>(path: string, body: object, signal: AbortSignal, schema: z.ZodType<Value>): Promise<Value> {
