@@ -37,6 +37,7 @@ import { Measurement } from "./runtime/probe/measurement.js";
 import type { RingHead } from "./runtime/ring-head.js";
 import { Router } from "./runtime/router.js";
 import { StageHost } from "./runtime/stage-host.js";
+import { StageWatchdog } from "./runtime/stage-watchdog.js";
 import { TraceBuffer } from "./runtime/tracing/trace-buffer.js";
 import { type NodeBuild, PROTOCOL_VERSION } from "./transport/compatibility.js";
 import { ControlClient } from "./transport/control-client.js";
@@ -51,6 +52,11 @@ export interface NodeOptions {
   readonly logger: Logger;
   /** Looks at this machine for `GET /cluster/doctor`; absent: the route says that it cannot. */
   readonly doctor?: Doctor;
+  /**
+   * A computing thread hangs, and nothing but the end of the process frees it. Its rings are broken; the log says why.
+   * Absent: only that.
+   */
+  readonly onHang?: (error: ExoError) => void;
 }
 
 /** One running node: everything that `exo-native serve` starts. */
@@ -97,6 +103,7 @@ class RunningNode implements ExoNode {
   readonly #build: NodeBuild;
   readonly #compute: OwnCompute;
   readonly #models: ModelSupply;
+  readonly #watchdog: StageWatchdog;
   readonly #hops: HopServer;
   readonly #stages: StageHost;
   readonly #measurement: Measurement;
@@ -115,7 +122,12 @@ class RunningNode implements ExoNode {
   readonly #instance = shortId();
   #stopping: Promise<void> | null = null;
 
-  constructor({ config, logger, doctor }: NodeOptions, id: string, machine: string, credentials: TransportCredentials) {
+  constructor(
+    { config, logger, doctor, onHang = () => {} }: NodeOptions,
+    id: string,
+    machine: string,
+    credentials: TransportCredentials,
+  ) {
     const { llama_tag, llama_commit } = libraryInfo();
     this.id = id;
     this.name = config.name;
@@ -142,8 +154,9 @@ class RunningNode implements ExoNode {
       members: () => this.#membership.alive(),
       connect: (peer) => this.#connect(peer, { bulk: true }),
     });
-    this.#hops = new HopServer(this.#build, logger);
     this.#membership = this.#createMembership();
+    this.#hops = new HopServer(this.#build, logger, this.#membership.watch);
+    this.#watchdog = new StageWatchdog({ leastSeconds: config.stageTimeout, clock: systemClock, logger, onHang });
     this.#discovery = createDiscovery({
       config,
       probe: (address, signal) => this.#membership.probe(address, signal),
@@ -228,6 +241,8 @@ class RunningNode implements ExoNode {
       credentials: this.#credentials,
       build: this.#build,
       nodeId: this.id,
+      watch: this.#membership.watch,
+      watchdog: this.#watchdog,
       clock: systemClock,
       logger: this.#logger,
     };

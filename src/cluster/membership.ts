@@ -1,4 +1,5 @@
 import { formatHostPort, type HostPort } from "../config/address.js";
+import { Attention } from "../core/attention.js";
 import { ExoError } from "../core/errors.js";
 import type { Service } from "../core/lifecycle.js";
 import { type Clock, type Logger, systemClock } from "../core/ports.js";
@@ -16,6 +17,7 @@ import type { Member, PeerClient, Stranger } from "./membership/member.js";
 import type { Peer, PeerView } from "./membership/peer.js";
 import { Roster } from "./membership/roster.js";
 import { Strangers } from "./membership/strangers.js";
+import { Watch } from "./membership/watch.js";
 import type { NodeRecord } from "./node-record.js";
 import { isSelf, whyUnfit } from "./peer-fitness.js";
 
@@ -36,6 +38,8 @@ export interface MembershipOptions {
   readonly kindOf?: (host: string) => Promise<LinkKind | null>;
   /** Default: the system's. */
   readonly clock?: Clock;
+  /** Least milliseconds for which a node that owes an answer gives no sign until it counts as silent. */
+  readonly silenceMs?: number;
   /** Milliseconds that a node which is gone is remembered, and looked for. Default: ten minutes. */
   readonly forgetMs?: number;
 }
@@ -43,6 +47,10 @@ export interface MembershipOptions {
 /** Gossip goes to one peer per so many heartbeats, when there is no news. */
 const HEARTBEATS_PER_ROUND = 2;
 const FORGET_MS = 600_000;
+/** Looks at who is silent, in one heartbeat. */
+const LOOKS_PER_HEARTBEAT = 5;
+/** An answer that takes no longer than so many heartbeats is no silence, however fast the others came. */
+const LEAST_SILENCE = 1.3;
 /** Milliseconds without a sign of it, after which a copy of this node is taken to be gone. */
 const COPY_MS = 90_000;
 
@@ -53,6 +61,8 @@ const COPY_MS = 90_000;
  */
 export class Membership implements Service {
   readonly name = "membership";
+  /** Who falls silent. */
+  readonly watch: Watch;
   readonly #options: MembershipOptions;
   readonly #clock: Clock;
   readonly #roster: Roster;
@@ -64,25 +74,26 @@ export class Membership implements Service {
   readonly #followed: { readonly discovery: Discovery; readonly unsubscribe: () => void }[] = [];
   #knowledge: GossipState<NodeRecord> | null = null;
   #copy: { readonly reason: string; readonly at: number } | null = null;
-  #timer: NodeJS.Timeout | null = null;
 
   constructor(options: MembershipOptions) {
     const { hello, connect, kindOf = async () => null, clock = systemClock, record, logger } = options;
-    const { heartbeatMs, missesUntilGone } = options;
+    const { heartbeatMs, missesUntilGone, silenceMs = LEAST_SILENCE * heartbeatMs } = options;
+    const everyMs = heartbeatMs / LOOKS_PER_HEARTBEAT;
+    const attention = new Attention(clock, everyMs);
     this.#options = options;
     this.#clock = clock;
     this.#roster = new Roster({
-      hello,
-      connect,
-      kindOf,
-      heartbeatMs,
-      missesUntilGone,
-      clock,
+      ...{ hello, connect, kindOf, heartbeatMs, missesUntilGone, silenceMs, attention, clock },
       said: (id) => this.#state().said(id),
       onAnswer: (peer, answer, before) => this.#answered(peer, answer, before),
       onMiss: (peer, error, before) => this.#missed(peer, error, before),
       whyUnfit: (peer, address) => this.#whyUnfit(peer, address),
       onCopy: (peer, name, address) => void this.#copyOf(peer, name, address),
+    });
+    const onSilent = (): void => this.#changed();
+    this.watch = new Watch({
+      ...{ roster: this.#roster, attention, everyMs, logger, onSilent },
+      onLook: () => this.#expire(),
     });
     this.#gossip = new Gossip({
       record,
@@ -152,12 +163,12 @@ export class Membership implements Service {
 
   async start(): Promise<void> {
     this.#gossip.start();
-    this.#timer ??= setInterval(() => this.#expire(), this.#options.heartbeatMs).unref();
+    this.watch.start();
   }
 
   async stop(): Promise<void> {
     for (const { unsubscribe } of this.#followed.splice(0)) unsubscribe();
-    if (this.#timer !== null) clearInterval(this.#timer);
+    this.watch.stop();
     this.#gossip.stop();
     this.#roster.stop();
   }

@@ -98,7 +98,7 @@ export class RingHead implements LoadedHead {
       draftModel = await draftModelFor(options, stages, ports, hooks);
       const metered =
         options.nextHop === null
-          ? localPipeline(options.layerCount, stages.output, ports.clock)
+          ? localPipeline(options, stages.output, ports)
           : ringPipeline(options, options.nextHop, ports, stages);
       return new RingHead(options, ports, { ...stages, draftModel, metered });
     } catch (thrown) {

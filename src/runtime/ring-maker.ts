@@ -26,10 +26,10 @@ export interface RingMakerOptions {
 
 const RETRY_MS = 2_000;
 /**
- * A micro-batch of a large prompt on a slow node may take minutes. A node that is gone closes its edges, and one that
- * stands still is found by their keepalive, long before.
+ * Beyond what one stage may compute: whatever keeps a micro-batch longer has broken the ring before, or is a fault that
+ * nobody knows. A node that is gone closes its edges, one that falls silent is noticed, and one whose thread hangs says so.
  */
-const ROUND_TRIP_DEADLINE_MS = 300_000;
+const ROUND_TRIP_MARGIN_MS = 60_000;
 
 /** Makes rings whose head this node is, as its settings say. */
 export class RingMaker {
@@ -64,7 +64,7 @@ export class RingMaker {
             contextFull: config.contextFull,
             requestTimeout: config.requestTimeout,
             speculation: this.#speculation.get(spec) ?? NO_SPECULATION,
-            roundTripDeadlineMs: ROUND_TRIP_DEADLINE_MS,
+            roundTripDeadlineMs: ports.watchdog.longestMs + ROUND_TRIP_MARGIN_MS,
             meter: meters.model(request.model),
           },
           ports,

@@ -11,6 +11,14 @@ import { toGrpcStatus } from "./status-table.js";
  * as the frame of a decode step itself.
  */
 const ACKNOWLEDGE_AFTER_MS = 100;
+/** The sender hears of this node so often on the very connection that frames come by, whether or not it has any to send. */
+export const BEAT_MS = 500;
+
+export interface InboundHooks {
+  /** A message came; it is not looked at yet. */
+  readonly onFrame: () => void;
+  readonly onEnd: (error: ExoError | null) => void;
+}
 
 /**
  * One accepted stream: hands its frames to the receiver in order and tells the sender how many were taken: at once when
@@ -20,23 +28,26 @@ export class InboundHop {
   readonly #call: ServerDuplexStream<Buffer, HopReply>;
   readonly #registration: HopRegistration;
   readonly #onEnd: (error: ExoError | null) => void;
+  readonly #onFrame: () => void;
   #received = 0;
   /** All frames before this one are settled; `#settled` are those after it. */
   #taken = 0;
   readonly #settled = new Set<number>();
   #acknowledged = 0;
   #acknowledgeLater: NodeJS.Timeout | null = null;
+  readonly #beats: NodeJS.Timeout;
   #halfClosed = false;
   #ended = false;
 
   constructor(
     call: ServerDuplexStream<Buffer, HopReply>,
     registration: HopRegistration,
-    onEnd: (error: ExoError | null) => void,
+    { onFrame, onEnd }: InboundHooks,
   ) {
     this.#call = call;
     this.#registration = registration;
     this.#onEnd = onEnd;
+    this.#onFrame = onFrame;
     call.on("data", (message: Buffer) => this.#receive(message));
     call.on("drain", () => this.#acknowledge());
     call.on("end", () => {
@@ -44,7 +55,8 @@ export class InboundHop {
       this.#endWhenDone();
     });
     call.on("cancelled", () => this.#end(lost(registration)));
-    call.write({ taken: 0, window: registration.window });
+    call.write({ taken: 0, window: registration.window, beatMs: BEAT_MS });
+    this.#beats = setInterval(() => this.#beat(), BEAT_MS).unref();
   }
 
   close(reason: ExoError): void {
@@ -53,6 +65,7 @@ export class InboundHop {
 
   #receive(message: Buffer): void {
     if (this.#ended) return;
+    this.#onFrame();
     try {
       const frame = readEnvelope(message);
       this.#check(frame);
@@ -114,6 +127,13 @@ export class InboundHop {
     this.#call.write({ taken: this.#taken });
   }
 
+  /** A sender that does not read what is there already is told nothing more. */
+  #beat(): void {
+    if (this.#call.writableNeedDrain) return;
+    this.#acknowledged = this.#taken;
+    this.#call.write({ taken: this.#taken });
+  }
+
   #endWhenDone(): void {
     if (this.#halfClosed && this.#taken === this.#received) this.#end(null);
   }
@@ -127,6 +147,7 @@ export class InboundHop {
   #end(error: ExoError | null): void {
     if (this.#ended) return;
     this.#ended = true;
+    clearInterval(this.#beats);
     if (this.#acknowledgeLater !== null) clearTimeout(this.#acknowledgeLater);
     if (error === null) this.#finish();
     else this.#call.emit("error", toGrpcStatus(error));

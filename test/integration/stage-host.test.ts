@@ -10,6 +10,8 @@ import { plaintextCredentials } from "../../src/transport/credentials.js";
 import { frameHeadRoom, type OutgoingFrame } from "../../src/transport/frame.js";
 import { encodeFrame } from "../../src/transport/frame-encode.js";
 import { HopServer } from "../../src/transport/hop-server.js";
+import { noWatch } from "../../src/transport/peer-watch.js";
+import { patientWatchdog } from "../support/patient-watchdog.js";
 import type { LoadStageEvent, LoadStageRequest } from "../../src/transport/node-service.js";
 import { eventually } from "../support/eventually.js";
 import { tinyModel } from "../support/models.js";
@@ -48,6 +50,8 @@ function host(memoryCap: number | null = null, hopServer = new HopServer(build, 
       credentials: plaintextCredentials(),
       build,
       nodeId: "worker",
+      watch: noWatch,
+      watchdog: patientWatchdog(),
       clock: systemClock,
       logger: silentLogger,
     },
