@@ -34,6 +34,7 @@ export class UnfitNodes {
   /** Whether the node is left out for this from now on. */
   add(spec: string, { id: nodeId, name, instance }: NodeRecord, { code, message }: ExoError): boolean {
     if (!OWN_FAULTS.has(code)) return false;
+    for (const known of [...this.#bySpec.keys()]) this.#fresh(known);
     const reason = `it could not load its stage: ${message.replace(/\.$/, "")}`;
     const others = this.#fresh(spec).filter((node) => node.nodeId !== nodeId);
     this.#bySpec.set(spec, [...others, { nodeId, name, reason, instance, until: this.#clock.monotonic() + UNFIT_MS }]);

@@ -7,6 +7,7 @@ import { placeRequest } from "../cluster/place-request.js";
 import { PlacedModel, type Placement } from "../cluster/placed-model.js";
 import type { PlaceQuestion } from "../cluster/ring-planner.js";
 import type { Config } from "../config/config.js";
+import { BoundedMap } from "../core/bounded-map.js";
 import type { NodeMeters } from "./meters.js";
 import type { ModelSupply } from "./model-supply.js";
 import type { OwnCompute } from "./own-compute.js";
@@ -31,13 +32,17 @@ const RETRY_MS = 2_000;
  */
 const ROUND_TRIP_MARGIN_MS = 60_000;
 
+/** More than there can be rings. */
+const MOST_SPECS = 256;
+
 /** Makes rings whose head this node is, as its settings say. */
 export class RingMaker {
   readonly source: ModelSource;
   readonly #options: RingMakerOptions;
   /** The model that the node was started with: the one that a draft model is for. */
   readonly #draftedFor: string | null;
-  readonly #speculation = new Map<string, SpeculationSettings>();
+  /** By spec, of models that were asked for lately. */
+  readonly #speculation = new BoundedMap<string, SpeculationSettings>(MOST_SPECS);
 
   constructor(options: RingMakerOptions) {
     const { model } = options.config;

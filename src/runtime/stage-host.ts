@@ -24,6 +24,9 @@ export interface StageHostOptions {
   readonly addressOf: (nodeId: string) => HostPort | null;
 }
 
+/** Of as many rings; memory ends it sooner, unless somebody asks for ever more without one of them being loaded. */
+const MOST_STAGES = 64;
+
 /** The stages that this node holds for heads elsewhere. */
 export class StageHost {
   readonly #options: StageHostOptions;
@@ -53,7 +56,9 @@ export class StageHost {
     this.#reserve(request.place);
     const events = new AsyncQueue<LoadStageEvent>();
     const left = new AbortController();
-    this.#load(request, AbortSignal.any([signal, left.signal]), (event) => events.push(event))
+    // However slowly the head reads, only the newest word on each phase waits for it.
+    const tell = (event: LoadStageEvent): void => events.pushOver(event, (last) => isSamePhase(last, event));
+    this.#load(request, AbortSignal.any([signal, left.signal]), tell)
       .finally(() => this.#loading.delete(request.place.ringId))
       .then(
         () => events.end(),
@@ -164,6 +169,10 @@ export class StageHost {
     if (this.#loading.has(ringId)) {
       throw new ExoError("not_ready", `A stage of ring ${ringId} is still being loaded for epoch ${known}; try again.`);
     }
+    const count = this.#held.size + this.#loading.size;
+    if (count >= MOST_STAGES && !this.#held.has(ringId)) {
+      throw new ExoError("overloaded", `This node holds or loads ${count} stages, which is as many as it takes.`);
+    }
     this.#loading.set(ringId, epoch);
   }
 
@@ -185,6 +194,10 @@ export class StageHost {
     if (held !== undefined) this.#drop(held, new ExoError("stale_epoch", `Ring ${ringId} went on to epoch ${epoch}.`));
     await this.#closing.get(ringId);
   }
+}
+
+function isSamePhase(one: LoadStageEvent, other: LoadStageEvent): boolean {
+  return one.type === "progress" && other.type === "progress" && one.phase === other.phase;
 }
 
 function checkPlace({ place, hasOutput }: LoadStageRequest): void {

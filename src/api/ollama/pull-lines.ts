@@ -6,7 +6,7 @@ import type { ModelLibrary } from "../ports.js";
 /** What a client reads while a model is fetched. A failure before the first byte is thrown before the first line. */
 export async function* pullLines(library: ModelLibrary, name: string, signal: AbortSignal) {
   const reports = new AsyncQueue<ModelProgress>();
-  library.resolve(name, { signal, onProgress: (progress) => reports.push(progress) }).then(
+  library.resolve(name, { signal, onProgress: (progress) => reports.pushOver(progress, ({ phase }) => phase === progress.phase) }).then(
     () => reports.end(),
     (thrown: unknown) => reports.fail(thrown),
   );
