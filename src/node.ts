@@ -22,12 +22,13 @@ import { type Logger, systemClock } from "./core/ports.js";
 import { createDiscovery } from "./discovery/create-discovery.js";
 import type { Discovery } from "./discovery/discovery.js";
 import { LocalInterfaces } from "./discovery/interfaces.js";
-import { coreLimitGroup } from "./native/devices.js";
+import { coreLimitGroup, listDevices } from "./native/devices.js";
 import { libraryInfo } from "./native/load.js";
 import { setNativeLogger } from "./native/log.js";
 import { createManager } from "./runtime/create-manager.js";
 import { createPlanner } from "./runtime/create-planner.js";
 import { LocalRings } from "./runtime/local-rings.js";
+import { MemoryWatch } from "./runtime/memory-watch.js";
 import { NodeMeters } from "./runtime/meters.js";
 import { ModelSupply } from "./runtime/model-supply.js";
 import { OwnCompute } from "./runtime/own-compute.js";
@@ -103,6 +104,7 @@ class RunningNode implements ExoNode {
   readonly #build: NodeBuild;
   readonly #compute: OwnCompute;
   readonly #models: ModelSupply;
+  readonly #memory: MemoryWatch;
   readonly #watchdog: StageWatchdog;
   readonly #hops: HopServer;
   readonly #stages: StageHost;
@@ -156,6 +158,7 @@ class RunningNode implements ExoNode {
     });
     this.#membership = this.#createMembership();
     this.#hops = new HopServer(this.#build, logger, this.#membership.watch);
+    this.#memory = new MemoryWatch({ memory: ownMemory, logger });
     this.#watchdog = new StageWatchdog({ leastSeconds: config.stageTimeout, clock: systemClock, logger, onHang });
     this.#discovery = createDiscovery({
       config,
@@ -169,6 +172,7 @@ class RunningNode implements ExoNode {
       compute: (cores) => this.#compute.settings(cores),
       memoryCap: config.memory,
       models: this.#models,
+      requireMemory: () => this.#memory.requireRoom(),
       addressOf: (nodeId) => this.#membership.find(nodeId)?.address ?? null,
     });
     this.#manager = createManager({
@@ -180,6 +184,7 @@ class RunningNode implements ExoNode {
       compute: this.#compute,
       ports: { ...this.#hopPorts(), traces: this.#traces },
       meters: this.#meters,
+      requireMemory: () => this.#memory.requireRoom(),
       measure: (nodes, request, signal) => this.#measurement.gather(nodes, request, signal),
     });
     this.#rings = new LocalRings(() => this.#manager.local());
@@ -188,6 +193,7 @@ class RunningNode implements ExoNode {
     this.#transport = this.#createTransport();
     this.#api = this.#createApi();
     this.#services = new ServiceGroup(`node ${this.name}`, [
+      this.#memory,
       this.#models,
       stoppingService("stages", () => this.#stages.close()),
       this.#transport,
@@ -361,7 +367,14 @@ class RunningNode implements ExoNode {
       stages: this.#stages,
       traces: this.#traces,
       meters: this.#meters,
+      memory: this.#memory,
       logger: this.#logger,
     });
   }
+}
+
+/** Of the machine or the container. */
+function ownMemory(): { readonly free: number; readonly total: number } | null {
+  const cpu = listDevices().find(({ kind }) => kind === "cpu");
+  return cpu === undefined ? null : { free: cpu.memoryFree, total: cpu.memoryTotal };
 }

@@ -23,6 +23,8 @@ export interface RingMakerOptions {
   readonly compute: OwnCompute;
   readonly ports: RingHeadPorts;
   readonly meters: NodeMeters;
+  /** Throws `out_of_memory` when this machine is short of memory as it is. */
+  readonly requireMemory: () => void;
 }
 
 const RETRY_MS = 2_000;
@@ -52,7 +54,7 @@ export class RingMaker {
   }
 
   create(setup: RingSetup<RingHead>): PlacedModel<RingHead> {
-    const { config, self, ownRecord, membership, compute, ports, meters } = this.#options;
+    const { config, self, ownRecord, membership, compute, ports, meters, requireMemory } = this.#options;
     const { spec } = setup.request;
     return new PlacedModel<RingHead>({
       ...setup,
@@ -60,8 +62,9 @@ export class RingMaker {
       ownRecord,
       membership,
       models: this.source,
-      openHead: (request, hooks) =>
-        RingHead.open(
+      openHead: async (request, hooks) => {
+        requireMemory();
+        return RingHead.open(
           {
             ...request,
             compute: compute.settings(),
@@ -74,7 +77,8 @@ export class RingMaker {
           },
           ports,
           hooks,
-        ),
+        );
+      },
       onPlacedAnew: (model, cause) => meters.replans.add([model, cause]),
       retryMs: RETRY_MS,
       clock: ports.clock,

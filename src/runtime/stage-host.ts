@@ -20,6 +20,8 @@ export interface StageHostOptions {
   readonly models: {
     resolvePart(spec: string, part: ModelPart, options: ResolveOptions): Promise<ResolvedModel>;
   };
+  /** Throws `out_of_memory` when this machine is short of memory as it is. */
+  readonly requireMemory: () => void;
   /** Where a node listens, as this node reaches it; `null` when it does not know the node. */
   readonly addressOf: (nodeId: string) => HostPort | null;
 }
@@ -53,6 +55,7 @@ export class StageHost {
   /** See `NodeService.loadStage`. A stage of an older epoch of the same ring makes way first. */
   async *load(request: LoadStageRequest, signal: AbortSignal): AsyncGenerator<LoadStageEvent, void, void> {
     checkPlace(request);
+    this.#options.requireMemory();
     this.#reserve(request.place);
     const events = new AsyncQueue<LoadStageEvent>();
     const left = new AbortController();

@@ -58,6 +58,7 @@ function host(memoryCap: number | null = null, hopServer = new HopServer(build, 
     compute: (cores) => ({ threads: cores, batchThreads: cores, devices: [], mmap: true, mlock: false }),
     memoryCap,
     models: new ModelStore({ modelsDir: "/nonexistent" }),
+    requireMemory: () => {},
     addressOf: () => null,
   });
 }
