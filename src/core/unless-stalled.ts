@@ -1,4 +1,4 @@
-import { ExoError } from "../../core/errors.js";
+import { ExoError } from "./errors.js";
 
 /**
  * The pieces of a stream, which rejects with `deadline_exceeded` when none comes for so long. Time in which nobody reads does
