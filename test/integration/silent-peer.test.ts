@@ -14,7 +14,7 @@ const LIMITS = limitsOf(64, 8);
 const REQUEST: InferenceRequest = {
   id: "cmpl-1",
   model: "demo",
-  input: { kind: "text", text: "Once" },
+  input: { kind: "text", prompt: "Once" },
   sampling: {},
   maxTokens: 16,
   stop: [],
