@@ -347,6 +347,7 @@ class RunningNode implements ExoNode {
       build: this.#build,
       service,
       hops: this.#hops,
+      watch: this.#membership.watch,
       logger: this.#logger,
     });
   }

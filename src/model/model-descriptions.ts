@@ -30,7 +30,9 @@ const MOST_HEADERS = 32;
 /** Describes models whose first file, or its header, is on this machine. Headers are read once, for some are large. */
 export class ModelDescriptions {
   readonly #store: { cached(name: string): Promise<CacheEntry | null> };
-  readonly #headers = new BoundedMap<string, { readonly version: string; readonly header: Promise<Header> }>(MOST_HEADERS);
+  readonly #headers = new BoundedMap<string, { readonly version: string; readonly header: Promise<Header> }>(
+    MOST_HEADERS,
+  );
 
   constructor(store: { cached(name: string): Promise<CacheEntry | null> }) {
     this.#store = store;

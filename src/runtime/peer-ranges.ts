@@ -1,6 +1,6 @@
+import { unlessStalled } from "../core/unless-stalled.js";
 import type { BlockRun } from "../model/sparse/blocks.js";
 import type { OfferedFile, RangeSource } from "../model/sparse/range-source.js";
-import { unlessStalled } from "../core/unless-stalled.js";
 import type { NodeService } from "../transport/node-service.js";
 
 /** As for the hub: a peer that sends nothing for so long is passed over. */

@@ -4,8 +4,8 @@ import { ExoError } from "../core/errors.js";
 import { FlightLog } from "./flight-log.js";
 import type { OutgoingFrame } from "./frame.js";
 import type { HopReply__Output } from "./generated/exo/v1/HopReply.js";
-import type { HopClient, HopClientOptions, HopStats } from "./hop-client.js";
 import { HopBeats } from "./hop-beats.js";
+import type { HopClient, HopClientOptions, HopStats } from "./hop-client.js";
 import { fromGrpcStatus } from "./status-table.js";
 
 export type HopStream = ClientDuplexStream<Buffer, HopReply__Output>;

@@ -9,6 +9,7 @@ import type { TransportCredentials } from "./credentials.js";
 import type { HopServer } from "./hop-server.js";
 import { serverOptions } from "./limits.js";
 import type { NodeService } from "./node-service.js";
+import type { PeerWatch } from "./peer-watch.js";
 import { hopStreamMethod, nodeService } from "./proto.js";
 import { widenReceiveWindow } from "./receive-window.js";
 
@@ -19,6 +20,8 @@ export interface TransportServerOptions {
   readonly build: NodeBuild;
   readonly service: NodeService;
   readonly hops: HopServer;
+  /** Is told of whoever calls. */
+  readonly watch?: PeerWatch;
   readonly logger: Logger;
 }
 

@@ -3,7 +3,7 @@ import { describe, type TestContext, test } from "node:test";
 import { type Completion, complete, post } from "../support/completions.js";
 import { eventually } from "../support/eventually.js";
 import { tinyModel } from "../support/models.js";
-import { NodeProcess, startRing } from "../support/node-process.js";
+import { type NodeProcess, startRing } from "../support/node-process.js";
 
 const model = tinyModel({ matrices: "f16" });
 const QUESTION = { prompt: "one two three", max_tokens: 12, temperature: 0, ignore_eos: true };

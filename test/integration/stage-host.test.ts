@@ -10,11 +10,11 @@ import { plaintextCredentials } from "../../src/transport/credentials.js";
 import { frameHeadRoom, type OutgoingFrame } from "../../src/transport/frame.js";
 import { encodeFrame } from "../../src/transport/frame-encode.js";
 import { HopServer } from "../../src/transport/hop-server.js";
-import { noWatch } from "../../src/transport/peer-watch.js";
-import { patientWatchdog } from "../support/patient-watchdog.js";
 import type { LoadStageEvent, LoadStageRequest } from "../../src/transport/node-service.js";
+import { noWatch } from "../../src/transport/peer-watch.js";
 import { eventually } from "../support/eventually.js";
 import { tinyModel } from "../support/models.js";
+import { patientWatchdog } from "../support/patient-watchdog.js";
 import { connect, startNode } from "./transport-harness.js";
 
 const model = tinyModel();

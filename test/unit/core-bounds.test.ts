@@ -8,7 +8,13 @@ describe("a map with room for so many", () => {
   test("forgets what was set longest ago", () => {
     const map = new BoundedMap<string, number>(2);
     map.set("a", 1).set("b", 2).set("a", 3).set("c", 4);
-    assert.deepEqual([...map], [["a", 3], ["c", 4]]);
+    assert.deepEqual(
+      [...map],
+      [
+        ["a", 3],
+        ["c", 4],
+      ],
+    );
   });
 });
 

@@ -54,7 +54,10 @@ describe("silence", () => {
   test("is found once, when what is due does not come", () => {
     const silence = new Silence(LIMITS);
     silence.asked(1000);
-    assert.deepEqual([1500, 1599, 1600, 1700].map((now) => silence.judge(now)), [false, false, true, false]);
+    assert.deepEqual(
+      [1500, 1599, 1600, 1700].map((now) => silence.judge(now)),
+      [false, false, true, false],
+    );
     assert.equal(silence.isSilent, true);
   });
 

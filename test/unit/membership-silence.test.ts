@@ -5,8 +5,8 @@ import type { NodeRecord } from "../../src/cluster/node-record.js";
 import { ExoError } from "../../src/core/errors.js";
 import { type Logger, silentLogger } from "../../src/core/ports.js";
 import type { NodeHealth, NodeHello } from "../../src/transport/node-service.js";
-import { sampleRecord } from "../support/sample-record.js";
 import { BUILD } from "../integration/transport-harness.js";
+import { sampleRecord } from "../support/sample-record.js";
 
 const HEARTBEAT_MS = 500;
 const STEP_MS = 50;

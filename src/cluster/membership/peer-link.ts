@@ -201,7 +201,9 @@ export class PeerLink {
     const answer = this.#recordOver(connection, deadlineMs);
     return new Promise((resolve, reject) => {
       const giveUp = (): void => {
-        reject(new ExoError("peer_unreachable", `The node at ${formatHostPort(connection.address)} did not answer in time.`));
+        reject(
+          new ExoError("peer_unreachable", `The node at ${formatHostPort(connection.address)} did not answer in time.`),
+        );
         const read = (record: NodeRecord): void => {
           if (this.#current === connection) this.#options.onLate(this.#accept(record));
         };

@@ -65,7 +65,10 @@ export class Watch implements PeerWatch {
     const { roster, logger, onSilent } = this.#options;
     const name = roster.nameOf(peer.id);
     const seconds = (patienceMs / 1000).toFixed(1);
-    const reason = new ExoError("stage_lost", `${name} fell silent: it owes an answer for ${seconds} s, and nothing else came of it.`);
+    const reason = new ExoError(
+      "stage_lost",
+      `${name} fell silent: it owes an answer for ${seconds} s, and nothing else came of it.`,
+    );
     logger.warn({ node: name, id: peer.id, patienceMs: Math.round(patienceMs) }, reason.message);
     onSilent();
     for (const listener of [...(this.#listeners.get(peer.id) ?? [])]) listener(reason);
