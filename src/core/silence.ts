@@ -44,12 +44,12 @@ export class Silence {
   }
 
   /**
-   * What was due came. One that came after all, but too late, counts as one that was just too late: a single long pause
-   * makes patient by half, and only those that repeat themselves by more.
+   * What was due came. One that came too late counts as one that was just too late, so that one long pause makes patient by
+   * half, and only those that repeat themselves by more. What took longer than anybody is waited for was no slowness: somebody
+   * slept, or the way was cut, and nothing is learnt of that.
    */
-  answered(tookMs: number): void {
-    this.#lately[this.#count % LATELY] = Math.min(tookMs, this.patienceMs);
-    this.#count += 1;
+  answered(now: number): void {
+    if (this.#since !== null && now - this.#since <= this.#limits.mostMs) this.#learn(now - this.#since);
     this.#since = null;
     this.#silent = false;
   }
@@ -65,5 +65,10 @@ export class Silence {
     if (this.#silent || this.#since === null || now - this.#since < this.patienceMs) return false;
     this.#silent = true;
     return true;
+  }
+
+  #learn(tookMs: number): void {
+    this.#lately[this.#count % LATELY] = Math.min(tookMs, this.patienceMs);
+    this.#count += 1;
   }
 }

@@ -16,13 +16,11 @@ export class HopBeats {
   readonly #attention: Attention;
   readonly #silence: Silence;
   readonly #timer: NodeJS.Timeout;
-  #heardAt: number;
 
   constructor(beatMs: number, clock: Clock, onSilent: () => void) {
     this.#attention = new Attention(clock, beatMs / LOOKS);
     this.#silence = new Silence({ leastMs: LEAST_LATE * beatMs, mostMs: MOST_LATE * beatMs });
-    this.#heardAt = this.#attention.listened();
-    this.#silence.asked(this.#heardAt);
+    this.#silence.asked(this.#attention.listened());
     this.#timer = setInterval(() => {
       if (this.#silence.judge(this.#attention.look())) onSilent();
     }, beatMs / LOOKS).unref();
@@ -30,9 +28,8 @@ export class HopBeats {
 
   heard(): void {
     const now = this.#attention.listened();
-    this.#silence.answered(now - this.#heardAt);
+    this.#silence.answered(now);
     this.#silence.asked(now);
-    this.#heardAt = now;
   }
 
   stop(): void {

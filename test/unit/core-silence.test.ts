@@ -21,7 +21,10 @@ describe("the time that a process listens", () => {
   test("is the time that passes, as long as it looks in time", () => {
     const clock = clockAt();
     const attention = new Attention(clock, 100);
-    for (clock.now = 100; clock.now <= 1000; clock.now += 100) attention.look();
+    for (let look = 1; look <= 10; look += 1) {
+      clock.now = 100 * look;
+      attention.look();
+    }
     assert.equal(attention.listened(), 1000);
     assert.equal(attention.lapses, 0);
   });
@@ -87,7 +90,11 @@ describe("silence", () => {
     assert.equal(silence.patienceMs, 900);
     silence.asked(10_000);
     assert.equal(silence.judge(10_899), false);
-    for (let answers = 0; answers < 64; answers += 1) silence.answered(5);
+    silence.answered(10_005);
+    for (let at = 20_000; at < 20_000 + 63 * 500; at += 500) {
+      silence.asked(at);
+      silence.answered(at + 5);
+    }
     assert.equal(silence.patienceMs, 600);
   });
 
@@ -96,10 +103,19 @@ describe("silence", () => {
     const patience: number[] = [];
     for (let pause = 0; pause < 6; pause += 1) {
       silence.asked(0);
-      assert.equal(silence.judge(1_000_000), true);
-      silence.answered(1_000_000);
+      assert.equal(silence.judge(4000), true);
+      silence.answered(4000);
       patience.push(silence.patienceMs);
     }
     assert.deepEqual(patience, [900, 1350, 2025, 3037.5, 4000, 4000]);
+  });
+
+  test("that is longer than any slowness teaches nothing", () => {
+    const silence = new Silence(LIMITS);
+    silence.asked(0);
+    assert.equal(silence.judge(60_000), true);
+    silence.answered(60_000);
+    assert.equal(silence.isSilent, false);
+    assert.equal(silence.patienceMs, 600);
   });
 });

@@ -108,7 +108,7 @@ export class Peer {
   /** An answer came that was waited for no longer. */
   late(record: NodeRecord): void {
     if (this.#stopped || this.isUp) return;
-    this.#answered(record, Number.POSITIVE_INFINITY);
+    this.#answered(record);
   }
 
   calledLately(now: number): boolean {
@@ -165,7 +165,7 @@ export class Peer {
       this.#asking = false;
       if (this.#stopped) return;
       this.#nudged = false;
-      this.#answered(record, attention.listened() - this.#askedAt);
+      this.#answered(record);
     } catch (thrown) {
       this.#asking = false;
       if (this.#stopped) return;
@@ -187,9 +187,9 @@ export class Peer {
     return this.link.ask(this.#impatience.signal, LATE_ANSWERS * this.#silence.patienceMs);
   }
 
-  #answered(record: NodeRecord, tookMs: number): void {
+  #answered(record: NodeRecord): void {
     const before = this.view();
-    this.#silence.answered(tookMs);
+    this.#silence.answered(this.#options.attention.listened());
     this.#misses = 0;
     this.#record = record;
     this.#reason = null;
