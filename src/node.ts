@@ -22,7 +22,7 @@ import { type Logger, systemClock } from "./core/ports.js";
 import { createDiscovery } from "./discovery/create-discovery.js";
 import type { Discovery } from "./discovery/discovery.js";
 import { LocalInterfaces } from "./discovery/interfaces.js";
-import { coreLimitGroup, listDevices } from "./native/devices.js";
+import { coreLimitGroup, hostMemory } from "./native/devices.js";
 import { libraryInfo } from "./native/load.js";
 import { setNativeLogger } from "./native/log.js";
 import { createManager } from "./runtime/create-manager.js";
@@ -158,7 +158,7 @@ class RunningNode implements ExoNode {
     });
     this.#membership = this.#createMembership();
     this.#hops = new HopServer(this.#build, logger, this.#membership.watch);
-    this.#memory = new MemoryWatch({ memory: ownMemory, logger });
+    this.#memory = new MemoryWatch({ memory: hostMemory, logger });
     this.#watchdog = new StageWatchdog({ leastSeconds: config.stageTimeout, clock: systemClock, logger, onHang });
     this.#discovery = createDiscovery({
       config,
@@ -372,10 +372,4 @@ class RunningNode implements ExoNode {
       logger: this.#logger,
     });
   }
-}
-
-/** Of the machine or the container. */
-function ownMemory(): { readonly free: number; readonly total: number } | null {
-  const cpu = listDevices().find(({ kind }) => kind === "cpu");
-  return cpu === undefined ? null : { free: cpu.memoryFree, total: cpu.memoryTotal };
 }

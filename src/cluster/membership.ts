@@ -2,9 +2,8 @@ import { formatHostPort, type HostPort } from "../config/address.js";
 import { Attention } from "../core/attention.js";
 import { ExoError } from "../core/errors.js";
 import type { Service } from "../core/lifecycle.js";
-import { type Clock, type Logger, systemClock } from "../core/ports.js";
+import { type Clock, systemClock } from "../core/ports.js";
 import type { DiscoveredPeer, Discovery, ProbedPeer } from "../discovery/discovery.js";
-import type { LinkKind } from "../discovery/interface-kind.js";
 import type { NodeHello } from "../transport/node-service.js";
 import { toHostPort } from "./addresses.js";
 import type { AddressOrigin } from "./membership/address-choice.js";
@@ -13,7 +12,8 @@ import { copiedIdentity } from "./membership/copied-identity.js";
 import { Gossip } from "./membership/gossip.js";
 import { MAX_NODES, MESSAGE_BYTES } from "./membership/gossip-message.js";
 import { type GossipMessage, GossipState, type Received } from "./membership/gossip-state.js";
-import type { Member, PeerClient, Stranger } from "./membership/member.js";
+import type { Member, Stranger } from "./membership/member.js";
+import type { MembershipOptions } from "./membership/membership-options.js";
 import type { Peer, PeerView } from "./membership/peer.js";
 import { Roster } from "./membership/roster.js";
 import { Strangers } from "./membership/strangers.js";
@@ -22,27 +22,7 @@ import type { NodeRecord } from "./node-record.js";
 import { isSelf, whyUnfit } from "./peer-fitness.js";
 
 export type { Member, MemberAddress, MemberState, PeerClient, Stranger } from "./membership/member.js";
-
-export interface MembershipOptions {
-  readonly hello: () => NodeHello;
-  /** What this node says of itself; its stamp is put in here. */
-  readonly record: () => NodeRecord;
-  readonly connect: (address: HostPort) => PeerClient;
-  /** Where this node listens, for a peer that does not know it from its own experience. */
-  readonly ownAddress: () => HostPort;
-  readonly heartbeatMs: number;
-  /** Missed heartbeats until a member counts as gone. */
-  readonly missesUntilGone: number;
-  readonly logger: Logger;
-  /** What a host is reached through. Default: not known. */
-  readonly kindOf?: (host: string) => Promise<LinkKind | null>;
-  /** Default: the system's. */
-  readonly clock?: Clock;
-  /** Least milliseconds for which a node that owes an answer gives no sign until it counts as silent. */
-  readonly silenceMs?: number;
-  /** Milliseconds that a node which is gone is remembered, and looked for. Default: ten minutes. */
-  readonly forgetMs?: number;
-}
+export type { MembershipOptions } from "./membership/membership-options.js";
 
 /** Gossip goes to one peer per so many heartbeats, when there is no news. */
 const HEARTBEATS_PER_ROUND = 2;
