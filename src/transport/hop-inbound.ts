@@ -13,10 +13,14 @@ import { toGrpcStatus } from "./status-table.js";
 const ACKNOWLEDGE_AFTER_MS = 100;
 /** The sender hears of this node so often on the very connection that frames come by, whether or not it has any to send. */
 export const BEAT_MS = 500;
+/** Between two looks whether part of a frame came: a large one takes seconds on a slow link. */
+const LOOK_MS = 100;
 
 export interface InboundHooks {
-  /** A message came; it is not looked at yet. */
-  readonly onFrame: () => void;
+  /** By its connection so far. */
+  readonly bytesReceived: () => number;
+  /** Something came: a message, which is not looked at yet, or a part of one. */
+  readonly onSign: () => void;
   readonly onEnd: (error: ExoError | null) => void;
 }
 
@@ -28,7 +32,8 @@ export class InboundHop {
   readonly #call: ServerDuplexStream<Buffer, HopReply>;
   readonly #registration: HopRegistration;
   readonly #onEnd: (error: ExoError | null) => void;
-  readonly #onFrame: () => void;
+  readonly #onSign: () => void;
+  readonly #looks: NodeJS.Timeout;
   #received = 0;
   /** All frames before this one are settled; `#settled` are those after it. */
   #taken = 0;
@@ -42,12 +47,12 @@ export class InboundHop {
   constructor(
     call: ServerDuplexStream<Buffer, HopReply>,
     registration: HopRegistration,
-    { onFrame, onEnd }: InboundHooks,
+    { bytesReceived, onSign, onEnd }: InboundHooks,
   ) {
     this.#call = call;
     this.#registration = registration;
     this.#onEnd = onEnd;
-    this.#onFrame = onFrame;
+    this.#onSign = onSign;
     call.on("data", (message: Buffer) => this.#receive(message));
     call.on("drain", () => this.#acknowledge());
     call.on("end", () => {
@@ -57,6 +62,7 @@ export class InboundHop {
     call.on("cancelled", () => this.#end(lost(registration)));
     call.write({ taken: 0, window: registration.window, beatMs: BEAT_MS });
     this.#beats = setInterval(() => this.#beat(), BEAT_MS).unref();
+    this.#looks = whenever(bytesReceived, onSign);
   }
 
   close(reason: ExoError): void {
@@ -65,7 +71,7 @@ export class InboundHop {
 
   #receive(message: Buffer): void {
     if (this.#ended) return;
-    this.#onFrame();
+    this.#onSign();
     try {
       const frame = readEnvelope(message);
       this.#check(frame);
@@ -148,12 +154,24 @@ export class InboundHop {
     if (this.#ended) return;
     this.#ended = true;
     clearInterval(this.#beats);
+    clearInterval(this.#looks);
     if (this.#acknowledgeLater !== null) clearTimeout(this.#acknowledgeLater);
     if (error === null) this.#finish();
     else this.#call.emit("error", toGrpcStatus(error));
     this.#onEnd(error);
     this.#registration.receiver.onClosed(error);
   }
+}
+
+/** Calls back when the count has grown since the last look. */
+function whenever(count: () => number, grown: () => void): NodeJS.Timeout {
+  let before = count();
+  const look = (): void => {
+    const now = count();
+    if (now > before) grown();
+    before = now;
+  };
+  return setInterval(look, LOOK_MS).unref();
 }
 
 function lost(registration: HopRegistration): ExoError {

@@ -50,11 +50,17 @@ export class HopServer {
   readonly #logger: Logger;
   readonly #watch: PeerWatch;
   readonly #entries = new Set<Entry>();
+  #bytesFrom: (peer: string) => number = () => 0;
 
   constructor(build: NodeBuild, logger: Logger, watch: PeerWatch = noWatch) {
     this.#build = build;
     this.#logger = logger;
     this.#watch = watch;
+  }
+
+  /** How to learn what came over the connection of a peer (`address:port`) so far: also half a frame is a sign of life. */
+  countBytes(bytesFrom: (peer: string) => number): void {
+    this.#bytesFrom = bytesFrom;
   }
 
   /** From now on a stream of this edge is accepted, one at a time; streams of older epochs get `stale_epoch`. */
@@ -108,8 +114,10 @@ export class HopServer {
       );
     }
     this.#logger.info({ peer: call.getPeer(), ...edge }, "Hop stream opened");
+    const peer = call.getPeer();
     const stream = new InboundHop(call, entry.registration, {
-      onFrame: () => this.#watch.heard(edge.nodeId),
+      bytesReceived: () => this.#bytesFrom(peer),
+      onSign: () => this.#watch.heard(edge.nodeId),
       onEnd: (error) => {
         unwatch();
         entry.stream = null;

@@ -111,6 +111,26 @@ describe("an edge of a node that falls silent", () => {
     assert.deepEqual(watch.watched, []);
   });
 
+  test("is heard of with each part of a frame that comes", async (t) => {
+    const watch = new ToldWatch();
+    const node = await startNode(t, { watch });
+    const { link, address } = await linkTo(t, node.address);
+    const limits = limitsOf(4096, 512);
+    const inbound = receiver(limits.maxFrameBytes);
+    node.hops.register(inbound.registration);
+    const { client } = await connect(t, address, { maxFrameBytes: limits.maxFrameBytes });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const heardOf = watch.heardOf.length;
+    link.passOnly(1024 * 1024);
+    const sent = client.send(batch(limits, 512));
+    while (watch.heardOf.length === heardOf) await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal(inbound.frames.length, 0);
+    link.passAll();
+    await sent;
+    await client.close();
+    assert.equal(inbound.frames.length, 1);
+  });
+
   test("may be opened anew in a later epoch, and stale frames do not come through", async (t) => {
     const node = await startNode(t);
     const { link, address } = await linkTo(t, node.address);
