@@ -22,13 +22,14 @@ import { type Logger, systemClock } from "./core/ports.js";
 import { createDiscovery } from "./discovery/create-discovery.js";
 import type { Discovery } from "./discovery/discovery.js";
 import { LocalInterfaces } from "./discovery/interfaces.js";
-import { coreLimitGroup } from "./native/devices.js";
+import { coreLimitGroup, hostMemory } from "./native/devices.js";
 import { libraryInfo } from "./native/load.js";
 import { setNativeLogger } from "./native/log.js";
 import { createManager } from "./runtime/create-manager.js";
 import { createPlanner } from "./runtime/create-planner.js";
 import { LocalRings } from "./runtime/local-rings.js";
 import { MemoryCap } from "./runtime/memory-cap.js";
+import { MemoryWatch } from "./runtime/memory-watch.js";
 import { NodeMeters } from "./runtime/meters.js";
 import { ModelSupply } from "./runtime/model-supply.js";
 import { OwnCompute } from "./runtime/own-compute.js";
@@ -38,6 +39,7 @@ import { Measurement } from "./runtime/probe/measurement.js";
 import type { RingHead } from "./runtime/ring-head.js";
 import { Router } from "./runtime/router.js";
 import { StageHost } from "./runtime/stage-host.js";
+import { StageWatchdog } from "./runtime/stage-watchdog.js";
 import { TraceBuffer } from "./runtime/tracing/trace-buffer.js";
 import { type NodeBuild, PROTOCOL_VERSION } from "./transport/compatibility.js";
 import { ControlClient } from "./transport/control-client.js";
@@ -52,6 +54,11 @@ export interface NodeOptions {
   readonly logger: Logger;
   /** Looks at this machine for `GET /cluster/doctor`; absent: the route says that it cannot. */
   readonly doctor?: Doctor;
+  /**
+   * A computing thread hangs, and nothing but the end of the process frees it. Its rings are broken; the log says why.
+   * Absent: only that.
+   */
+  readonly onHang?: (error: ExoError) => void;
 }
 
 /** One running node: everything that `exo-native serve` starts. */
@@ -98,6 +105,8 @@ class RunningNode implements ExoNode {
   readonly #build: NodeBuild;
   readonly #compute: OwnCompute;
   readonly #models: ModelSupply;
+  readonly #memory: MemoryWatch;
+  readonly #watchdog: StageWatchdog;
   readonly #hops: HopServer;
   readonly #stages: StageHost;
   readonly #measurement: Measurement;
@@ -116,7 +125,12 @@ class RunningNode implements ExoNode {
   readonly #instance = shortId();
   #stopping: Promise<void> | null = null;
 
-  constructor({ config, logger, doctor }: NodeOptions, id: string, machine: string, credentials: TransportCredentials) {
+  constructor(
+    { config, logger, doctor, onHang = () => {} }: NodeOptions,
+    id: string,
+    machine: string,
+    credentials: TransportCredentials,
+  ) {
     const { llama_tag, llama_commit } = libraryInfo();
     this.id = id;
     this.name = config.name;
@@ -143,9 +157,11 @@ class RunningNode implements ExoNode {
       members: () => this.#membership.alive(),
       connect: (peer) => this.#connect(peer, { bulk: true }),
     });
-    this.#hops = new HopServer(this.#build, logger);
     const memory = new MemoryCap(config.memory, logger);
     this.#membership = this.#createMembership();
+    this.#hops = new HopServer(this.#build, logger, this.#membership.watch);
+    this.#memory = new MemoryWatch({ memory: hostMemory, logger });
+    this.#watchdog = new StageWatchdog({ leastSeconds: config.stageTimeout, clock: systemClock, logger, onHang });
     this.#discovery = createDiscovery({
       config,
       probe: (address, signal) => this.#membership.probe(address, signal),
@@ -158,6 +174,7 @@ class RunningNode implements ExoNode {
       compute: (cores) => this.#compute.settings(cores),
       memory,
       models: this.#models,
+      requireMemory: () => this.#memory.requireRoom(),
       addressOf: (nodeId) => this.#membership.find(nodeId)?.address ?? null,
     });
     this.#manager = createManager({
@@ -169,6 +186,7 @@ class RunningNode implements ExoNode {
       compute: this.#compute,
       ports: { ...this.#hopPorts(), memory, traces: this.#traces },
       meters: this.#meters,
+      requireMemory: () => this.#memory.requireRoom(),
       measure: (nodes, request, signal) => this.#measurement.gather(nodes, request, signal),
     });
     this.#rings = new LocalRings(() => this.#manager.local());
@@ -177,6 +195,7 @@ class RunningNode implements ExoNode {
     this.#transport = this.#createTransport();
     this.#api = this.#createApi();
     this.#services = new ServiceGroup(`node ${this.name}`, [
+      this.#memory,
       this.#models,
       stoppingService("stages", () => this.#stages.close()),
       this.#transport,
@@ -230,6 +249,8 @@ class RunningNode implements ExoNode {
       credentials: this.#credentials,
       build: this.#build,
       nodeId: this.id,
+      watch: this.#membership.watch,
+      watchdog: this.#watchdog,
       clock: systemClock,
       logger: this.#logger,
     };
@@ -329,6 +350,7 @@ class RunningNode implements ExoNode {
       build: this.#build,
       service,
       hops: this.#hops,
+      watch: this.#membership.watch,
       logger: this.#logger,
     });
   }
@@ -355,6 +377,7 @@ class RunningNode implements ExoNode {
       stages: this.#stages,
       traces: this.#traces,
       meters: this.#meters,
+      memory: this.#memory,
       logger: this.#logger,
     });
   }

@@ -5,6 +5,7 @@ import type { Config } from "../config/config.js";
 import type { InferenceService } from "../core/inference.js";
 import type { Logger } from "../core/ports.js";
 import type { Discovery } from "../discovery/discovery.js";
+import type { MemoryWatch } from "../runtime/memory-watch.js";
 import type { NodeMeters } from "../runtime/meters.js";
 import type { RingHead } from "../runtime/ring-head.js";
 import type { StageHost } from "../runtime/stage-host.js";
@@ -31,6 +32,7 @@ export interface NodeParts {
   readonly stages: StageHost;
   readonly traces: TraceBuffer;
   readonly meters: NodeMeters;
+  readonly memory: Pick<MemoryWatch, "notice">;
   readonly doctor?: Doctor;
   readonly logger: Logger;
 }
@@ -41,7 +43,7 @@ export function createNodeApi(node: NodeParts): Api {
   const state = new ClusterState({
     self: node.self,
     selfAddress: node.selfAddress,
-    selfFault: () => membership.ownFault(),
+    selfFault: () => membership.ownFault() ?? node.memory.notice(),
     members: () => membership.members(),
     strangers: () => membership.strangers(),
     seen: () => discovery.peers(),

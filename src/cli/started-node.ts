@@ -3,6 +3,7 @@ import type { Logger } from "../core/ports.js";
 import { type ExoNode, startNode } from "../node.js";
 import { createLogger } from "../telemetry/logger.js";
 import { nodeDoctor } from "./doctor/node-doctor.js";
+import { endHung } from "./end-hung.js";
 import type { CliIo } from "./terminal/cli-io.js";
 import { paintFor } from "./terminal/paint.js";
 import { PlacementDisplay } from "./terminal/placement-display.js";
@@ -22,7 +23,7 @@ export async function startNodeOn(screen: StatusScreen, config: Config, io: CliI
     isTerminal: screen.interactive,
     ...(screen.interactive ? { destination: screen } : {}),
   });
-  const node = await startNode({ config, logger, doctor: nodeDoctor(config, io.env) });
+  const node = await startNode({ config, logger, doctor: nodeDoctor(config, io.env), onHang: endHung });
   const tell = (line: string): void => logger.info({}, line);
   const display = new PlacementDisplay({ screen, paint: paintFor(io.stderr, io.env), tell, now: io.now });
   node.onPlacementProgress((progress) => display.update(progress));

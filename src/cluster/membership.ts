@@ -1,9 +1,9 @@
 import { formatHostPort, type HostPort } from "../config/address.js";
+import { Attention } from "../core/attention.js";
 import { ExoError } from "../core/errors.js";
 import type { Service } from "../core/lifecycle.js";
-import { type Clock, type Logger, systemClock } from "../core/ports.js";
+import { type Clock, systemClock } from "../core/ports.js";
 import type { DiscoveredPeer, Discovery, ProbedPeer } from "../discovery/discovery.js";
-import type { LinkKind } from "../discovery/interface-kind.js";
 import type { NodeHello } from "../transport/node-service.js";
 import { toHostPort } from "./addresses.js";
 import type { AddressOrigin } from "./membership/address-choice.js";
@@ -12,37 +12,25 @@ import { copiedIdentity } from "./membership/copied-identity.js";
 import { Gossip } from "./membership/gossip.js";
 import { MAX_NODES, MESSAGE_BYTES } from "./membership/gossip-message.js";
 import { type GossipMessage, GossipState, type Received } from "./membership/gossip-state.js";
-import type { Member, PeerClient, Stranger } from "./membership/member.js";
+import type { Member, Stranger } from "./membership/member.js";
+import type { MembershipOptions } from "./membership/membership-options.js";
 import type { Peer, PeerView } from "./membership/peer.js";
 import { Roster } from "./membership/roster.js";
 import { Strangers } from "./membership/strangers.js";
+import { Watch } from "./membership/watch.js";
 import type { NodeRecord } from "./node-record.js";
 import { isSelf, whyUnfit } from "./peer-fitness.js";
 
 export type { Member, MemberAddress, MemberState, PeerClient, Stranger } from "./membership/member.js";
-
-export interface MembershipOptions {
-  readonly hello: () => NodeHello;
-  /** What this node says of itself; its stamp is put in here. */
-  readonly record: () => NodeRecord;
-  readonly connect: (address: HostPort) => PeerClient;
-  /** Where this node listens, for a peer that does not know it from its own experience. */
-  readonly ownAddress: () => HostPort;
-  readonly heartbeatMs: number;
-  /** Missed heartbeats until a member counts as gone. */
-  readonly missesUntilGone: number;
-  readonly logger: Logger;
-  /** What a host is reached through. Default: not known. */
-  readonly kindOf?: (host: string) => Promise<LinkKind | null>;
-  /** Default: the system's. */
-  readonly clock?: Clock;
-  /** Milliseconds that a node which is gone is remembered, and looked for. Default: ten minutes. */
-  readonly forgetMs?: number;
-}
+export type { MembershipOptions } from "./membership/membership-options.js";
 
 /** Gossip goes to one peer per so many heartbeats, when there is no news. */
 const HEARTBEATS_PER_ROUND = 2;
 const FORGET_MS = 600_000;
+/** Looks at who is silent, in one heartbeat. */
+const LOOKS_PER_HEARTBEAT = 5;
+/** An answer that takes no longer than so many heartbeats is no silence, however fast the others came. */
+const LEAST_SILENCE = 1.3;
 /** Milliseconds without a sign of it, after which a copy of this node is taken to be gone. */
 const COPY_MS = 90_000;
 
@@ -53,6 +41,8 @@ const COPY_MS = 90_000;
  */
 export class Membership implements Service {
   readonly name = "membership";
+  /** Who falls silent. */
+  readonly watch: Watch;
   readonly #options: MembershipOptions;
   readonly #clock: Clock;
   readonly #roster: Roster;
@@ -64,25 +54,26 @@ export class Membership implements Service {
   readonly #followed: { readonly discovery: Discovery; readonly unsubscribe: () => void }[] = [];
   #knowledge: GossipState<NodeRecord> | null = null;
   #copy: { readonly reason: string; readonly at: number } | null = null;
-  #timer: NodeJS.Timeout | null = null;
 
   constructor(options: MembershipOptions) {
     const { hello, connect, kindOf = async () => null, clock = systemClock, record, logger } = options;
-    const { heartbeatMs, missesUntilGone } = options;
+    const { heartbeatMs, missesUntilGone, silenceMs = LEAST_SILENCE * heartbeatMs } = options;
+    const everyMs = heartbeatMs / LOOKS_PER_HEARTBEAT;
+    const attention = new Attention(clock, everyMs);
     this.#options = options;
     this.#clock = clock;
     this.#roster = new Roster({
-      hello,
-      connect,
-      kindOf,
-      heartbeatMs,
-      missesUntilGone,
-      clock,
+      ...{ hello, connect, kindOf, heartbeatMs, missesUntilGone, silenceMs, attention, clock },
       said: (id) => this.#state().said(id),
       onAnswer: (peer, answer, before) => this.#answered(peer, answer, before),
       onMiss: (peer, error, before) => this.#missed(peer, error, before),
       whyUnfit: (peer, address) => this.#whyUnfit(peer, address),
       onCopy: (peer, name, address) => void this.#copyOf(peer, name, address),
+    });
+    const onSilent = (): void => this.#changed();
+    this.watch = new Watch({
+      ...{ roster: this.#roster, attention, everyMs, logger, onSilent },
+      onLook: () => this.#expire(),
     });
     this.#gossip = new Gossip({
       record,
@@ -152,12 +143,12 @@ export class Membership implements Service {
 
   async start(): Promise<void> {
     this.#gossip.start();
-    this.#timer ??= setInterval(() => this.#expire(), this.#options.heartbeatMs).unref();
+    this.watch.start();
   }
 
   async stop(): Promise<void> {
     for (const { unsubscribe } of this.#followed.splice(0)) unsubscribe();
-    if (this.#timer !== null) clearInterval(this.#timer);
+    this.watch.stop();
     this.#gossip.stop();
     this.#roster.stop();
   }

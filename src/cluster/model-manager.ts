@@ -104,7 +104,7 @@ export class ModelManager<Head extends LoadedHead> implements Service {
   async prepare(given: readonly ModelRequest[]): Promise<void> {
     const { pins, membership } = this.#options;
     await pins.restore(given);
-    for (const request of pins.list()) this.#own.propose(request);
+    for (const request of pins.list()) if (this.#own.hasRoom) this.#own.propose(request);
     this.#unsubscribe = membership.onChange(() => {
       this.#own.membersChanged();
       this.tick();

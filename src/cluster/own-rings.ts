@@ -33,6 +33,9 @@ export interface OwnRingsOptions<Head extends LoadedHead> {
   readonly clock: Clock;
 }
 
+/** Each is told of in this node's record, which all others read. */
+const MOST_RINGS = 64;
+
 /** So many times `settleMs`, and no longer, nodes that come and go keep a ring waiting. */
 const MOST_SETTLING = 5;
 
@@ -57,6 +60,11 @@ export class OwnRings<Head extends LoadedHead> {
     return this.#placed.get(ringId) ?? null;
   }
 
+  /** A further ring may be proposed. */
+  get hasRoom(): boolean {
+    return this.#placed.size < MOST_RINGS;
+  }
+
   records(): readonly RingRecord[] {
     return this.list().map((placed) => placed.record());
   }
@@ -76,9 +84,18 @@ export class OwnRings<Head extends LoadedHead> {
     await Promise.all([...this.list().map((placed) => placed.stop()), ...this.#leaving]);
   }
 
-  /** A ring whose head this node is, until a plan says otherwise. Peers hear of it with their next look at this node. */
+  /**
+   * A ring whose head this node is, until a plan says otherwise. Peers hear of it with their next look at this node. Throws
+   * `overloaded` when there are too many.
+   */
   propose(request: ModelRequest, ringId = shortId(), proposedBy = this.#options.self.id): PlacedModel<Head> {
     const { planner, unfit, createRing, onChange } = this.#options;
+    if (!this.hasRoom) {
+      throw new ExoError(
+        "overloaded",
+        `This node is, or tries to become, the head of ${MOST_RINGS} rings, which is as many as it takes; unload one.`,
+      );
+    }
     const placed: PlacedModel<Head> = createRing({
       ringId,
       request,

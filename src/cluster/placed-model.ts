@@ -273,9 +273,9 @@ export class PlacedModel<Head extends LoadedHead> {
     return this.#request.head === this.#options.self.id ? "again" : "handed over";
   }
 
-  /** A damaged file or a wrong flag will not mend itself; memory that held the model once may be free again soon. */
+  /** A damaged file or a wrong flag will not mend itself; room that there was once may be there again soon. */
   #mayMend({ retryable, code }: ExoError): boolean {
-    return retryable || (this.#wasReady && code === "out_of_memory");
+    return retryable || (this.#wasReady && (code === "out_of_memory" || code === "disk_full"));
   }
 
   async #load(model: PlaceableModel, placement: Placement, signal: AbortSignal): Promise<LoadedRing<Head>> {

@@ -1,5 +1,6 @@
 import { ExoError } from "../core/errors.js";
 import type { Logger } from "../core/ports.js";
+import { unlessStalled } from "../core/unless-stalled.js";
 import { fractionOf, type ModelProgress } from "../model/progress.js";
 import { coreShares } from "../planning/core-share.js";
 import type { Plan, PlannedStage } from "../planning/plan.js";
@@ -41,6 +42,12 @@ export interface LoadedRing<Head extends LoadedHead> {
   /** Takes the whole ring down, as far as its nodes can be reached; never rejects. Idempotent. */
   close(reason: ExoError): Promise<void>;
 }
+
+/**
+ * A node that says nothing of a load for so long is stuck: it reports what it fetches and reads as it goes, but for files
+ * that it compares with their hashes first, which a slow disk does in minutes.
+ */
+const LOAD_STALL_MS = 15 * 60_000;
 
 /** Loads every stage of a plan at the same time, then sends an empty micro-batch round. All or nothing. */
 export async function loadRing<Head extends LoadedHead>(options: RingLoaderOptions<Head>): Promise<LoadedRing<Head>> {
@@ -133,7 +140,9 @@ async function loadStage<Head extends LoadedHead>(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    for await (const event of member.client.loadStage(stageRequest(options, stageIndex), signal)) {
+    const request = stageRequest(options, stageIndex);
+    const load = (unlessStuck: AbortSignal) => member.client.loadStage(request, unlessStuck);
+    for await (const event of unlessStalled(load, LOAD_STALL_MS, signal)) {
       if (event.type === "progress") options.observer.onStageProgress(stageIndex, event.phase, event.fraction);
       else options.observer.onStageLoaded(stageIndex, memoryOf(event.stage));
     }

@@ -88,8 +88,9 @@ export class RingUpkeep<Head extends LoadedHead> {
       const ring = rings.find(
         (one) => isFor(request, one.ring) && !one.ring.draining && (!one.ring.gaveUp || one.head === selfId),
       );
-      if (ring === undefined) own.propose(request);
-      else if (!ring.ring.pinned) pinThere(request, ring);
+      if (ring === undefined && own.hasRoom) own.propose(request);
+      if (ring === undefined) continue;
+      if (!ring.ring.pinned) pinThere(request, ring);
     }
   }
 }

@@ -14,6 +14,7 @@ import {
   STRATEGIES,
   WIRE_TYPES,
 } from "./config.js";
+import { DEADLINE_OPTIONS } from "./deadline-options.js";
 import { parseInvite } from "./invite.js";
 import { parseLayerAssignments } from "./layer-assignment.js";
 import { MODEL_OPTIONS } from "./model-options.js";
@@ -214,6 +215,7 @@ export const OPTIONS: { readonly [Key in keyof Settings]: Option<Settings[Key]> 
     schema: wholeNumber(1, 86_400),
     default: null,
   },
+  ...DEADLINE_OPTIONS,
   contextFull: {
     flag: "context-full",
     argument: "what",

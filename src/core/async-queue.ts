@@ -24,6 +24,13 @@ export class AsyncQueue<Item> implements AsyncIterable<Item> {
     this.#signal();
   }
 
+  /** As `push`, but in place of the last item when nobody has read it and it is of the same kind: the newest counts. */
+  pushOver(item: Item, isSameKind: (last: Item) => boolean): void {
+    const last = this.#items.at(-1);
+    if (this.#end === null && last !== undefined && isSameKind(last)) this.#items[this.#items.length - 1] = item;
+    else this.push(item);
+  }
+
   /** No more items; the reader gets what is queued, then the end. */
   end(): void {
     this.#finish(null);

@@ -1,6 +1,7 @@
 import { readFile, rename, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { diskError } from "./disk-error.js";
 import { pinnedSourceSchema } from "./pinned-source.js";
 
 /** What the cache knows of one model; `manifest.json` in the model's directory. */
@@ -43,8 +44,12 @@ export async function readManifest(directory: string): Promise<Manifest | null> 
 /** Replaces the manifest in one step, so that a reader sees the old or the new one. */
 export async function writeManifest(directory: string, manifest: Manifest): Promise<void> {
   const next = `${manifestPath(directory)}.next`;
-  await writeFile(next, JSON.stringify(manifest, null, 2));
-  await rename(next, manifestPath(directory));
+  try {
+    await writeFile(next, JSON.stringify(manifest, null, 2));
+    await rename(next, manifestPath(directory));
+  } catch (thrown) {
+    throw diskError(thrown, next) ?? thrown;
+  }
 }
 
 /** Whether every file is there in its right size. Content is for `verify` to check. */

@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
+import { BoundedMap } from "../core/bounded-map.js";
 import type { SamplingOptions } from "../core/inference.js";
 import { catalogueEntry } from "./catalogue.js";
 import { type GgufValue, readGgufHeader } from "./gguf-header.js";
@@ -23,10 +24,15 @@ export interface ModelDescription {
 
 type Header = Pick<ModelDescription, "info" | "metadata">;
 
+/** A header of a model with a large vocabulary takes some ten megabytes. */
+const MOST_HEADERS = 32;
+
 /** Describes models whose first file, or its header, is on this machine. Headers are read once, for some are large. */
 export class ModelDescriptions {
   readonly #store: { cached(name: string): Promise<CacheEntry | null> };
-  readonly #headers = new Map<string, { readonly version: string; readonly header: Promise<Header> }>();
+  readonly #headers = new BoundedMap<string, { readonly version: string; readonly header: Promise<Header> }>(
+    MOST_HEADERS,
+  );
 
   constructor(store: { cached(name: string): Promise<CacheEntry | null> }) {
     this.#store = store;

@@ -1,5 +1,6 @@
 import { readFile, rm, stat, writeFile } from "node:fs/promises";
 import { z } from "zod";
+import { diskError } from "./disk-error.js";
 
 /**
  * What is known of a half-fetched file, kept beside it so that another process can go on. The bytes at hand may be
@@ -40,7 +41,9 @@ export async function readPartState(destination: string, url: string): Promise<P
 }
 
 export async function writePartState(destination: string, state: PartState): Promise<void> {
-  await writeFile(statePath(destination), JSON.stringify(state));
+  await writeFile(statePath(destination), JSON.stringify(state)).catch((thrown: unknown) => {
+    throw diskError(thrown, statePath(destination)) ?? thrown;
+  });
 }
 
 export async function clearPartState(destination: string): Promise<void> {

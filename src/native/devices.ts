@@ -39,3 +39,9 @@ export function listDevices(): readonly Device[] {
       memoryTotal: device.memory_total,
     }));
 }
+
+/** Bytes that can be used without swapping, of the machine or, where there is a limit, the container; `null`: not known. */
+export function hostMemory(): { readonly free: number; readonly total: number } | null {
+  const cpu = listDevices().find(({ kind }) => kind === "cpu");
+  return cpu === undefined ? null : { free: cpu.memoryFree, total: cpu.memoryTotal };
+}

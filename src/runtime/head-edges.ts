@@ -11,6 +11,7 @@ export interface HeadEdgesOptions {
   readonly epoch: number;
   readonly stageCount: number;
   readonly nextHop: HostPort;
+  readonly nextNode: string;
   /** Of the frames that go out and of those that come back. */
   readonly outgoing: FrameLimits;
   readonly incoming: FrameLimits;
@@ -28,12 +29,13 @@ export class HeadEdges {
   #received = NOTHING_RECEIVED;
 
   constructor(options: HeadEdgesOptions) {
-    const { ringId, epoch, stageCount, nextHop, outgoing, incoming, ports, onFrame, onLost } = options;
+    const { ringId, epoch, stageCount, nextHop, nextNode, outgoing, incoming, ports, onFrame, onLost } = options;
     this.#outgoing = new OutgoingEdge({
       ringId,
       epoch,
       fromStage: 0,
       nextHop,
+      nextNode,
       maxFrameBytes: largestFrameBytes(outgoing),
       ports,
       onLost,

@@ -45,13 +45,15 @@ export class HeldStage {
     const ring = { ...request, slots: request.maxSequences };
     const limits = frameLimits(ring, stage.info.inputSize, stageCount);
     this.stage = stage;
-    this.#metered = new MeteredStage(stage);
+    const { layerBegin, layerEnd, model } = request;
+    this.#metered = new MeteredStage(ports.watchdog.watch(stage, `layers ${layerBegin}-${layerEnd} of ${model}`));
     this.request = request;
     this.#outgoing = new OutgoingEdge({
       ringId,
       epoch,
       fromStage: stageIndex,
       nextHop,
+      nextNode: request.nextHop.nodeId,
       maxFrameBytes: largestFrameBytes(frameLimits(ring, stage.info.outputSize, stageCount)),
       ports,
       onLost: onOrphaned,

@@ -1,6 +1,5 @@
 import type { HopTimesRecord, StageWorkRecord } from "../cluster/node-record.js";
 import type { HostPort } from "../config/address.js";
-import type { Clock } from "../core/ports.js";
 import type { Stage } from "../native/stage.js";
 import { HeadEdges } from "./head-edges.js";
 import type { MeteredPart } from "./held-stage.js";
@@ -31,8 +30,12 @@ export interface MeteredPipeline {
 }
 
 /** Of a ring of one node. */
-export function localPipeline(layerCount: number, stage: Stage, clock: Clock): MeteredPipeline {
-  const metered = new MeteredStage(stage);
+export function localPipeline(
+  { layerCount, model }: Pick<RingHeadOptions, "layerCount" | "model">,
+  stage: Stage,
+  { watchdog, clock }: Pick<RingHeadPorts, "watchdog" | "clock">,
+): MeteredPipeline {
+  const metered = new MeteredStage(watchdog.watch(stage, model));
   return {
     pipeline: new LocalPipeline(metered, clock),
     work: () => metered.work(),
@@ -50,8 +53,10 @@ export function ringPipeline(
   ports: RingHeadPorts,
   stages: HeadStages,
 ): MeteredPipeline {
-  const front = new MeteredStage(stages.front);
-  const output = new MeteredStage(stages.output);
+  const { model, layerEnd, nodes } = options;
+  const { watch, watchdog } = ports;
+  const front = new MeteredStage(watchdog.watch(stages.front, `layers 0-${layerEnd} of ${model}`));
+  const output = new MeteredStage(watchdog.watch(stages.output, `the output head of ${model}`));
   const outgoing = frameLimits(options.ring, stages.front.info.outputSize, options.stageCount);
   const incoming = frameLimits(options.ring, stages.output.info.inputSize, options.stageCount);
   const edges = new HeadEdges({
@@ -59,6 +64,7 @@ export function ringPipeline(
     epoch: options.epoch,
     stageCount: options.stageCount,
     nextHop,
+    nextNode: nodes[1] ?? "",
     outgoing,
     incoming,
     ports,
@@ -74,12 +80,17 @@ export function ringPipeline(
     outputSize: outgoing.embeddingSize,
     wireType: options.ring.wireType,
     send: (frame) => edges.send(frame),
-    disconnect: () => edges.close(),
+    disconnect: () => {
+      for (const unwatch of unwatches) unwatch();
+      return edges.close();
+    },
     roundTripDeadlineMs: options.roundTripDeadlineMs,
     onHops: (seconds) => options.meter.hopped(seconds),
     clock: ports.clock,
     logger: ports.logger,
   });
+  // Also those that no edge connects with the head: their neighbours notice, and would say so a little later.
+  const unwatches = nodes.slice(1).map((node) => watch.onSilent(node, (reason) => pipeline.break(reason)));
   return {
     pipeline,
     work: () => headWork(front, output, edges.sent()),

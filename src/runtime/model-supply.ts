@@ -29,6 +29,8 @@ export interface ModelSupplyOptions {
 const INVENTORY_MS = 30_000;
 /** Peers ask twice a second. */
 const MOST_MODELS_TOLD = 256;
+/** What a record may hold. */
+const MOST_DOWNLOADS_TOLD = 256;
 
 /** The models of this machine and, where it lacks them, of the other nodes; and what these may have of them. */
 export class ModelSupply implements Service {
@@ -68,7 +70,7 @@ export class ModelSupply implements Service {
         .models()
         .slice(0, MOST_MODELS_TOLD)
         .map((model) => ({ ...model })),
-      downloads: this.#store.downloads().map(toRecord),
+      downloads: this.#store.downloads().slice(0, MOST_DOWNLOADS_TOLD).map(toRecord),
     };
   }
 

@@ -6,8 +6,10 @@ import type { TransportCredentials } from "../transport/credentials.js";
 import type { OutgoingFrame } from "../transport/frame.js";
 import { type HopClient, openHop } from "../transport/hop-client.js";
 import type { HopServer } from "../transport/hop-server.js";
+import type { PeerWatch } from "../transport/peer-watch.js";
 import type { SentFrames } from "./metered-stage.js";
 import { HOP_WINDOW } from "./stage-settings.js";
+import type { StageWatchdog } from "./stage-watchdog.js";
 
 /** What a stage needs of its node to have edges. */
 export interface HopPorts {
@@ -15,6 +17,10 @@ export interface HopPorts {
   readonly credentials: TransportCredentials;
   readonly build: NodeBuild;
   readonly nodeId: string;
+  /** Ends edges to nodes that fall silent. */
+  readonly watch: PeerWatch;
+  /** Of the stages' threads. */
+  readonly watchdog: StageWatchdog;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -24,13 +30,15 @@ export interface OutgoingEdgeOptions {
   readonly epoch: number;
   readonly fromStage: number;
   readonly nextHop: HostPort;
+  readonly nextNode: string;
   readonly maxFrameBytes: number;
   readonly ports: HopPorts;
   /** The edge is gone and nobody asked for it. */
   readonly onLost: (error: ExoError) => void;
 }
 
-const FRAME_DEADLINE_MS = 120_000;
+/** Beyond what the next stage may compute; it says itself when its thread hangs. */
+const FRAME_MARGIN_MS = 30_000;
 const OPEN_DEADLINE_MS = 15_000;
 
 /** The edge to the next stage. Opened by the first frame, because only then the next stage is known to be loaded. */
@@ -66,7 +74,7 @@ export class OutgoingEdge {
   }
 
   async #open(): Promise<HopClient> {
-    const { ringId, epoch, fromStage, nextHop, maxFrameBytes, ports } = this.#options;
+    const { ringId, epoch, fromStage, nextHop, nextNode, maxFrameBytes, ports } = this.#options;
     return openHop({
       address: nextHop,
       credentials: ports.credentials,
@@ -74,10 +82,12 @@ export class OutgoingEdge {
       edge: { ringId, epoch, fromStage, nodeId: ports.nodeId },
       maxFrameBytes,
       window: HOP_WINDOW,
-      frameDeadlineMs: FRAME_DEADLINE_MS,
+      frameDeadlineMs: ports.watchdog.longestMs + FRAME_MARGIN_MS,
       openDeadlineMs: OPEN_DEADLINE_MS,
       logger: ports.logger,
       clock: ports.clock,
+      watch: ports.watch,
+      nextNode,
       onClosed: (error) => {
         if (error !== null && !this.#closed) this.#options.onLost(lostStage(error));
       },

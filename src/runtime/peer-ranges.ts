@@ -1,6 +1,10 @@
+import { unlessStalled } from "../core/unless-stalled.js";
 import type { BlockRun } from "../model/sparse/blocks.js";
 import type { OfferedFile, RangeSource } from "../model/sparse/range-source.js";
 import type { NodeService } from "../transport/node-service.js";
+
+/** As for the hub: a peer that sends nothing for so long is passed over. */
+const STALL_MS = 30_000;
 
 /** A connection for what models are asked of a node. */
 export interface ModelPeerClient extends Pick<NodeService, "offerModel" | "hashModel" | "readModel"> {
@@ -27,7 +31,8 @@ export class PeerRanges implements RangeSource {
   }
 
   fetchRange(file: string, begin: number, end: number, signal: AbortSignal): AsyncIterable<Uint8Array> {
-    return this.#connected().readModel(file, begin, end, signal);
+    const read = (unlessGone: AbortSignal) => this.#connected().readModel(file, begin, end, unlessGone);
+    return unlessStalled(read, STALL_MS, signal);
   }
 
   close(): void {

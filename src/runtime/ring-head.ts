@@ -124,7 +124,7 @@ export class RingHead implements LoadedHead {
       draftModel = await draftModelFor(options, stages, ports, hooks);
       const metered =
         options.nextHop === null
-          ? localPipeline(options.layerCount, stages.output, ports.clock)
+          ? localPipeline(options, stages.output, ports)
           : ringPipeline(options, options.nextHop, ports, stages);
       return new RingHead(options, ports, { ...stages, draftModel, metered, claim });
     } catch (thrown) {
@@ -215,14 +215,14 @@ function speculatorOf({ speculation, stageCount, ring }: RingHeadOptions, model:
 async function draftModelFor(
   { speculation, ring, compute, nextHop }: RingHeadOptions,
   { front, output }: HeadStages,
-  { clock, logger }: RingHeadPorts,
+  { watchdog, clock, logger }: RingHeadPorts,
   hooks: LoadHooks,
 ): Promise<DraftModel | null> {
   const { draftModel: file } = speculation;
   if (file === null) return null;
   if (front.info.canTrim) {
     const wholeTarget = nextHop === null;
-    return openDraftModel({ file, target: output, ring, wholeTarget, compute, clock, logger }, hooks);
+    return openDraftModel({ file, target: output, ring, wholeTarget, compute, watchdog, clock, logger }, hooks);
   }
   logger.warn(
     { architecture: front.info.architecture },

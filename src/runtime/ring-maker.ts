@@ -7,6 +7,7 @@ import { placeRequest } from "../cluster/place-request.js";
 import { PlacedModel, type Placement } from "../cluster/placed-model.js";
 import type { PlaceQuestion } from "../cluster/ring-planner.js";
 import type { Config } from "../config/config.js";
+import { BoundedMap } from "../core/bounded-map.js";
 import type { NodeMeters } from "./meters.js";
 import type { ModelSupply } from "./model-supply.js";
 import type { OwnCompute } from "./own-compute.js";
@@ -22,14 +23,19 @@ export interface RingMakerOptions {
   readonly compute: OwnCompute;
   readonly ports: RingHeadPorts;
   readonly meters: NodeMeters;
+  /** Throws `out_of_memory` when this machine is short of memory as it is. */
+  readonly requireMemory: () => void;
 }
 
 const RETRY_MS = 2_000;
 /**
- * A micro-batch of a large prompt on a slow node may take minutes. A node that is gone closes its edges, and one that
- * stands still is found by their keepalive, long before.
+ * Beyond what one stage may compute: whatever keeps a micro-batch longer has broken the ring before, or is a fault that
+ * nobody knows. A node that is gone closes its edges, one that falls silent is noticed, and one whose thread hangs says so.
  */
-const ROUND_TRIP_DEADLINE_MS = 300_000;
+const ROUND_TRIP_MARGIN_MS = 60_000;
+
+/** More than there can be rings. */
+const MOST_SPECS = 256;
 
 /** Makes rings whose head this node is, as its settings say. */
 export class RingMaker {
@@ -37,7 +43,8 @@ export class RingMaker {
   readonly #options: RingMakerOptions;
   /** The model that the node was started with: the one that a draft model is for. */
   readonly #draftedFor: string | null;
-  readonly #speculation = new Map<string, SpeculationSettings>();
+  /** By spec, of models that were asked for lately. */
+  readonly #speculation = new BoundedMap<string, SpeculationSettings>(MOST_SPECS);
 
   constructor(options: RingMakerOptions) {
     const { model } = options.config;
@@ -47,7 +54,7 @@ export class RingMaker {
   }
 
   create(setup: RingSetup<RingHead>): PlacedModel<RingHead> {
-    const { config, self, ownRecord, membership, compute, ports, meters } = this.#options;
+    const { config, self, ownRecord, membership, compute, ports, meters, requireMemory } = this.#options;
     const { spec } = setup.request;
     return new PlacedModel<RingHead>({
       ...setup,
@@ -55,8 +62,9 @@ export class RingMaker {
       ownRecord,
       membership,
       models: this.source,
-      openHead: (request, hooks) =>
-        RingHead.open(
+      openHead: async (request, hooks) => {
+        requireMemory();
+        return RingHead.open(
           {
             ...request,
             compute: compute.settings(),
@@ -64,12 +72,13 @@ export class RingMaker {
             contextFull: config.contextFull,
             requestTimeout: config.requestTimeout,
             speculation: this.#speculation.get(spec) ?? NO_SPECULATION,
-            roundTripDeadlineMs: ROUND_TRIP_DEADLINE_MS,
+            roundTripDeadlineMs: ports.watchdog.longestMs + ROUND_TRIP_MARGIN_MS,
             meter: meters.model(request.model),
           },
           ports,
           hooks,
-        ),
+        );
+      },
       onPlacedAnew: (model, cause) => meters.replans.add([model, cause]),
       retryMs: RETRY_MS,
       clock: ports.clock,

@@ -20,9 +20,14 @@ export interface StageHostOptions {
   readonly models: {
     resolvePart(spec: string, part: ModelPart, options: ResolveOptions): Promise<ResolvedModel>;
   };
+  /** Throws `out_of_memory` when this machine is short of memory as it is. */
+  readonly requireMemory: () => void;
   /** Where a node listens, as this node reaches it; `null` when it does not know the node. */
   readonly addressOf: (nodeId: string) => HostPort | null;
 }
+
+/** Of as many rings; memory ends it sooner, unless somebody asks for ever more without one of them being loaded. */
+const MOST_STAGES = 64;
 
 /** The stages that this node holds for heads elsewhere. */
 export class StageHost {
@@ -51,10 +56,13 @@ export class StageHost {
   /** See `NodeService.loadStage`. A stage of an older epoch of the same ring makes way first. */
   async *load(request: LoadStageRequest, signal: AbortSignal): AsyncGenerator<LoadStageEvent, void, void> {
     checkPlace(request);
+    this.#options.requireMemory();
     this.#reserve(request.place);
     const events = new AsyncQueue<LoadStageEvent>();
     const left = new AbortController();
-    this.#load(request, AbortSignal.any([signal, left.signal]), (event) => events.push(event))
+    // However slowly the head reads, only the newest word on each phase waits for it.
+    const tell = (event: LoadStageEvent): void => events.pushOver(event, (last) => isSamePhase(last, event));
+    this.#load(request, AbortSignal.any([signal, left.signal]), tell)
       .finally(() => this.#loading.delete(request.place.ringId))
       .then(
         () => events.end(),
@@ -191,6 +199,10 @@ export class StageHost {
     if (this.#loading.has(ringId)) {
       throw new ExoError("not_ready", `A stage of ring ${ringId} is still being loaded for epoch ${known}; try again.`);
     }
+    const count = this.#held.size + this.#loading.size;
+    if (count >= MOST_STAGES && !this.#held.has(ringId)) {
+      throw new ExoError("overloaded", `This node holds or loads ${count} stages, which is as many as it takes.`);
+    }
     this.#loading.set(ringId, epoch);
   }
 
@@ -200,6 +212,10 @@ export class StageHost {
     if (held !== undefined) this.#drop(held, new ExoError("stale_epoch", `Ring ${ringId} went on to epoch ${epoch}.`));
     await this.#closing.get(ringId);
   }
+}
+
+function isSamePhase(one: LoadStageEvent, other: LoadStageEvent): boolean {
+  return one.type === "progress" && other.type === "progress" && one.phase === other.phase;
 }
 
 function checkPlace({ place, hasOutput }: LoadStageRequest): void {

@@ -16,6 +16,8 @@ export interface LoggerSettings {
 }
 
 const STANDARD_ERROR = 2;
+/** Bytes of lines that wait while they cannot be written, e.g. to a file on a full disk; further ones are lost. */
+const MOST_UNWRITTEN = 1024 * 1024;
 
 /** Fields that hold secrets or people's text, at the top of the fields or one level down. */
 const PRIVATE_FIELDS = [
@@ -45,12 +47,19 @@ function serializeError(thrown: unknown): unknown {
 }
 
 function destinationOf(settings: LoggerSettings): DestinationStream {
-  const plain = settings.destination ?? pino.destination({ fd: STANDARD_ERROR, sync: true });
+  const plain = settings.destination ?? standardError();
   const isTerminal = settings.isTerminal ?? process.stderr.isTTY === true;
   if (settings.format === "json" || (settings.format === "auto" && !isTerminal)) return plain;
   const colorize = wantsColours(isTerminal, settings.env ?? process.env);
   const pretty = prettyFactory({ colorize, ignore: "pid,hostname", translateTime: "SYS:HH:MM:ss", singleLine: true });
   return { write: (line) => plain.write(pretty(line)) };
+}
+
+/** A log that cannot be written must not end the node. */
+function standardError(): DestinationStream {
+  const destination = pino.destination({ fd: STANDARD_ERROR, sync: true, maxLength: MOST_UNWRITTEN });
+  destination.on("error", () => {});
+  return destination;
 }
 
 /** The real log sink. It writes what it is given, so the rule "never prompt or answer text" binds its callers. */

@@ -91,6 +91,12 @@ const DEADLINES: ControlDeadlines = {
   probeMs: 120_000,
 };
 
+interface UnaryOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** It asks whether the peer is there, so that the peer's silence must not end it. */
+  readonly isProbe?: boolean;
+}
+
 type StartUnary<Response> = (options: CallOptions, callback: requestCallback<Response>) => ClientUnaryCall;
 
 /** A peer's `NodeService`, over one connection that is made with the first call and made again when it is lost. */
@@ -100,6 +106,8 @@ export class ControlClient implements NodeService {
   readonly #metadata: Metadata;
   readonly #deadlines: ControlDeadlines;
   readonly #underWay = new Set<ClientUnaryCall>();
+  /** Each ends one call or stream. */
+  readonly #interrupts = new Set<(reason: ExoError) => void>();
   /** As sentences name it. */
   readonly #peer: string;
 
@@ -115,26 +123,31 @@ export class ControlClient implements NodeService {
 
   async hello(own: NodeHello): Promise<NodeHello> {
     const message = { ...own, capabilities: [...own.capabilities] };
-    const answer = await this.#unary<NodeHello__Output>(this.#deadlines.helloMs, (options, callback) =>
-      this.#stub.Hello(message, this.#metadata, options, callback),
+    const answer = await this.#unary<NodeHello__Output>(
+      this.#deadlines.helloMs,
+      (options, callback) => this.#stub.Hello(message, this.#metadata, options, callback),
+      { isProbe: true },
     );
     const peer = parse(nodeHelloSchema, answer, `The hello of ${this.#peer}`, "peer_incompatible");
     requireCompatible(this.#caller, peer);
     return peer;
   }
 
-  async health(): Promise<NodeHealth> {
+  async health(deadlineMs = this.#deadlines.healthMs): Promise<NodeHealth> {
     const { record, uptimeSeconds } = await this.#unary<HealthReport__Output>(
-      this.#deadlines.healthMs,
+      deadlineMs,
       (options, callback) => this.#stub.Health({}, this.#metadata, options, callback),
+      { isProbe: true },
     );
     return { record: unpackData(record, `The record of ${this.#peer}`, "peer_incompatible"), uptimeSeconds };
   }
 
   async gossip(message: unknown): Promise<unknown> {
     const request = { message: packData(message) };
-    const answer = await this.#unary<GossipResponse__Output>(this.#deadlines.gossipMs, (options, callback) =>
-      this.#stub.Gossip(request, this.#metadata, options, callback),
+    const answer = await this.#unary<GossipResponse__Output>(
+      this.#deadlines.gossipMs,
+      (options, callback) => this.#stub.Gossip(request, this.#metadata, options, callback),
+      { isProbe: true },
     );
     return unpackData(answer.message, `The gossip of ${this.#peer}`, "peer_incompatible");
   }
@@ -217,7 +230,7 @@ export class ControlClient implements NodeService {
     const { speed } = await this.#unary<ProbeModelResponse__Output>(
       this.#deadlines.probeMs,
       (options, callback) => this.#stub.ProbeModel(request, this.#metadata, options, callback),
-      signal,
+      { signal },
     );
     return parse(modelSpeedSchema, unpackData(speed, what, "peer_incompatible"), what, "peer_incompatible");
   }
@@ -239,7 +252,7 @@ export class ControlClient implements NodeService {
     const answer = await this.#unary<ModelHashes__Output>(
       this.#deadlines.callMs,
       (options, callback) => this.#stub.HashModel(request, this.#metadata, options, callback),
-      signal,
+      { signal },
     );
     return fromWireHashes(answer, this.#peer);
   }
@@ -250,6 +263,10 @@ export class ControlClient implements NodeService {
       ({ data }) => data,
       signal,
     );
+  }
+
+  interrupt(reason: ExoError): void {
+    for (const interrupt of [...this.#interrupts]) interrupt(reason);
   }
 
   /** Ends single calls under way with `cancelled`, and takes no more; streams end by their own signal. */
@@ -268,12 +285,22 @@ export class ControlClient implements NodeService {
     return unpackData(result, `The result of ${method}`, "peer_incompatible");
   }
 
-  #unary<Response>(deadlineMs: number, start: StartUnary<Response>, signal?: AbortSignal): Promise<Response> {
+  #unary<Response>(
+    deadlineMs: number,
+    start: StartUnary<Response>,
+    { signal, isProbe = false }: UnaryOptions = {},
+  ): Promise<Response> {
     if (signal?.aborted) return Promise.reject(this.#unasked());
     return new Promise((resolve, reject) => {
       const cancel = (): void => call.cancel();
+      const interrupt = (reason: ExoError): void => {
+        reject(reason);
+        cancel();
+      };
+      if (!isProbe) this.#interrupts.add(interrupt);
       const call = start({ deadline: Date.now() + deadlineMs }, (error, response) => {
         this.#underWay.delete(call);
+        this.#interrupts.delete(interrupt);
         signal?.removeEventListener("abort", cancel);
         if (error !== null) reject(this.#failure(error));
         else if (response !== undefined) resolve(response);
@@ -294,12 +321,19 @@ export class ControlClient implements NodeService {
     // Also emitted when nobody reads any more, and then nobody may be surprised by it.
     call.on("error", () => {});
     const cancel = (): void => call.cancel();
+    let interrupted: ExoError | null = null;
+    const interrupt = (reason: ExoError): void => {
+      interrupted = reason;
+      cancel();
+    };
+    this.#interrupts.add(interrupt);
     signal.addEventListener("abort", cancel, { once: true });
     try {
       for await (const message of call) yield decode(message as Message);
     } catch (thrown) {
-      throw isServiceError(thrown) ? this.#failure(thrown) : thrown;
+      throw interrupted ?? (isServiceError(thrown) ? this.#failure(thrown) : thrown);
     } finally {
+      this.#interrupts.delete(interrupt);
       signal.removeEventListener("abort", cancel);
       cancel();
     }

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import type { handleServerStreamingCall, handleUnaryCall, ServerWritableStream } from "@grpc/grpc-js";
+import type { handleServerStreamingCall, handleUnaryCall, ServerUnaryCall, ServerWritableStream } from "@grpc/grpc-js";
 import { ExoError } from "../core/errors.js";
 import type { Embedding, InferenceEvent } from "../core/inference.js";
 import type { Logger } from "../core/ports.js";
@@ -24,6 +24,7 @@ import { MAX_GOSSIP_BYTES } from "./limits.js";
 import { fromWireRun, modelSpecSchema, toWireOffer } from "./model-messages.js";
 import type { LoadStageEvent, NodeService } from "./node-service.js";
 import { parse } from "./parse.js";
+import type { PeerWatch } from "./peer-watch.js";
 import { packData, unpackData } from "./plain-data.js";
 import { probeModelRequestSchema } from "./probe-messages.js";
 import { toGrpcStatus } from "./status-table.js";
@@ -31,6 +32,8 @@ import { toGrpcStatus } from "./status-table.js";
 export interface ControlServerOptions {
   readonly service: NodeService;
   readonly build: NodeBuild;
+  /** Is told of whoever calls. */
+  readonly watch?: PeerWatch;
   readonly logger: Logger;
 }
 
@@ -127,7 +130,7 @@ export class ControlServer {
       const gone = new AbortController();
       call.on("cancelled", () => gone.abort());
       const run = async (): Promise<Response> => {
-        requireCaller(call.metadata, this.#options.build, call.getPeer());
+        this.#admit(call);
         return answer(call.request, call.getPeer(), gone.signal);
       };
       run().then(
@@ -155,12 +158,17 @@ export class ControlServer {
         abort.abort();
       });
       const run = async (): Promise<void> => {
-        requireCaller(call.metadata, this.#options.build, call.getPeer());
+        this.#admit(call);
         await pump(call, produce(call.request, abort.signal), encode, abort.signal);
         if (this.#streams.delete(end)) call.end();
       };
       run().catch(end);
     };
+  }
+
+  #admit(call: Pick<ServerUnaryCall<unknown, unknown>, "metadata" | "getPeer">): void {
+    const caller = requireCaller(call.metadata, this.#options.build, call.getPeer());
+    this.#options.watch?.heard(caller.nodeId);
   }
 
   #failure(method: string, peer: string, thrown: unknown): ReturnType<typeof toGrpcStatus> {

@@ -11,6 +11,7 @@ import type { OutgoingFrame } from "./frame.js";
 import type { HopReply__Output } from "./generated/exo/v1/HopReply.js";
 import { type HopStream, OutboundHop, peerName } from "./hop-outbound.js";
 import { hopChannelOptions } from "./limits.js";
+import type { PeerWatch } from "./peer-watch.js";
 import { hopStreamMethod } from "./proto.js";
 import { fromGrpcStatus } from "./status-table.js";
 
@@ -38,6 +39,10 @@ export interface HopClientOptions {
   readonly openDeadlineMs: number;
   readonly logger: Logger;
   readonly clock: Clock;
+  /** Ends the stream when the next node falls silent, and is told of its replies. Default: nobody watches it. */
+  readonly watch?: PeerWatch;
+  /** Id of the next node. */
+  readonly nextNode?: string;
   /** Called once: `null` after `close()`, else why the stream ended. */
   readonly onClosed: (error: ExoError | null) => void;
 }
@@ -58,6 +63,8 @@ export interface HopClient {
   send(frame: OutgoingFrame): Promise<void>;
   /** Sends what was asked for, waits until the receiver took it (within the frame deadline), and disconnects. */
   close(): Promise<void>;
+  /** Ends the stream now, with this. */
+  fail(reason: ExoError): void;
   stats(): HopStats;
 }
 
@@ -110,7 +117,7 @@ function openOnce(channel: Client, options: HopClientOptions, timeoutMs: number)
     }, timeoutMs);
     stream.on("error", (error: ServiceError) => settle(() => reject(fromGrpcStatus(error, peerName(options)))));
     stream.once("data", (reply: HopReply__Output) =>
-      settle(() => resolve(new OutboundHop(channel, stream, reply.window, options))),
+      settle(() => resolve(new OutboundHop(channel, stream, reply, options))),
     );
   });
 }

@@ -11,6 +11,18 @@ import { toGrpcStatus } from "./status-table.js";
  * as the frame of a decode step itself.
  */
 const ACKNOWLEDGE_AFTER_MS = 100;
+/** The sender hears of this node so often on the very connection that frames come by, whether or not it has any to send. */
+export const BEAT_MS = 500;
+/** Between two looks whether part of a frame came: a large one takes seconds on a slow link. */
+const LOOK_MS = 100;
+
+export interface InboundHooks {
+  /** By its connection so far. */
+  readonly bytesReceived: () => number;
+  /** Something came: a message, which is not looked at yet, or a part of one. */
+  readonly onSign: () => void;
+  readonly onEnd: (error: ExoError | null) => void;
+}
 
 /**
  * One accepted stream: hands its frames to the receiver in order and tells the sender how many were taken: at once when
@@ -20,23 +32,27 @@ export class InboundHop {
   readonly #call: ServerDuplexStream<Buffer, HopReply>;
   readonly #registration: HopRegistration;
   readonly #onEnd: (error: ExoError | null) => void;
+  readonly #onSign: () => void;
+  readonly #looks: NodeJS.Timeout;
   #received = 0;
   /** All frames before this one are settled; `#settled` are those after it. */
   #taken = 0;
   readonly #settled = new Set<number>();
   #acknowledged = 0;
   #acknowledgeLater: NodeJS.Timeout | null = null;
+  readonly #beats: NodeJS.Timeout;
   #halfClosed = false;
   #ended = false;
 
   constructor(
     call: ServerDuplexStream<Buffer, HopReply>,
     registration: HopRegistration,
-    onEnd: (error: ExoError | null) => void,
+    { bytesReceived, onSign, onEnd }: InboundHooks,
   ) {
     this.#call = call;
     this.#registration = registration;
     this.#onEnd = onEnd;
+    this.#onSign = onSign;
     call.on("data", (message: Buffer) => this.#receive(message));
     call.on("drain", () => this.#acknowledge());
     call.on("end", () => {
@@ -44,7 +60,9 @@ export class InboundHop {
       this.#endWhenDone();
     });
     call.on("cancelled", () => this.#end(lost(registration)));
-    call.write({ taken: 0, window: registration.window });
+    call.write({ taken: 0, window: registration.window, beatMs: BEAT_MS });
+    this.#beats = setInterval(() => this.#beat(), BEAT_MS).unref();
+    this.#looks = whenever(bytesReceived, onSign);
   }
 
   close(reason: ExoError): void {
@@ -53,6 +71,7 @@ export class InboundHop {
 
   #receive(message: Buffer): void {
     if (this.#ended) return;
+    this.#onSign();
     try {
       const frame = readEnvelope(message);
       this.#check(frame);
@@ -114,6 +133,13 @@ export class InboundHop {
     this.#call.write({ taken: this.#taken });
   }
 
+  /** A sender that does not read what is there already is told nothing more. */
+  #beat(): void {
+    if (this.#call.writableNeedDrain) return;
+    this.#acknowledged = this.#taken;
+    this.#call.write({ taken: this.#taken });
+  }
+
   #endWhenDone(): void {
     if (this.#halfClosed && this.#taken === this.#received) this.#end(null);
   }
@@ -127,12 +153,25 @@ export class InboundHop {
   #end(error: ExoError | null): void {
     if (this.#ended) return;
     this.#ended = true;
+    clearInterval(this.#beats);
+    clearInterval(this.#looks);
     if (this.#acknowledgeLater !== null) clearTimeout(this.#acknowledgeLater);
     if (error === null) this.#finish();
     else this.#call.emit("error", toGrpcStatus(error));
     this.#onEnd(error);
     this.#registration.receiver.onClosed(error);
   }
+}
+
+/** Calls back when the count has grown since the last look. */
+function whenever(count: () => number, grown: () => void): NodeJS.Timeout {
+  let before = count();
+  const look = (): void => {
+    const now = count();
+    if (now > before) grown();
+    before = now;
+  };
+  return setInterval(look, LOOK_MS).unref();
 }
 
 function lost(registration: HopRegistration): ExoError {

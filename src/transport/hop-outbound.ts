@@ -4,6 +4,7 @@ import { ExoError } from "../core/errors.js";
 import { FlightLog } from "./flight-log.js";
 import type { OutgoingFrame } from "./frame.js";
 import type { HopReply__Output } from "./generated/exo/v1/HopReply.js";
+import { HopBeats } from "./hop-beats.js";
 import type { HopClient, HopClientOptions, HopStats } from "./hop-client.js";
 import { fromGrpcStatus } from "./status-table.js";
 
@@ -28,21 +29,27 @@ export class OutboundHop implements HopClient {
   #deadline: NodeJS.Timeout | null = null;
   #closing = false;
   #ended: { readonly reason: ExoError } | null = null;
+  /** `null`: the receiver does not promise to be heard of. */
+  readonly #beats: HopBeats | null;
+  readonly #unwatch: () => void;
   readonly #whenEnded: Promise<void>;
   #resolveEnded: () => void = () => {};
 
   /** @param stream accepted, with no reply of it lost */
-  constructor(channel: Client, stream: HopStream, granted: number, options: HopClientOptions) {
+  constructor(channel: Client, stream: HopStream, accepted: HopReply__Output, options: HopClientOptions) {
     this.#channel = channel;
     this.#stream = stream;
     this.#options = options;
-    this.#window = Math.max(1, Math.min(granted, options.window));
+    this.#window = Math.max(1, Math.min(accepted.window, options.window));
     this.#whenEnded = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
     stream.on("data", (reply: HopReply__Output) => this.#onReply(reply));
     stream.on("error", (error: ServiceError) => this.#end(fromGrpcStatus(error, peerName(options))));
     stream.on("end", () => setImmediate(() => this.#onRemoteEnd()));
+    const { beatMs } = accepted;
+    this.#beats = beatMs > 0 ? new HopBeats(beatMs, options.clock, () => this.#end(this.#mute())) : null;
+    this.#unwatch = options.watch?.onSilent(options.nextNode ?? "", (reason) => this.#end(reason)) ?? (() => {});
   }
 
   send(frame: OutgoingFrame): Promise<void> {
@@ -65,6 +72,10 @@ export class OutboundHop implements HopClient {
       void this.#whenEnded.then(() => clearTimeout(giveUp));
     }
     return this.#whenEnded;
+  }
+
+  fail(reason: ExoError): void {
+    this.#end(reason);
   }
 
   stats(): HopStats {
@@ -106,6 +117,8 @@ export class OutboundHop implements HopClient {
   }
 
   #onReply(reply: HopReply__Output): void {
+    this.#beats?.heard();
+    this.#options.watch?.heard(this.#options.nextNode ?? "");
     if (!this.#flight.taken(reply.taken)) {
       this.#end(new ExoError("bad_frame", `${peerName(this.#options)} acknowledged frames that were never sent.`));
       return;
@@ -135,6 +148,8 @@ export class OutboundHop implements HopClient {
   #end(error: ExoError | null): void {
     if (this.#ended !== null) return;
     this.#ended = { reason: error ?? closed() };
+    this.#beats?.stop();
+    this.#unwatch();
     if (this.#deadline !== null) clearTimeout(this.#deadline);
     for (const pending of [...this.#waiting, ...this.#writing]) pending.reject(this.#ended.reason);
     this.#waiting.length = 0;
@@ -147,6 +162,13 @@ export class OutboundHop implements HopClient {
     );
     this.#resolveEnded();
     this.#options.onClosed(error);
+  }
+
+  #mute(): ExoError {
+    return new ExoError(
+      "peer_unreachable",
+      `${peerName(this.#options)} fell silent: nothing comes back on the hop any more.`,
+    );
   }
 
   #late(): ExoError {

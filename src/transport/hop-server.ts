@@ -6,6 +6,7 @@ import type { NodeBuild } from "./compatibility.js";
 import type { HopReply } from "./generated/exo/v1/HopReply.js";
 import type { HopEdge } from "./hop-client.js";
 import { InboundHop } from "./hop-inbound.js";
+import { noWatch, type PeerWatch } from "./peer-watch.js";
 import { toGrpcStatus } from "./status-table.js";
 
 /** Takes the frames of one directed edge. */
@@ -47,11 +48,19 @@ interface Entry {
 export class HopServer {
   readonly #build: NodeBuild;
   readonly #logger: Logger;
+  readonly #watch: PeerWatch;
   readonly #entries = new Set<Entry>();
+  #bytesFrom: (peer: string) => number = () => 0;
 
-  constructor(build: NodeBuild, logger: Logger) {
+  constructor(build: NodeBuild, logger: Logger, watch: PeerWatch = noWatch) {
     this.#build = build;
     this.#logger = logger;
+    this.#watch = watch;
+  }
+
+  /** How to learn what came over the connection of a peer (`address:port`) so far: also half a frame is a sign of life. */
+  countBytes(bytesFrom: (peer: string) => number): void {
+    this.#bytesFrom = bytesFrom;
   }
 
   /** From now on a stream of this edge is accepted, one at a time; streams of older epochs get `stale_epoch`. */
@@ -105,10 +114,18 @@ export class HopServer {
       );
     }
     this.#logger.info({ peer: call.getPeer(), ...edge }, "Hop stream opened");
-    entry.stream = new InboundHop(call, entry.registration, (error) => {
-      entry.stream = null;
-      this.#logger.info({ ...edge, code: error?.code ?? null }, error?.message ?? "Hop stream closed");
+    const peer = call.getPeer();
+    const stream = new InboundHop(call, entry.registration, {
+      bytesReceived: () => this.#bytesFrom(peer),
+      onSign: () => this.#watch.heard(edge.nodeId),
+      onEnd: (error) => {
+        unwatch();
+        entry.stream = null;
+        this.#logger.info({ ...edge, code: error?.code ?? null }, error?.message ?? "Hop stream closed");
+      },
     });
+    entry.stream = stream;
+    const unwatch = this.#watch.onSilent(edge.nodeId, (reason) => stream.close(reason));
   }
 
   #find(edge: HopEdge): Entry {

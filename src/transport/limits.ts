@@ -18,6 +18,9 @@ const MAX_HOP_REPLY_BYTES = 1024;
  */
 export const RECEIVE_WINDOW_BYTES = 16 * 1024 * 1024;
 
+/** From all peers together: each of 1024 nodes has two or three. Further ones are closed as they come. */
+export const MOST_CONNECTIONS = 4_096;
+
 /** A silent peer is asked for a sign of life every 2 s, and given up 8 s later: one prefill chunk on slow Wi-Fi. */
 const KEEPALIVE = { "grpc.keepalive_time_ms": 2_000, "grpc.keepalive_timeout_ms": 8_000 } as const;
 

@@ -7,8 +7,10 @@ import type { NodeBuild } from "./compatibility.js";
 import { ControlServer } from "./control-server.js";
 import type { TransportCredentials } from "./credentials.js";
 import type { HopServer } from "./hop-server.js";
+import { InboundBytes } from "./inbound-bytes.js";
 import { serverOptions } from "./limits.js";
 import type { NodeService } from "./node-service.js";
+import type { PeerWatch } from "./peer-watch.js";
 import { hopStreamMethod, nodeService } from "./proto.js";
 import { widenReceiveWindow } from "./receive-window.js";
 
@@ -19,6 +21,8 @@ export interface TransportServerOptions {
   readonly build: NodeBuild;
   readonly service: NodeService;
   readonly hops: HopServer;
+  /** Is told of whoever calls. */
+  readonly watch?: PeerWatch;
   readonly logger: Logger;
 }
 
@@ -51,7 +55,9 @@ export class TransportServer implements Service {
     server.addService(nodeService, this.#control.handlers);
     server.addService({ Stream: hopStreamMethod }, { Stream: hops.accept.bind(hops) });
     this.#port = await bind(server, listen, credentials);
-    widenReceiveWindow(server, logger);
+    const inbound = new InboundBytes();
+    widenReceiveWindow(server, logger, inbound.add);
+    hops.countBytes((peer) => inbound.from(peer));
     this.#server = server;
   }
 

@@ -114,6 +114,8 @@ describe("hosts on one network", { skip }, () => {
 
     await b.host.cable("down");
     await know([head], ["a", "c", "d"]);
+    // Nobody ended a connection: it was missed.
+    assert.match(head.node.log, /b fell silent/);
     await b.host.cable("up");
     await know([head, b], names);
   });

@@ -101,6 +101,8 @@ export class TestMember {
       ownAddress: () => this.address,
       heartbeatMs: HEARTBEAT_MS,
       missesUntilGone: 3,
+      // As for real nodes: a busy machine answers late, however often it is asked.
+      silenceMs: 650,
       logger: options.logger ?? silentLogger,
       clock: shifted(options.clockOff ?? 0),
     });

@@ -12,8 +12,10 @@ import { frameHeadRoom, type OutgoingFrame } from "../../src/transport/frame.js"
 import { encodeFrame } from "../../src/transport/frame-encode.js";
 import { HopServer } from "../../src/transport/hop-server.js";
 import type { LoadStageEvent, LoadStageRequest } from "../../src/transport/node-service.js";
+import { noWatch } from "../../src/transport/peer-watch.js";
 import { eventually } from "../support/eventually.js";
 import { tinyModel } from "../support/models.js";
+import { patientWatchdog } from "../support/patient-watchdog.js";
 import { connect, startNode } from "./transport-harness.js";
 
 const model = tinyModel();
@@ -49,12 +51,15 @@ function host(memory = new MemoryCap(null, silentLogger), hopServer = new HopSer
       credentials: plaintextCredentials(),
       build,
       nodeId: "worker",
+      watch: noWatch,
+      watchdog: patientWatchdog(),
       clock: systemClock,
       logger: silentLogger,
     },
     compute: (cores) => ({ threads: cores, batchThreads: cores, devices: [], mmap: true, mlock: false }),
     memory,
     models: new ModelStore({ modelsDir: "/nonexistent" }),
+    requireMemory: () => {},
     addressOf: () => null,
   });
 }

@@ -12,6 +12,7 @@ import { encodeFrame } from "../../src/transport/frame-encode.js";
 import { type HopClient, type HopClientOptions, openHop } from "../../src/transport/hop-client.js";
 import { type HopRegistration, HopServer } from "../../src/transport/hop-server.js";
 import type { NodeHello, NodeService } from "../../src/transport/node-service.js";
+import type { PeerWatch } from "../../src/transport/peer-watch.js";
 import { TransportServer } from "../../src/transport/transport-server.js";
 
 export const BUILD: NodeBuild = {
@@ -66,12 +67,14 @@ export interface TestNodeOptions {
   readonly service?: Partial<NodeService>;
   readonly build?: NodeBuild;
   readonly credentials?: TransportCredentials;
+  /** Who falls silent, as far as its edges go. Default: nobody. */
+  readonly watch?: PeerWatch;
 }
 
 /** A listening node, stopped when the test ends. */
 export async function startNode(context: TestContext, options: TestNodeOptions = {}): Promise<TestNode> {
   const build = options.build ?? BUILD;
-  const hops = new HopServer(build, silentLogger);
+  const hops = new HopServer(build, silentLogger, options.watch);
   const server = new TransportServer({
     listen: LOOPBACK,
     credentials: options.credentials ?? plaintextCredentials(),

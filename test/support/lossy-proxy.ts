@@ -9,6 +9,8 @@ export class LossyProxy {
   readonly #sockets = new Set<Socket>();
   #delayMs = 0;
   #toLose = 0;
+  #toPass = Number.POSITIVE_INFINITY;
+  #waiting: (() => void)[] = [];
   #holding = false;
   #refusing = false;
   /** Bytes that passed, both ways. */
@@ -40,6 +42,16 @@ export class LossyProxy {
   /** The next bytes towards the target vanish; what follows them passes. */
   lose(bytes: number): void {
     this.#toLose = bytes;
+  }
+
+  /** Of what goes towards the target about so many bytes pass; the rest waits for `passAll`. */
+  passOnly(bytes: number): void {
+    this.#toPass = bytes;
+  }
+
+  passAll(): void {
+    this.#toPass = Number.POSITIVE_INFINITY;
+    for (const go of this.#waiting.splice(0)) go();
   }
 
   /** Connections stay, but whatever is sent vanishes, as when a cable is pulled. */
@@ -93,6 +105,7 @@ export class LossyProxy {
       const wait = this.#delayMs;
       before = before.then(async () => {
         if (wait > 0) await delay(wait);
+        if (towardsTarget) await this.#room(kept.length);
         if (!to.destroyed && kept.length > 0) to.write(kept);
       });
     });
@@ -101,6 +114,11 @@ export class LossyProxy {
       this.#sockets.delete(from);
       to.destroy();
     });
+  }
+
+  async #room(bytes: number): Promise<void> {
+    if (this.#toPass < bytes) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else this.#toPass -= bytes;
   }
 
   #keep(bytes: Buffer, towardsTarget: boolean): Buffer {

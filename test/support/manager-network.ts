@@ -342,6 +342,7 @@ function clientOf(node: ManagedNode, network: ManagerNetwork): PeerClient {
     detokenize: unused,
     applyTemplate: unused,
     close: () => {},
+    interrupt: () => {},
     health: async () => {
       reached();
       return { record: structuredClone(node.record()), uptimeSeconds: 1 };

@@ -30,6 +30,22 @@ const use = async (node: ManagedNode, made: ManagerNetwork, seconds = 0): Promis
   end();
 };
 
+describe("a node", () => {
+  test("is the head of so many rings, and says so to who asks for one more", async (context) => {
+    const specs = Array.from({ length: 65 }, (_, index) => `https://a.example/m${index}.gguf`);
+    const made = network(context, Object.fromEntries(specs.map((spec) => [spec, 1])));
+    const node = await made.add("a", { given: wants(...specs) });
+    await startAll(made);
+    assert.equal(node.manager.local().length, 64);
+    await assert.rejects(node.manager.load(specs[64] ?? ""), { code: "overloaded" });
+    const [first] = node.manager.local();
+    assert.ok(first !== undefined);
+    await node.manager.unload(first.id);
+    await made.beat();
+    assert.equal(node.manager.local().length, 64, "the last of the pinned ones has its turn");
+  });
+});
+
 describe("nodes started with the same command", () => {
   test("come to one ring, and load nothing else", async (context) => {
     const made = network(context);

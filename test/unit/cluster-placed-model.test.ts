@@ -95,6 +95,17 @@ describe("PlacedModel", () => {
     );
   });
 
+  test("a ring that was ready is formed anew when the disk has room again", async (context) => {
+    const [first, second] = [new FakeHead(), new FakeHead()];
+    const full = new ExoError("disk_full", "The disk is full.");
+    const { placed } = modelThatComesTo([first, full, full, second]);
+    context.after(() => placed.stop());
+    placed.start();
+    await placed.whenReady(anySignal);
+    first.break();
+    await eventually(async () => assert.ok(placed.head === second, "the second head serves"));
+  });
+
   test("a model that does not fit at first is refused for good", async () => {
     const { placed } = modelThatComesTo([tooLittle(), new FakeHead()]);
     placed.start();

@@ -34,6 +34,7 @@ class OtherNode extends ScriptedInference implements PeerClient {
   placeModel = unused;
   stopModel = unused;
   readTraces = unused;
+  interrupt = (): void => {};
   close = (): void => {};
 }
 

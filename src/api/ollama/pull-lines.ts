@@ -6,10 +6,15 @@ import type { ModelLibrary } from "../ports.js";
 /** What a client reads while a model is fetched. A failure before the first byte is thrown before the first line. */
 export async function* pullLines(library: ModelLibrary, name: string, signal: AbortSignal) {
   const reports = new AsyncQueue<ModelProgress>();
-  library.resolve(name, { signal, onProgress: (progress) => reports.push(progress) }).then(
-    () => reports.end(),
-    (thrown: unknown) => reports.fail(thrown),
-  );
+  library
+    .resolve(name, {
+      signal,
+      onProgress: (progress) => reports.pushOver(progress, ({ phase }) => phase === progress.phase),
+    })
+    .then(
+      () => reports.end(),
+      (thrown: unknown) => reports.fail(thrown),
+    );
   let phase: ModelProgress["phase"] | null = null;
   for await (const report of reports) {
     if (phase === null) yield { status: "pulling manifest" };

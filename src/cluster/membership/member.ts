@@ -1,11 +1,16 @@
 import type { HostPort } from "../../config/address.js";
+import type { ExoError } from "../../core/errors.js";
 import type { LinkKind } from "../../discovery/interface-kind.js";
-import type { NodeHello, NodeService } from "../../transport/node-service.js";
+import type { NodeHealth, NodeHello, NodeService } from "../../transport/node-service.js";
 import type { NodeRecord } from "../node-record.js";
 
 /** A peer's services, and the way to let go of the connection. */
-export interface PeerClient extends Omit<NodeService, "hello"> {
+export interface PeerClient extends Omit<NodeService, "hello" | "health"> {
   hello(self: NodeHello): Promise<NodeHello>;
+  /** @param deadlineMs default: the client's own */
+  health(deadlineMs?: number): Promise<NodeHealth>;
+  /** Ends what is under way with this, but for what only asks whether the peer is there. */
+  interrupt(reason: ExoError): void;
   close(): void;
 }
 

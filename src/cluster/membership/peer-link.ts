@@ -20,6 +20,8 @@ export interface PeerLinkOptions {
   readonly whyUnfit: (peer: NodeHello, address: HostPort) => string | null;
   /** Another process answers at `address` with the id of this peer, which answers too. */
   readonly onCopy: (name: string, address: HostPort) => void;
+  /** An answer came over the address in use that `ask` waited for no longer. */
+  readonly onLate: (record: NodeRecord) => void;
 }
 
 interface Connection {
@@ -71,12 +73,14 @@ export class PeerLink {
   /**
    * What the peer says of itself now: over the address in use, else over whichever other answers first, which is then in
    * use. Rejects with the failure of the address in use.
+   * @param impatience ends the wait for the address in use
+   * @param deadlineMs until then its answer is read still
    */
-  async ask(): Promise<NodeRecord> {
+  async ask(impatience: AbortSignal, deadlineMs: number): Promise<NodeRecord> {
     const current = this.#current;
     if (current === null) return this.#reach(this.#options.book.ways());
     try {
-      return this.#accept(await this.#recordOver(current));
+      return this.#accept(await this.#unlessTooLate(current, impatience, deadlineMs));
     } catch (thrown) {
       const error = this.#failed(current.key, thrown);
       const others = this.#options.book.ways().filter(({ key }) => key !== current.key);
@@ -99,6 +103,11 @@ export class PeerLink {
     const best = book.best(this.#current?.key ?? null);
     if (best === null || best.key === this.#current?.key || this.#closed) return;
     await this.#reach([best]).catch(() => {});
+  }
+
+  /** It fell silent: what is under way on connections to it, but for the questions whether it is there, ends with this. */
+  interrupt(reason: ExoError): void {
+    for (const client of [this.client, ...this.#retired.keys()]) client?.interrupt(reason);
   }
 
   close(): void {
@@ -188,8 +197,25 @@ export class PeerLink {
     throw new ExoError("invalid_argument", `${formatHostPort(address)} is another process with the same id.`);
   }
 
-  async #recordOver({ address, client }: Connection): Promise<NodeRecord> {
-    const record = parseNodeRecord((await client.health()).record);
+  #unlessTooLate(connection: Connection, impatience: AbortSignal, deadlineMs: number): Promise<NodeRecord> {
+    const answer = this.#recordOver(connection, deadlineMs);
+    return new Promise((resolve, reject) => {
+      const giveUp = (): void => {
+        reject(
+          new ExoError("peer_unreachable", `The node at ${formatHostPort(connection.address)} did not answer in time.`),
+        );
+        const read = (record: NodeRecord): void => {
+          if (this.#current === connection) this.#options.onLate(this.#accept(record));
+        };
+        answer.then(read, () => {});
+      };
+      impatience.addEventListener("abort", giveUp, { once: true });
+      answer.then(resolve, reject).finally(() => impatience.removeEventListener("abort", giveUp));
+    });
+  }
+
+  async #recordOver({ address, client }: Connection, deadlineMs?: number): Promise<NodeRecord> {
+    const record = parseNodeRecord((await client.health(deadlineMs)).record);
     if (record.id !== this.#options.nodeId) throw this.#somebodyElse(record.name, address);
     return record;
   }

@@ -1,4 +1,6 @@
+import type { Attention } from "../../core/attention.js";
 import { ExoError } from "../../core/errors.js";
+import { Silence } from "../../core/silence.js";
 import type { NodeRecord } from "../node-record.js";
 import type { AddressBook } from "./address-book.js";
 import type { LinkState } from "./gossip-state.js";
@@ -10,6 +12,9 @@ export interface PeerOptions {
   readonly book: AddressBook;
   readonly heartbeatMs: number;
   readonly missesUntilGone: number;
+  /** Least milliseconds without an answer or another sign that are taken for silence. */
+  readonly silenceMs: number;
+  readonly attention: Attention;
   readonly onAnswer: (peer: Peer, record: NodeRecord, before: PeerView) => void;
   readonly onMiss: (peer: Peer, error: ExoError, before: PeerView) => void;
 }
@@ -29,6 +34,11 @@ const MEASURE_MS = 30_000;
 /** A peer that does not answer is asked ever more seldom, up to so many times the pause between heartbeats. */
 const LONGEST_PAUSE = 2 ** 5;
 
+/** The slowest of links and machines is waited for this long, in times of the least. */
+const MOST_PATIENCE = 6;
+/** An answer that takes so many times as long as it may is read still: it tells that the peer is there, and how slow. */
+const LATE_ANSWERS = 3;
+
 /** A peer that called so lately lives, whether or not it can be reached. */
 const CALLED_MS = 5_000;
 
@@ -38,6 +48,10 @@ export class Peer {
   readonly link: PeerLink;
   readonly book: AddressBook;
   readonly #options: PeerOptions;
+  readonly #silence: Silence;
+  /** Ends the wait for the answer that is due, asked for at this time. */
+  #impatience = new AbortController();
+  #askedAt = 0;
   #misses = 0;
   #record: NodeRecord | null = null;
   #reason: string | null = null;
@@ -56,6 +70,7 @@ export class Peer {
     this.link = options.link;
     this.book = options.book;
     this.#options = options;
+    this.#silence = new Silence({ leastMs: options.silenceMs, mostMs: MOST_PATIENCE * options.silenceMs });
     // Before it has answered it counts as one that does not.
     this.#misses = Math.max(1, options.missesUntilGone - 1);
   }
@@ -71,6 +86,29 @@ export class Peer {
   /** It called this node. */
   called(now: number): void {
     this.#calledAt = now;
+    this.heard();
+  }
+
+  /** A sign of life came of it, other than the answer that is due. */
+  heard(): void {
+    this.#silence.heard(this.#options.attention.listened());
+  }
+
+  /**
+   * Looks whether the answer that is due, at a time that was listened (`Attention`), is waited for long enough. Returns the
+   * milliseconds that it was given when the peer has just fallen silent by that, else `null`.
+   */
+  judge(now: number): number | null {
+    const { patienceMs } = this.#silence;
+    const fellSilent = this.#silence.judge(now);
+    if (this.#silence.isSilent && now - this.#askedAt >= patienceMs) this.#impatience.abort();
+    return fellSilent ? patienceMs : null;
+  }
+
+  /** An answer came that was waited for no longer. */
+  late(record: NodeRecord): void {
+    if (this.#stopped || this.isUp) return;
+    this.#answered(record);
   }
 
   calledLately(now: number): boolean {
@@ -109,7 +147,7 @@ export class Peer {
   }
 
   #linkState(): LinkState {
-    if (this.#misses === 0) return "up";
+    if (this.#misses === 0) return this.#silence.isSilent ? "failing" : "up";
     return this.#misses < this.#options.missesUntilGone ? "failing" : "down";
   }
 
@@ -119,25 +157,44 @@ export class Peer {
     this.#asking = true;
     this.#askAgain = false;
     const before = this.view();
+    const { attention } = this.#options;
+    const { lapses } = attention;
+    this.#askedAt = attention.listened();
     try {
-      const record = await (before.link === "down" ? this.link.search() : this.link.ask());
+      const record = await this.#recordNow(before);
       this.#asking = false;
       if (this.#stopped) return;
-      this.#misses = 0;
       this.#nudged = false;
-      this.#record = record;
-      this.#reason = null;
-      this.#options.onAnswer(this, record, before);
-      if (before.link !== "up") this.measureNow();
+      this.#answered(record);
     } catch (thrown) {
       this.#asking = false;
       if (this.#stopped) return;
+      // Deadlines passed while this process did not run; the answer may be there, unread.
+      this.#askAgain ||= attention.lapses !== lapses;
+      if (attention.lapses !== lapses) return this.#schedule();
       const error = ExoError.from(thrown, "peer_unreachable");
       this.#misses += 1;
       this.#reason = error.message;
       this.#options.onMiss(this, error, before);
     }
     this.#schedule();
+  }
+
+  #recordNow({ link, record }: PeerView): Promise<NodeRecord> {
+    if (link === "down") return this.link.search();
+    this.#impatience = new AbortController();
+    if (record !== null) this.#silence.asked(this.#askedAt);
+    return this.link.ask(this.#impatience.signal, LATE_ANSWERS * this.#silence.patienceMs);
+  }
+
+  #answered(record: NodeRecord): void {
+    const before = this.view();
+    this.#silence.answered(this.#options.attention.listened());
+    this.#misses = 0;
+    this.#record = record;
+    this.#reason = null;
+    this.#options.onAnswer(this, record, before);
+    if (before.link !== "up") this.measureNow();
   }
 
   #schedule(): void {

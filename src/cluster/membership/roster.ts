@@ -1,4 +1,5 @@
 import type { HostPort } from "../../config/address.js";
+import type { Attention } from "../../core/attention.js";
 import { displayNames } from "../../core/display-names.js";
 import type { ExoError } from "../../core/errors.js";
 import type { Clock } from "../../core/ports.js";
@@ -19,6 +20,8 @@ export interface RosterOptions {
   readonly kindOf: (host: string) => Promise<LinkKind | null>;
   readonly heartbeatMs: number;
   readonly missesUntilGone: number;
+  readonly silenceMs: number;
+  readonly attention: Attention;
   readonly clock: Clock;
   /** What all together know of a node. */
   readonly said: (id: string) => { readonly record: NodeRecord; readonly standing: Standing } | null;
@@ -107,12 +110,16 @@ export class Roster {
   }
 
   #create(id: string): Peer {
-    const { hello, connect, kindOf, heartbeatMs, missesUntilGone, clock, whyUnfit, onAnswer, onMiss, onCopy } =
-      this.#options;
+    const { hello, connect, kindOf, clock, whyUnfit, onCopy, ...options } = this.#options;
+    const { heartbeatMs, missesUntilGone, silenceMs, attention, onAnswer, onMiss } = options;
     const book = new AddressBook();
-    const copied = (name: string, address: HostPort): void => onCopy(peer, name, address);
-    const link = new PeerLink({ nodeId: id, book, hello, connect, kindOf, clock, whyUnfit, onCopy: copied });
-    const peer: Peer = new Peer({ id, link, book, heartbeatMs, missesUntilGone, onAnswer, onMiss });
+    const link = new PeerLink({
+      ...{ nodeId: id, book, hello, connect, kindOf, clock, whyUnfit },
+      onCopy: (name, address) => onCopy(peer, name, address),
+      onLate: (record) => peer.late(record),
+    });
+    const beats = { heartbeatMs, missesUntilGone, silenceMs, attention };
+    const peer: Peer = new Peer({ id, link, book, ...beats, onAnswer, onMiss });
     return peer;
   }
 

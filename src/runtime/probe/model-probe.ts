@@ -1,3 +1,4 @@
+import { BoundedMap } from "../../core/bounded-map.js";
 import { ExoError } from "../../core/errors.js";
 import type { Clock, Logger } from "../../core/ports.js";
 import type { ModelSpeed } from "../../planning/speeds.js";
@@ -62,13 +63,16 @@ const TRIES = 3;
 const AGAIN_MS = 60_000;
 const MOST_AGAIN_MS = 3_600_000;
 
+/** Models, each with its settings; the rest is read from the disk again. */
+const MOST_KEPT = 256;
+
 /** What the parts of models take on this node: measured once, kept, and corrected by what real requests show. */
 export class ModelProbe {
   readonly #options: ModelProbeOptions;
   /** As read or written last, by `idOf`. */
-  readonly #entries = new Map<string, SpeedEntry>();
+  readonly #entries = new BoundedMap<string, SpeedEntry>(MOST_KEPT);
   /** Hashes of the models that were asked for, by spec. */
-  readonly #hashes = new Map<string, string>();
+  readonly #hashes = new BoundedMap<string, string>(MOST_KEPT);
   /** Settles when the probes asked for so far are done: there is one at a time. */
   #busy: Promise<unknown> = Promise.resolve();
   #probing = false;

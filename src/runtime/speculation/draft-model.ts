@@ -10,6 +10,8 @@ import type { Drafter, ModelDraft } from "./model-draft.js";
 export interface DraftModelOptions {
   /** A whole model with the target's vocabulary and as many sequences. */
   readonly stage: Stage;
+  /** The same, looked after. Default: the stage alone. */
+  readonly computing?: Pick<Stage, "decode">;
   /** Rows in one decode. */
   readonly batchSize: number;
   /** The target's: larger ids mean nothing to it. */
@@ -165,7 +167,8 @@ export class DraftModel implements Drafter {
     const builder = new RingBatchBuilder(this.#options.batchSize);
     const sampled = actives.filter((active) => this.#addRows(builder, active));
     const batch = builder.build();
-    const result = await this.#options.stage.decode(batch);
+    const { stage, computing = stage } = this.#options;
+    const result = await computing.decode(batch);
     this.#learn(batch.rowCount, sampled.length, result.computeSeconds);
     for (const [index, active] of sampled.entries()) {
       const sample = result.samples[index]?.[0];

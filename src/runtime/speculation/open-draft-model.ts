@@ -3,6 +3,7 @@ import { ExoError } from "../../core/errors.js";
 import type { Clock, Logger } from "../../core/ports.js";
 import { type LoadHooks, Stage } from "../../native/stage.js";
 import { type ComputeSettings, stageOptions } from "../stage-settings.js";
+import type { StageWatchdog } from "../stage-watchdog.js";
 import { DraftModel } from "./draft-model.js";
 import type { DraftModelFile } from "./settings.js";
 import { checkSameVocabulary } from "./vocabulary.js";
@@ -15,6 +16,7 @@ export interface OpenDraftModelOptions {
   /** The target is on this node alone; in a longer ring other stages compute between the draft model's graphs. */
   readonly wholeTarget: boolean;
   readonly compute: ComputeSettings;
+  readonly watchdog: StageWatchdog;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -24,7 +26,7 @@ const LEAST_PROBABILITY = 0.3;
 
 /** Loads a draft model whole, beside the head. Rejects when it cannot draft for the target; nothing stays behind. */
 export async function openDraftModel(options: OpenDraftModelOptions, { signal }: LoadHooks): Promise<DraftModel> {
-  const { file, target, ring, wholeTarget, compute, clock, logger } = options;
+  const { file, target, ring, wholeTarget, compute, watchdog, clock, logger } = options;
   const stage = await Stage.load(
     {
       ...stageOptions(ring, compute),
@@ -49,6 +51,7 @@ export async function openDraftModel(options: OpenDraftModelOptions, { signal }:
     const { vocabularySize } = target.info;
     return await DraftModel.open({
       stage,
+      computing: watchdog.watch(stage, `the draft model ${file.id}`),
       batchSize: ring.batchSize,
       vocabularySize,
       leastProbability: LEAST_PROBABILITY,
