@@ -20,7 +20,7 @@ interface Found extends UnfitNode {
 /** For so long a model is placed without it. */
 const UNFIT_MS = 5 * 60_000;
 /** Faults of one node, that others need not have. */
-const OWN_FAULTS: ReadonlySet<ErrorCode> = new Set(["out_of_memory", "disk_full", "download_failed"]);
+const OWN_FAULTS: ReadonlySet<ErrorCode> = new Set(["out_of_memory", "disk_full", "download_failed", "crash_loop"]);
 
 /** Which nodes could not load what was planned for them, whatever they say of themselves. */
 export class UnfitNodes {
