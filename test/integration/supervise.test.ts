@@ -153,7 +153,7 @@ describe("a supervised node", { skip: noProcessTable, ...TIMEOUT }, () => {
     const command = [process.execPath, MAIN, "serve", model.path, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"];
     const terminal = Pty.start(command, { env });
     await terminal.shows("chat page");
-    await terminal.shows("ready");
+    await terminal.shows("ready  tiny");
     assert.ok(terminal.raw.includes("\u001b[32mready"), terminal.raw);
     await delay(100);
     terminal.type("\u0003");

@@ -1,6 +1,8 @@
 import type { CrashKind, CrashReport } from "./crash-report.js";
 
-type Facts = Pick<CrashReport, "exitCode" | "signal" | "oomKills" | "thrown" | "stderr">;
+interface Facts extends Pick<CrashReport, "exitCode" | "signal" | "oomKills" | "thrown"> {
+  readonly stderr: readonly string[];
+}
 
 export interface CrashCause {
   readonly kind: CrashKind;

@@ -114,7 +114,8 @@ class SpawnedNode implements NodeChild {
         this.#memoryBytes = message.bytes;
         return;
       case "log":
-        return this.#log.add(message.line);
+        this.#log.add(message.line);
+        return;
       case "thrown":
         this.#thrown = message.thrown;
         return;

@@ -29,10 +29,10 @@ export class SupervisedProcess {
 
   /** Resolves when it is on its way. A supervisor that is gone hears nothing, which is no failure here. */
   tell(message: NodeMessage): Promise<void> {
-    const { send } = this.#process;
-    if (send === undefined || !this.#process.connected) return Promise.resolve();
+    const process = this.#process;
+    if (process.send === undefined || !process.connected) return Promise.resolve();
     return new Promise((resolve) => {
-      send.call(this.#process, message, undefined, {}, () => resolve());
+      process.send?.(message, undefined, undefined, () => resolve());
     });
   }
 }
