@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import { openFiles, residentBytes } from "../support/process-table.js";
+import { type Answer, compareAnswers } from "./answer.js";
 import { ChaosNode } from "./chaos-node.js";
 import type { Network } from "./network.js";
-import { bodyOf, clientOf, type Question } from "./questions.js";
+import { askOnce, type Question } from "./questions.js";
 
 const ringSchema = z.object({
   id: z.string(),
@@ -82,7 +83,7 @@ export class ChaosCluster {
    * Waits until every node sees all others, one ring is ready and idle, nothing else is held, and the answer to a question
    * is right through every node. Returns the milliseconds it took. Rejects with what was missing last.
    */
-  async whole(question: Question, reference: string, limitMs: number): Promise<number> {
+  async whole(question: Question, reference: Answer, limitMs: number): Promise<number> {
     const begun = performance.now();
     for (;;) {
       const missing = await this.#missing(question, reference);
@@ -93,7 +94,7 @@ export class ChaosCluster {
   }
 
   /** `null`: nothing. */
-  async #missing(question: Question, reference: string): Promise<string | null> {
+  async #missing(question: Question, reference: Answer): Promise<string | null> {
     for (const node of this.nodes) {
       const fault = await this.#faultSeenBy(node);
       if (fault !== null) return `${node.name}: ${fault}`;
@@ -113,13 +114,12 @@ export class ChaosCluster {
     }
   }
 
-  async #faultOfAnswer(node: ChaosNode, question: Question, reference: string): Promise<string | null> {
+  async #faultOfAnswer(node: ChaosNode, question: Question, reference: Answer): Promise<string | null> {
     try {
       const model = await this.model();
       const signal = AbortSignal.timeout(5 * ASK);
-      const { choices } = await clientOf(node.url).completions.create(bodyOf(question, model), { signal });
-      const text = choices[0]?.text ?? "";
-      return text === reference ? null : `wrong text: ${JSON.stringify(text)}`;
+      const { result, detail } = compareAnswers(await askOnce(node.url, question, model, signal), reference);
+      return result === "other" ? `wrong answer: ${detail}` : null;
     } catch (thrown) {
       return `answers with ${String(thrown)}`;
     }

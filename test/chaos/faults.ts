@@ -182,11 +182,14 @@ const WIRE_FAULTS = {
   }),
 } satisfies Record<string, Fault>;
 
-const FAULTS: Readonly<Record<string, Fault>> = { ...PROCESS_FAULTS, ...WIRE_FAULTS };
+/** Nothing at all: shows what the load alone does. Only where it is asked for. */
+const calm: Fault = async () => ({ what: "nothing happens", victims: [], lift: async () => {} });
+
+const FAULTS: Readonly<Record<string, Fault>> = { ...PROCESS_FAULTS, ...WIRE_FAULTS, calm };
 
 /** Names of all faults that can be made to happen. */
 export function faultNames(withWire: boolean): readonly string[] {
-  return Object.keys(withWire ? FAULTS : PROCESS_FAULTS);
+  return Object.keys(withWire ? { ...PROCESS_FAULTS, ...WIRE_FAULTS } : PROCESS_FAULTS);
 }
 
 export function makeHappen(name: string, targets: FaultTargets): Promise<Happening> {

@@ -5,7 +5,7 @@ import { ChaosCluster } from "./cluster.js";
 import { loopbackNetwork, type Network, namespaceNetwork } from "./network.js";
 import type { ChaosOptions } from "./options.js";
 import { makeQuestions, referencesFor } from "./questions.js";
-import type { Ground } from "./round.js";
+import { type Ground, probeOf, referenceFor } from "./round.js";
 
 const QUESTIONS = 12;
 const START_LIMIT = 120_000;
@@ -70,10 +70,9 @@ async function groundOn(cluster: ChaosCluster, network: Network, options: ChaosO
   return ground;
 }
 
-async function whole({ cluster, questions, references }: Ground): Promise<void> {
-  const [probe] = questions;
-  if (probe === undefined) throw new Error("There are no questions.");
-  await cluster.whole(probe, references.get(probe.id) ?? "", START_LIMIT);
+async function whole(ground: Ground): Promise<void> {
+  const probe = probeOf(ground);
+  await ground.cluster.whole(probe, referenceFor(ground, probe), START_LIMIT);
 }
 
 async function ready(cluster: ChaosCluster): Promise<string> {

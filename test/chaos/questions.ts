@@ -1,4 +1,5 @@
 import OpenAI from "openai";
+import { type Answer, GrowingAnswer } from "./answer.js";
 import { Random } from "./random.js";
 
 /** One request, the same each time, so that its answer is, too. */
@@ -36,20 +37,23 @@ export function clientOf(url: string, fetchWith: typeof fetch = fetch): OpenAI {
 }
 
 export function bodyOf({ prompt, maxTokens, temperature, seed }: Question, model: string) {
-  return { model, prompt, max_tokens: maxTokens, temperature, seed };
+  return { model, prompt, max_tokens: maxTokens, temperature, seed, logprobs: 5 };
 }
 
-/** The answers that nobody disturbed, by question. */
+/** The answers that nobody disturbed, in the order of the questions. */
 export async function referencesFor(
   questions: readonly Question[],
   url: string,
   model: string,
-): Promise<ReadonlyMap<number, string>> {
-  const client = clientOf(url);
-  const answers = new Map<number, string>();
-  for (const question of questions) {
-    const { choices } = await client.completions.create(bodyOf(question, model));
-    answers.set(question.id, choices[0]?.text ?? "");
-  }
+): Promise<readonly Answer[]> {
+  const answers: Answer[] = [];
+  for (const question of questions) answers.push(await askOnce(url, question, model));
   return answers;
+}
+
+export async function askOnce(url: string, question: Question, model: string, signal?: AbortSignal): Promise<Answer> {
+  const { choices } = await clientOf(url).completions.create(bodyOf(question, model), { signal });
+  const answer = new GrowingAnswer();
+  for (const choice of choices) answer.add(choice);
+  return answer;
 }

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import type { RoundResult } from "./round.js";
 import type { StreamKind } from "./stream.js";
 
-const KINDS: readonly StreamKind[] = ["whole", "error", "refused", "cut", "wrong", "silent", "hung"];
+const KINDS: readonly StreamKind[] = ["whole", "tipped", "error", "refused", "cut", "wrong", "silent", "hung"];
 
 /** One line for one fault. */
 export function roundLine(result: RoundResult, at: number, count: number): string {

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { Answer } from "./answer.js";
 import type { ChaosCluster } from "./cluster.js";
 import { faultNames, makeHappen } from "./faults.js";
 import type { Question } from "./questions.js";
@@ -17,7 +18,8 @@ export interface Ground {
   readonly modelPath: string;
   readonly model: string;
   readonly questions: readonly Question[];
-  readonly references: ReadonlyMap<number, string>;
+  /** By question. */
+  readonly references: readonly Answer[];
   readonly mostStreams: number;
   /** Faults to choose from; `null`: all. */
   readonly only: readonly string[] | null;
@@ -39,9 +41,6 @@ const STREAM_LIMIT = 120_000;
 const WHOLE_LIMIT = 90_000;
 const DECODE_LIMIT = 5_000;
 
-/** The answer that shows that all is well. */
-const PROBE = 0;
-
 /** One fault, of the kind and at the moment that the seed says, and what became of everything. */
 export async function runRound(ground: Ground, seed: number): Promise<RoundResult> {
   const random = new Random(seed);
@@ -59,16 +58,28 @@ export async function runRound(ground: Ground, seed: number): Promise<RoundResul
   const violations = ends
     .filter(({ kind }) => kind === "wrong" || kind === "silent" || kind === "hung")
     .map(({ kind, question, entry, detail }) => `a stream was ${kind} (question ${question} at ${entry}): ${detail}`);
-  const probe = ground.questions[PROBE];
+  const probe = probeOf(ground);
   const result = { seed, fault, what: happening.what, phase, streams: ends };
-  if (probe === undefined) throw new Error("There are no questions.");
   try {
-    const wholeMs = await cluster.whole(probe, ground.references.get(PROBE) ?? "", WHOLE_LIMIT);
+    const wholeMs = await cluster.whole(probe, referenceFor(ground, probe), WHOLE_LIMIT);
     return { ...result, wholeMs, violations };
   } catch (thrown) {
     const missing = thrown instanceof Error ? thrown.message : String(thrown);
     return { ...result, wholeMs: null, violations: [...violations, `not whole after ${WHOLE_LIMIT} ms: ${missing}`] };
   }
+}
+
+/** The question whose answer shows that all is well. */
+export function probeOf({ questions }: Ground): Question {
+  const [probe] = questions;
+  if (probe === undefined) throw new Error("There are no questions.");
+  return probe;
+}
+
+export function referenceFor({ references }: Ground, { id }: Question): Answer {
+  const reference = references[id];
+  if (reference === undefined) throw new Error(`There is no reference for question ${id}.`);
+  return reference;
 }
 
 /** Takes the ring down and has it loaded again. */
@@ -92,11 +103,12 @@ interface Progress {
 }
 
 async function startStreams(
-  { cluster, questions, references, model, mostStreams }: Ground,
+  ground: Ground,
   random: Random,
   victims: readonly string[],
   progress: Progress,
 ): Promise<readonly StreamEnd[]> {
+  const { cluster, questions, model, mostStreams } = ground;
   const count = random.between(1, mostStreams);
   const plans = Array.from({ length: count }, () => ({
     node: random.pick(cluster.nodes),
@@ -106,7 +118,7 @@ async function startStreams(
     plans.map(({ node, question }) =>
       followStream({
         question,
-        reference: references.get(question.id) ?? "",
+        reference: referenceFor(ground, question),
         model,
         entry: { name: node.name, url: node.url },
         entryIsVictim: () => victims.includes(node.name),

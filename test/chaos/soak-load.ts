@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { ChaosNode } from "./chaos-node.js";
 import { bodyOf, clientOf, type Question } from "./questions.js";
 import type { Random } from "./random.js";
-import type { Ground } from "./round.js";
+import { type Ground, referenceFor } from "./round.js";
 import { followStream } from "./stream.js";
 
 /** What one request came to: a word for the tally, and a sentence where something must not be. */
@@ -36,7 +36,7 @@ export const CLIENTS: Readonly<Record<string, Client>> = {
   stream: async ({ ground, node, question, isVictim }) => {
     const end = await followStream({
       question,
-      reference: ground.references.get(question.id) ?? "",
+      reference: referenceFor(ground, question),
       model: ground.model,
       entry: node,
       entryIsVictim: isVictim,

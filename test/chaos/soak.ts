@@ -6,7 +6,7 @@ import { runInMiddle } from "./inside-network.js";
 import { LeakWatch } from "./leaks.js";
 import { type ChaosOptions, readOptions, seedOf } from "./options.js";
 import { Random } from "./random.js";
-import type { Ground } from "./round.js";
+import { type Ground, probeOf, referenceFor } from "./round.js";
 import { CLIENTS } from "./soak-load.js";
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -107,8 +107,8 @@ async function runSoak(options: ChaosOptions): Promise<number> {
   try {
     leaks.look(await ground.cluster.usage());
     await Promise.all([soak.run(), watchMemory(soak, ground, leaks)]);
-    const [probe] = ground.questions;
-    if (probe !== undefined) await ground.cluster.whole(probe, ground.references.get(probe.id) ?? "", WHOLE_LIMIT);
+    const probe = probeOf(ground);
+    await ground.cluster.whole(probe, referenceFor(ground, probe), WHOLE_LIMIT);
     await delay(SETTLE);
     soak.violations.push(...leaks.look(await ground.cluster.usage()));
   } catch (thrown) {

@@ -1,11 +1,12 @@
 import { APIError } from "openai";
+import { type Answer, compareAnswers, GrowingAnswer } from "./answer.js";
 import { bodyOf, clientOf, type Question } from "./questions.js";
 
 /**
- * How a stream ended. Honest: whole, refused (before its first word), error (an error event, then [DONE]), cut (its entry node
+ * How a stream ended. Honest: whole, tipped (whole, but last bits decided a close choice otherwise), refused (before its first word), error (an error event, then [DONE]), cut (its entry node
  * was the victim). Not: wrong (other text), silent (no end was told), hung.
  */
-export type StreamKind = "whole" | "refused" | "error" | "cut" | "wrong" | "silent" | "hung";
+export type StreamKind = "whole" | "tipped" | "refused" | "error" | "cut" | "wrong" | "silent" | "hung";
 
 export interface StreamEnd {
   readonly kind: StreamKind;
@@ -19,7 +20,7 @@ export interface StreamEnd {
 
 export interface StreamOptions {
   readonly question: Question;
-  readonly reference: string;
+  readonly reference: Answer;
   readonly model: string;
   readonly entry: { readonly name: string; readonly url: string };
   /** Whether the entry node was taken down by the fault. */
@@ -35,7 +36,7 @@ export async function followStream(options: StreamOptions): Promise<StreamEnd> {
   const { question, entry, reference, limitMs } = options;
   const raw = new RawBody();
   const limit = AbortSignal.timeout(limitMs);
-  const seen = { text: "", finished: false, gap: 0, last: performance.now() };
+  const seen = { answer: new GrowingAnswer(), finished: false, gap: 0, last: performance.now() };
   let thrown: unknown = null;
   try {
     await read(options, raw, limit, seen);
@@ -47,11 +48,14 @@ export async function followStream(options: StreamOptions): Promise<StreamEnd> {
     return { kind, question: question.id, entry: entry.name, detail, longestGapMs: Math.round(seen.gap) };
   };
   if (limit.aborted)
-    return judge("hung", `nothing told of an end within ${limitMs} ms, after ${seen.text.length} characters`);
-  if (!reference.startsWith(seen.text)) return judge("wrong", difference(seen.text, reference));
+    return judge("hung", `nothing told of an end within ${limitMs} ms, after ${seen.answer.text.length} characters`);
+  const { result, detail } = compareAnswers(seen.answer, reference);
+  if (result === "other") return judge("wrong", detail);
   if (thrown === null && seen.finished) {
-    if (seen.text !== reference) return judge("wrong", difference(seen.text, reference));
-    return DONE.test(raw.tail) ? judge("whole") : judge("silent", "no [DONE]");
+    if (!DONE.test(raw.tail)) return judge("silent", "no [DONE]");
+    if (result === "tipped") return judge("tipped", detail);
+    const missing = reference.text.length - seen.answer.text.length;
+    return missing === 0 ? judge("whole") : judge("wrong", `${missing} characters are missing at its end`);
   }
   const why = thrown instanceof Error ? thrown.message : "the stream ended without finish_reason and without error";
   if (thrown instanceof APIError && thrown.status !== undefined) return judge("refused", `${thrown.status} ${why}`);
@@ -59,27 +63,20 @@ export async function followStream(options: StreamOptions): Promise<StreamEnd> {
   return judge(options.entryIsVictim() ? "cut" : "silent", why);
 }
 
-type Seen = { text: string; finished: boolean; gap: number; last: number };
+type Seen = { readonly answer: GrowingAnswer; finished: boolean; gap: number; last: number };
 
 async function read({ question, model, entry, onPiece }: StreamOptions, raw: RawBody, signal: AbortSignal, seen: Seen) {
   const client = clientOf(entry.url, raw.fetch);
   const stream = await client.completions.create({ ...bodyOf(question, model), stream: true }, { signal });
   for await (const { choices } of stream) {
     const [choice] = choices;
-    seen.text += choice?.text ?? "";
+    if (choice !== undefined) seen.answer.add(choice);
     // The client's types say that it is always there; while the answer goes on it is null.
     seen.finished ||= typeof choice?.finish_reason === "string";
     seen.gap = Math.max(seen.gap, performance.now() - seen.last);
     seen.last = performance.now();
     onPiece();
   }
-}
-
-function difference(text: string, reference: string): string {
-  let at = 0;
-  while (at < text.length && text[at] === reference[at]) at += 1;
-  const part = (whole: string): string => JSON.stringify(whole.slice(at, at + 20));
-  return `from character ${at} on ${part(text)} instead of ${part(reference)} (${text.length} of ${reference.length})`;
 }
 
 const TAIL = 64;

@@ -24,7 +24,7 @@ async function clusterAt(url: string): Promise<ClusterView> {
   return (await (await fetch(`${url}/cluster`)).json()) as ClusterView;
 }
 
-describe("a supervised node", { skip: noProcessTable, ...TIMEOUT }, () => {
+describe("a supervised node", { skip: noProcessTable }, () => {
   const model = writeTinyModel();
   let home = "";
   const nodes: SupervisedNode[] = [];
@@ -50,7 +50,7 @@ describe("a supervised node", { skip: noProcessTable, ...TIMEOUT }, () => {
     return all.map((text) => crashReport.parse(JSON.parse(text))).filter((report) => report.name === name);
   }
 
-  test("comes back after each kind of end, at the same addresses and with the same id", async () => {
+  test("comes back after each kind of end, at the same addresses and with the same id", TIMEOUT, async () => {
     const node = serve("--name", "phoenix");
     const first = await node.started();
     const { nodes: before } = await clusterAt(first.http);
@@ -77,7 +77,7 @@ describe("a supervised node", { skip: noProcessTable, ...TIMEOUT }, () => {
     assert.equal(await node.stop(), 0);
   });
 
-  test("ends with its supervisor, however that goes", async () => {
+  test("ends with its supervisor, however that goes", TIMEOUT, async () => {
     const node = serve();
     await node.started();
     const pid = await node.nodePid();
@@ -85,7 +85,7 @@ describe("a supervised node", { skip: noProcessTable, ...TIMEOUT }, () => {
     await gone(pid);
   });
 
-  test("its supervisor is small: no native code, no gRPC", async () => {
+  test("its supervisor is small: no native code, no gRPC", TIMEOUT, async () => {
     const node = serve();
     await node.started();
     const maps = await readFile(`/proc/${node.pid}/maps`, "utf8");
@@ -95,7 +95,7 @@ describe("a supervised node", { skip: noProcessTable, ...TIMEOUT }, () => {
     assert.equal(await node.stop(), 0);
   });
 
-  test("without supervision the process is the node", async () => {
+  test("without supervision the process is the node", TIMEOUT, async () => {
     const node = serve("--no-supervise");
     await node.started();
     node.process.kill("SIGSEGV");
@@ -103,7 +103,7 @@ describe("a supervised node", { skip: noProcessTable, ...TIMEOUT }, () => {
     assert.equal(node.process.signalCode, "SIGSEGV");
   });
 
-  test("a worker that is killed comes back by itself and is used again", async () => {
+  test("a worker that is killed comes back by itself and is used again", TIMEOUT, async () => {
     const worker = serve("--name", "worker", "--threads", "1");
     const { grpc } = await worker.started();
     const split = ["--layers", "0-2@head,2-4@worker", "--peer", grpc];
@@ -127,7 +127,7 @@ describe("a supervised node", { skip: noProcessTable, ...TIMEOUT }, () => {
     assert.equal(await worker.stop(), 0);
   });
 
-  test("a model that crashes it again and again is left out, and the node is there without it", async () => {
+  test("a model that crashes it again and again is left out, and the node is there without it", TIMEOUT, async () => {
     const node = serve(model.path, "--name", "poisoned", "--threads", "1");
     for (let time = 1; time <= 3; time++) {
       const { http } = await node.started(time);
