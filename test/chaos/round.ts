@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Answer } from "./answer.js";
+import type { ChaosNode } from "./chaos-node.js";
 import type { ChaosCluster } from "./cluster.js";
 import { faultNames, makeHappen } from "./faults.js";
 import type { Question } from "./questions.js";
@@ -40,6 +41,7 @@ export interface RoundResult {
 const STREAM_LIMIT = 120_000;
 const WHOLE_LIMIT = 90_000;
 const DECODE_LIMIT = 5_000;
+const HEARD_LIMIT = 3_000;
 
 /** One fault, of the kind and at the moment that the seed says, and what became of everything. */
 export async function runRound(ground: Ground, seed: number): Promise<RoundResult> {
@@ -94,6 +96,13 @@ async function reload({ cluster, modelPath }: Ground, random: Random): Promise<v
     body: JSON.stringify({ model: modelPath, pinned: true }),
     signal: AbortSignal.timeout(WHOLE_LIMIT),
   });
+  await Promise.all(cluster.nodes.map((one) => untilHeard(cluster, one)));
+}
+
+/** A node that has not heard of the new ring yet knows no such model. */
+async function untilHeard(cluster: ChaosCluster, node: ChaosNode): Promise<void> {
+  const deadline = performance.now() + HEARD_LIMIT;
+  while ((await cluster.seenBy(node)).rings.length === 0 && performance.now() < deadline) await delay(20);
 }
 
 interface Progress {
