@@ -85,6 +85,12 @@ describe("the supervisor", () => {
     }
   });
 
+  test("an end without fault is meant, also when the process could not say so", async () => {
+    const { seen, supervisor } = setUp([{ ...FAREWELL, goodbye: null }]);
+    assert.equal(await supervisor.run(), 0);
+    assert.equal(seen.reports.length, 0);
+  });
+
   test("after a crash the node is started as what it was, with a sentence and a report", async () => {
     const { seen, supervisor } = setUp([CRASH, { ...CRASH, identity: null }, FAREWELL]);
     assert.equal(await supervisor.run(), 0);

@@ -27,6 +27,11 @@ export interface SupervisorOptions {
 /** A node that was asked to stop and does not is ended after so many milliseconds. */
 const STOP_GRACE = 20_000;
 
+/** The exit code of a process that meant to end; `null`: it crashed. Whoever ends without a fault meant to. */
+function meantCode({ goodbye, exitCode }: NodeEnd): number | null {
+  return exitCode === EXIT.done ? EXIT.done : goodbye;
+}
+
 /** Keeps a node running: one process after the other, until it is asked to stop or there is no use in going on. */
 export class Supervisor {
   readonly #options: SupervisorOptions;
@@ -47,7 +52,8 @@ export class Supervisor {
       const kills = await this.#options.machine.oomKills();
       const end = await this.#runOnce();
       if (signal.aborted) return end.exitCode === EXIT.done ? EXIT.done : EXIT.failed;
-      if (end.goodbye !== null && this.#isFinal(end.goodbye)) return end.goodbye;
+      const meant = meantCode(end);
+      if (meant !== null && this.#isFinal(meant)) return meant;
       const wait = await this.#lookInto(end, kills);
       if (wait === null) return EXIT.failed;
       await this.#options.pause(wait, signal);
