@@ -59,6 +59,8 @@ export interface NodeOptions {
    * Absent: only that.
    */
   readonly onHang?: (error: ExoError) => void;
+  /** The id that the node had before it crashed; absent or `null`: as the configuration says. */
+  readonly nodeId?: string | null;
 }
 
 /** One running node: everything that `exo-native serve` starts. */
@@ -86,7 +88,7 @@ export async function startNode(options: NodeOptions): Promise<ExoNode> {
   const { config, logger } = options;
   setNativeLogger(logger);
   const credentials = config.open ? await openCredentials() : plaintextCredentials();
-  const id = await loadNodeId(config.paths.configDir, config.grpc.port);
+  const id = options.nodeId ?? (await loadNodeId(config.paths.configDir, config.grpc.port));
   const machine = await machineOf(coreLimitGroup());
   const node = new RunningNode(options, id, machine, credentials);
   await node.start();

@@ -6,6 +6,7 @@
 
 #include "error.h"
 #include "ggml.h"
+#include "log_router.h"
 
 namespace exo {
 namespace {
@@ -16,7 +17,9 @@ void on_abort(const char * message) {
     if (guards > 0) {
         throw StageError(ErrorCode::internal, std::string("llama.cpp found an inconsistency: ") + message);
     }
-    // On a compute thread of ggml there is nobody to catch: say why before the process ends.
+    // On a compute thread of ggml there is nobody to catch: say why before the process ends. The device's own words, e.g.
+    // which call of CUDA failed, came just before.
+    print_newest_errors();
     std::fprintf(stderr, "%s\n", message);
 }
 

@@ -2,6 +2,8 @@
 
 #include <log.h>
 
+#include <array>
+#include <cstdio>
 #include <map>
 #include <mutex>
 #include <regex>
@@ -16,6 +18,30 @@ namespace {
 std::mutex             sinks_mutex;
 std::map<int, LogSink> sinks;
 int                    next_sink_id = 1;
+
+// Kept for the end of the process. Fixed memory: then nothing may be allocated.
+constexpr size_t kept_errors      = 8;
+constexpr size_t kept_error_bytes = 256;
+using KeptError                   = std::array<char, kept_error_bytes>;
+
+std::mutex                         errors_mutex;
+std::array<KeptError, kept_errors> newest_errors;
+size_t                             errors_seen = 0;
+
+// llama.cpp may name what a user sent, a grammar say; ggml and its backends know of tensors and devices only.
+bool is_from_ggml(const std::string & line) {
+    for (const char * begin : { "ggml", "CUDA", "ROCm", "MUSA", "SYCL", "  current device", "  cu", "  hip", "  mu" }) {
+        if (line.rfind(begin, 0) == 0) return true;
+    }
+    return false;
+}
+
+void keep_error(const std::string & line) {
+    if (!is_from_ggml(line)) return;
+    const std::lock_guard<std::mutex> lock(errors_mutex);
+    auto &                            kept = newest_errors[errors_seen++ % kept_errors];
+    std::snprintf(kept.data(), kept.size(), "%s", line.c_str());
+}
 
 thread_local LogCapture * capture = nullptr;
 
@@ -34,6 +60,7 @@ const char * level_name(ggml_log_level level) {
 
 void emit_line(ggml_log_level level, const std::string & line) {
     if (line.empty()) return;
+    if (level == GGML_LOG_LEVEL_ERROR) keep_error(line);
     if (level == GGML_LOG_LEVEL_ERROR && capture != nullptr) capture->add_error(line);
     if (level == GGML_LOG_LEVEL_WARN && capture != nullptr) capture->add_warning(line);
     const std::lock_guard<std::mutex> lock(sinks_mutex);
@@ -78,6 +105,15 @@ void remove_log_sink(int id) {
 void log_notice(const std::string & line) {
     const std::lock_guard<std::mutex> lock(sinks_mutex);
     for (const auto & [id, sink] : sinks) sink("notice", line);
+}
+
+void print_newest_errors() {
+    const std::unique_lock<std::mutex> lock(errors_mutex, std::try_to_lock);
+    if (!lock.owns_lock()) return;
+    const size_t first = errors_seen > kept_errors ? errors_seen - kept_errors : 0;
+    for (size_t at = first; at < errors_seen; ++at) {
+        std::fprintf(stderr, "%s\n", newest_errors[at % kept_errors].data());
+    }
 }
 
 LogCapture::LogCapture() : outer_(capture) {

@@ -17,6 +17,10 @@ void remove_log_sink(int id);
 // A sentence of our own that the user should read; its level is "notice".
 void log_notice(const std::string & line);
 
+// Writes the newest error lines of ggml, on whichever thread they came, to standard error: when the process is about to end, what the
+// sinks have handed to other threads comes too late.
+void print_newest_errors();
+
 // Collects what llama.cpp says on this thread while it lives: its functions return null and log why.
 class LogCapture {
   public:

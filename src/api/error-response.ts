@@ -30,6 +30,7 @@ export const ERROR_MEANINGS: Readonly<Record<ErrorCode, ErrorMeaning>> = {
   stage_lost: { status: 503, type: "server_error", retryAfterSeconds: 2 },
   download_failed: { status: 502, type: "server_error" },
   disk_full: { status: 507, type: "server_error" },
+  crash_loop: { status: 503, type: "server_error" },
   port_in_use: { status: 500, type: "server_error" },
   unauthorized: { status: 401, type: "authentication_error" },
   internal: { status: 500, type: "server_error" },

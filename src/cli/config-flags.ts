@@ -55,9 +55,16 @@ const GROUPS: Readonly<Record<SettingKey, string>> = {
   kv: "Computing:",
   kvV: "Computing:",
   flashAttention: "Computing:",
+  supervise: "Options:",
   traces: "Settings and log:",
   logLevel: "Settings and log:",
   logFormat: "Settings and log:",
+};
+
+/** What it does to switch off what is on otherwise. */
+const NEGATED: Readonly<Partial<Record<SettingKey, string>>> = {
+  discovery: "look for no other nodes than those that are named",
+  supervise: "run the node in this process; a crash ends it",
 };
 
 /** Gives a command the flags of these settings, and `--config`. The table in `config/` is their one source. */
@@ -66,11 +73,8 @@ export function addConfigFlags(command: Command, keys: readonly SettingKey[]): C
     const option: Option<unknown> = OPTIONS[key];
     const heading = GROUPS[key];
     if (option.positional !== true) command.addOption(flagOf(option).helpGroup(heading));
-    if (key === "discovery") {
-      command.addOption(
-        new Flag("--no-discovery", "look for no other nodes than those that are named").helpGroup(heading),
-      );
-    }
+    const negated = NEGATED[key];
+    if (negated !== undefined) command.addOption(new Flag(`--no-${option.flag}`, negated).helpGroup(heading));
   }
   const config = new Flag("--config <file>", "read settings from this JSON file");
   return command.addOption(config.helpGroup(GROUPS.logLevel));

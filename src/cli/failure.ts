@@ -22,7 +22,19 @@ export async function asUsage<Value>(read: () => Promise<Value>): Promise<Value>
   }
 }
 
+/** A process that did this one's work has said what was wrong. */
+export class EndedWith extends Error {
+  override readonly name = "EndedWith";
+  readonly exitCode: number;
+
+  constructor(exitCode: number) {
+    super(`It ended with exit code ${exitCode}.`);
+    this.exitCode = exitCode;
+  }
+}
+
 export function exitCodeOf(thrown: unknown): number {
+  if (thrown instanceof EndedWith) return thrown.exitCode;
   if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT.done : EXIT.badUsage;
   return thrown instanceof UsageError || isWrongSetting(thrown) ? EXIT.badUsage : EXIT.failed;
 }
@@ -37,7 +49,7 @@ function isWrongSetting(thrown: unknown): boolean {
 
 /** What to print for a failure, or `null` when it has been said already (commander prints its own). */
 export function failureText(thrown: unknown, withStack: boolean): string | null {
-  if (thrown instanceof CommanderError) return null;
+  if (thrown instanceof CommanderError || thrown instanceof EndedWith) return null;
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
   if (withStack) return `error: ${error.message}\n${stacks(error)}`;
   const known = error instanceof ExoError || error instanceof UsageError;

@@ -15,15 +15,23 @@ export interface StartedNode {
   readonly logger: Logger;
 }
 
-export async function startNodeOn(screen: StatusScreen, config: Config, io: CliIo): Promise<StartedNode> {
+/** @param nodeId the id to have; `null`: as the configuration says */
+export async function startNodeOn(
+  screen: StatusScreen,
+  config: Config,
+  io: CliIo,
+  nodeId: string | null = null,
+): Promise<StartedNode> {
+  const { supervised } = io;
   const logger = createLogger({
     level: config.logLevel,
     format: config.logFormat,
     env: io.env,
     isTerminal: screen.interactive,
     ...(screen.interactive ? { destination: screen } : {}),
+    ...(supervised === undefined ? {} : { copy: (line: string) => void supervised.tell({ type: "log", line }) }),
   });
-  const node = await startNode({ config, logger, doctor: nodeDoctor(config, io.env), onHang: endHung });
+  const node = await startNode({ config, logger, doctor: nodeDoctor(config, io.env), nodeId, onHang: endHung });
   const tell = (line: string): void => logger.info({}, line);
   const display = new PlacementDisplay({ screen, paint: paintFor(io.stderr, io.env), tell, now: io.now });
   node.onPlacementProgress((progress) => display.update(progress));

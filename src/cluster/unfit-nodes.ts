@@ -30,7 +30,7 @@ const LONGEST_MS = UNFIT_MS * 2 ** MOST_DOUBLINGS;
 /** For so long after that it is remembered that it failed. */
 const REMEMBERED_MS = 60 * 60_000;
 /** Faults of one node, that others need not have. */
-const OWN_FAULTS: ReadonlySet<ErrorCode> = new Set(["out_of_memory", "disk_full", "download_failed"]);
+const OWN_FAULTS: ReadonlySet<ErrorCode> = new Set(["out_of_memory", "disk_full", "download_failed", "crash_loop"]);
 const LONGEST_REASON = 1000;
 
 /** Which nodes could not load what was planned for them, whatever they say of themselves. */

@@ -104,6 +104,8 @@ export interface Settings {
   readonly layers: readonly LayerAssignment[] | null;
   /** Keys that the HTTP API accepts. Empty: it asks for none. */
   readonly apiKey: readonly string[];
+  /** The node runs in a process of its own that is started again when it crashes. */
+  readonly supervise: boolean;
   /** Part of the requests whose way through the cluster is recorded, 0 to 1. */
   readonly traces: number;
   readonly logLevel: LogLevel;

@@ -12,7 +12,7 @@ import { resolvePaths } from "./paths.js";
 export interface ConfigSources {
   /**
    * As the command line gives them: keys of `Settings` plus `config`, values unparsed; `undefined` is "not given".
-   * `discovery: false` is `--no-discovery`.
+   * `discovery: false` is `--no-discovery`, `supervise: false` is `--no-supervise`.
    */
   readonly flags?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -26,6 +26,14 @@ interface Found {
   /** The name under which the user gave it. */
   readonly spelledAs: string;
 }
+
+/** What is on unless it is said not to be: how that is written, and what the option is then. */
+const SWITCHED_OFF: Readonly<Record<string, { readonly flag: string; readonly input: unknown }>> = {
+  discovery: { flag: "no-discovery", input: [] },
+  supervise: { flag: "no-supervise", input: false },
+};
+
+const NEGATED: readonly string[] = Object.values(SWITCHED_OFF).map(({ flag }) => flag);
 
 type Lookup = (key: string, option: Option<unknown>) => Found | null;
 
@@ -67,7 +75,8 @@ function fromFlags(flags: Readonly<Record<string, unknown>>): Lookup {
   return (key, option) => {
     const input = flags[key];
     if (input === undefined || input === null) return null;
-    if (key === "discovery" && input === false) return { input: [], spelledAs: "--no-discovery" };
+    const off = SWITCHED_OFF[key];
+    if (off !== undefined && input === false) return { input: off.input, spelledAs: `--${off.flag}` };
     return { input, spelledAs: option.positional ? `<${option.argument}>` : `--${option.flag}` };
   };
 }
@@ -78,8 +87,10 @@ export function environmentName(flag: string): string {
 
 function fromEnvironment(env: Readonly<Record<string, string | undefined>>): Lookup {
   return (key, option) => {
-    if (key === "discovery" && isOn(env.EXO_NATIVE_NO_DISCOVERY, "EXO_NATIVE_NO_DISCOVERY")) {
-      return { input: [], spelledAs: "EXO_NATIVE_NO_DISCOVERY" };
+    const off = SWITCHED_OFF[key];
+    if (off !== undefined) {
+      const spelledAs = environmentName(off.flag);
+      if (isOn(env[spelledAs], spelledAs)) return { input: off.input, spelledAs };
     }
     const name = environmentName(option.flag);
     const input = env[name];
@@ -102,8 +113,9 @@ const NO_FILE: ConfigFile = { path: null, values: {} };
 function fromFile(file: ConfigFile): Lookup {
   const spelledAs = (flag: string) => `"${flag}" in ${file.path}`;
   return (key, option) => {
-    if (key === "discovery" && isOn(file.values["no-discovery"], spelledAs("no-discovery"))) {
-      return { input: [], spelledAs: spelledAs("no-discovery") };
+    const off = SWITCHED_OFF[key];
+    if (off !== undefined && isOn(file.values[off.flag], spelledAs(off.flag))) {
+      return { input: off.input, spelledAs: spelledAs(off.flag) };
     }
     const input = file.values[option.flag];
     return input === undefined || input === null ? null : { input, spelledAs: spelledAs(option.flag) };
@@ -144,7 +156,7 @@ function parseConfigFile(content: string, path: string): Readonly<Record<string,
 }
 
 function refuseUnknownKeys(values: Readonly<Record<string, unknown>>, path: string): void {
-  const known = [...Object.values(OPTIONS).map((option) => option.flag), "no-discovery", "$schema"];
+  const known = [...Object.values(OPTIONS).map((option) => option.flag), ...NEGATED, "$schema"];
   const unknown = Object.keys(values).find((key) => !known.includes(key));
   if (unknown === undefined) return;
   throw new ExoError(

@@ -20,6 +20,7 @@ import { parseLayerAssignments } from "./layer-assignment.js";
 import { MODEL_OPTIONS } from "./model-options.js";
 import { NODE_NAME, nameOfThisMachine } from "./node-name.js";
 import { anyOf, listOf, nonEmpty, type Option, parsed, toggle, wholeNumber } from "./option.js";
+import { SUPERVISE_OPTION } from "./supervise-option.js";
 import { TRACES_OPTION } from "./traces-option.js";
 
 export const DEFAULT_HTTP_PORT = 52_415;
@@ -330,6 +331,7 @@ export const OPTIONS: { readonly [Key in keyof Settings]: Option<Settings[Key]> 
     schema: listOf(z.string().regex(/^[\x21-\x7e]{8,512}$/)),
     default: [],
   },
+  supervise: SUPERVISE_OPTION,
   traces: TRACES_OPTION,
   logLevel: {
     flag: "log-level",

@@ -20,6 +20,7 @@ export const ERROR_CODES = {
   stage_lost: "A stage of the ring failed or its node went away.",
   download_failed: "A model could not be fetched, or what came is not what was promised.",
   disk_full: "Not enough disk space.",
+  crash_loop: "The node crashed again and again with this model, and refuses it until it is started anew.",
   port_in_use: "Another program listens on the port.",
   unauthorized: "A key is missing or wrong.",
   internal: "A fault of exo-native itself.",

@@ -15,6 +15,7 @@ import { loadBindings } from "./load.js";
 import { nativeCall, nativePromise } from "./native-call.js";
 import { Sampler, type SamplerOptions } from "./sampler.js";
 import { type StageOptions, toNativeStageParams } from "./stage-options.js";
+import { useStage } from "./stages-in-use.js";
 import { Tokenizer } from "./tokenizer.js";
 
 /** With `vocabOnly` the model's numbers are 0, but for `layerCount` and `vocabularySize`. */
@@ -179,20 +180,26 @@ export class Stage {
   readonly tokenizer: Tokenizer;
   readonly chat: Chat;
   readonly #handle: StageHandle;
+  readonly #gone: () => void;
 
-  private constructor(handle: StageHandle, options: StageOptions, info: StageInfo) {
+  private constructor(handle: StageHandle, options: StageOptions, info: StageInfo, gone: () => void) {
     this.#handle = handle;
+    this.#gone = gone;
     this.options = options;
     this.info = info;
     this.tokenizer = new Tokenizer(handle);
     this.chat = new Chat(handle);
   }
 
-  /** Rejects `invalid_model`, `invalid_argument`, `unsupported`, `out_of_memory` or `cancelled`; nothing stays behind. */
+  /**
+   * Rejects `invalid_model`, `invalid_argument`, `unsupported`, `out_of_memory`, `crash_loop` or `cancelled`; nothing stays
+   * behind.
+   */
   static async load(options: StageOptions, hooks: LoadHooks = {}): Promise<Stage> {
     if (hooks.signal?.aborted) throw new ExoError("cancelled", "Loading was cancelled before it began.");
     const bindings = loadBindings();
     const params = toNativeStageParams(options);
+    const gone = useStage(options.modelPath, options.layerBegin, options.layerEnd);
     const handle = nativeCall(() => bindings.stage_create());
     const abort = (): void => void bindings.stage_close(handle);
     hooks.signal?.addEventListener("abort", abort, { once: true });
@@ -200,9 +207,10 @@ export class Stage {
       const info = await nativePromise(() => bindings.stage_load(handle, params, hooks.onProgress ?? (() => {})));
       // the last step may be done by the time that the abort comes
       if (hooks.signal?.aborted) throw new ExoError("cancelled", "Loading was cancelled.");
-      return new Stage(handle, options, toStageInfo(info));
+      return new Stage(handle, options, toStageInfo(info), gone);
     } catch (thrown) {
       await bindings.stage_close(handle);
+      gone();
       throw thrown;
     } finally {
       hooks.signal?.removeEventListener("abort", abort);
@@ -230,6 +238,7 @@ export class Stage {
   /** Lets the running micro-batch end, rejects waiting ones with `cancelled`, frees everything. Idempotent. */
   async close(): Promise<void> {
     await nativePromise(() => loadBindings().stage_close(this.#handle));
+    this.#gone();
   }
 }
 

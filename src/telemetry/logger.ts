@@ -13,6 +13,8 @@ export interface LoggerSettings {
   /** Default: standard error, so that standard output stays free for answers and `--json`. */
   readonly destination?: DestinationStream;
   readonly isTerminal?: boolean;
+  /** Gets each line too, as JSON; not those of the level debug, of which there may be very many. */
+  readonly copy?: (line: string) => void;
 }
 
 const STANDARD_ERROR = 2;
@@ -62,6 +64,16 @@ function standardError(): DestinationStream {
   return destination;
 }
 
+function withCopy(destination: DestinationStream, copy: LoggerSettings["copy"]): DestinationStream {
+  if (copy === undefined) return destination;
+  return {
+    write: (line) => {
+      destination.write(line);
+      if (!line.startsWith('{"level":"debug"')) copy(line);
+    },
+  };
+}
+
 /** The real log sink. It writes what it is given, so the rule "never prompt or answer text" binds its callers. */
 export function createLogger(settings: LoggerSettings): Logger {
   const options: LoggerOptions = {
@@ -71,5 +83,5 @@ export function createLogger(settings: LoggerSettings): Logger {
     serializers: { err: serializeError, error: serializeError },
     formatters: { level: (label) => ({ level: label }) },
   };
-  return pino(options, destinationOf(settings));
+  return pino(options, withCopy(destinationOf(settings), settings.copy));
 }

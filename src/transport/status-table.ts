@@ -20,6 +20,7 @@ export const GRPC_STATUS: Readonly<Record<ErrorCode, Status>> = {
   stage_lost: Status.ABORTED,
   download_failed: Status.UNAVAILABLE,
   disk_full: Status.RESOURCE_EXHAUSTED,
+  crash_loop: Status.FAILED_PRECONDITION,
   port_in_use: Status.ALREADY_EXISTS,
   unauthorized: Status.UNAUTHENTICATED,
   internal: Status.INTERNAL,

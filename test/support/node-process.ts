@@ -124,7 +124,9 @@ type Started = z.infer<typeof startedSchema>;
 
 function serveArguments({ name, args = [] }: NodeProcessOptions): string[] {
   const main = join(packageRoot(), "dist", "src", "cli", "main.js");
-  return [main, "serve", "--name", name, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", ...args];
+  const addresses = ["--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"];
+  // Signals are for the node itself.
+  return [main, "serve", "--no-supervise", "--name", name, ...addresses, ...args];
 }
 
 /** Without the settings of whoever runs this: a node has those that its arguments name. Where the addon lies is none. */

@@ -65,6 +65,8 @@ function nodeArguments(name: string, http: number, grpc: number, peer: number): 
     ...["--grpc", `127.0.0.1:${grpc}`],
     ...["--peer", `127.0.0.1:${peer}`],
     ...["--log-level", "warn", "--log-format", "json"],
+    // This process watches over both, and says which one went.
+    "--no-supervise",
   ];
 }
 

@@ -3,6 +3,7 @@ import { cacheCheck } from "./cache-check.js";
 import type { Check } from "./check.js";
 import { clockCheck } from "./clock-check.js";
 import { configCheck } from "./config-check.js";
+import { crashCheck } from "./crash-check.js";
 import { diskCheck } from "./disk-check.js";
 import { firewallCheck } from "./firewall-check.js";
 import { interfacesCheck } from "./interfaces-check.js";
@@ -24,6 +25,7 @@ export const CHECKS: readonly Check[] = [
   limitsCheck,
   diskCheck,
   cacheCheck,
+  crashCheck,
   portsCheck,
   interfacesCheck,
   multicastCheck,

@@ -12,6 +12,7 @@ export const OTHER_VARIABLES: readonly string[] = [
   "EXO_NATIVE_HOME",
   "EXO_NATIVE_NO_DISCOVERY",
   "EXO_NATIVE_NO_HISTORY",
+  "EXO_NATIVE_NO_SUPERVISE",
   "EXO_NATIVE_URL",
 ];
 

@@ -31,6 +31,7 @@ export const FINDING_IDS = [
   "cache",
   "cache.incomplete",
   "cache.damaged",
+  "crashes",
   "clock",
   "clock.sync",
   "reach.npm",

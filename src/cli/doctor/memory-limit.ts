@@ -9,8 +9,10 @@ export interface MemoryLimit {
 
 const MOUNT = "/sys/fs/cgroup";
 
+type Files = Pick<DoctorSystem, "platform" | "readText">;
+
 /** The narrowest limit of the groups that the process is in (version 2), or that of version 1; `null`: none. */
-export async function findMemoryLimit(system: DoctorSystem): Promise<MemoryLimit | null> {
+export async function findMemoryLimit(system: Files): Promise<MemoryLimit | null> {
   if (system.platform !== "linux") return null;
   const total = await totalMemory(system);
   const own = /^0::(.*)$/m.exec((await system.readText("/proc/self/cgroup")) ?? "")?.[1] ?? "/";
@@ -37,7 +39,7 @@ function numberIn(text: string | null): number {
   return text !== null && /^\d+\s*$/.test(text) ? Number(text) : Number.POSITIVE_INFINITY;
 }
 
-async function totalMemory(system: DoctorSystem): Promise<number> {
+async function totalMemory(system: Files): Promise<number> {
   const kibibytes = /^MemTotal:\s+(\d+) kB/m.exec((await system.readText("/proc/meminfo")) ?? "")?.[1];
   return kibibytes === undefined ? Number.POSITIVE_INFINITY : Number(kibibytes) * 1024;
 }

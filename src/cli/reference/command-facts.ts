@@ -91,6 +91,7 @@ function optionFacts(option: Flag): OptionFacts {
 const OTHER_VARIABLES: Readonly<Record<string, string>> = {
   "--config": "EXO_NATIVE_CONFIG",
   "--no-discovery": "EXO_NATIVE_NO_DISCOVERY",
+  "--no-supervise": "EXO_NATIVE_NO_SUPERVISE",
   "--no-history": "EXO_NATIVE_NO_HISTORY",
 };
 

@@ -1,5 +1,7 @@
 import { fstatSync } from "node:fs";
-import type { ReadStream, WriteStream } from "node:tty";
+import { type ReadStream, WriteStream } from "node:tty";
+import type { SupervisedProcess } from "../supervise/supervised-process.js";
+import { TERMINAL_FD } from "../supervise/supervision.js";
 
 /** What a command may write to; a terminal tells its width. */
 export type CliOutput = NodeJS.WritableStream & Partial<Pick<WriteStream, "isTTY" | "columns" | "rows">>;
@@ -18,15 +20,20 @@ export interface CliIo {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Milliseconds since some fixed point. */
   readonly now: () => number;
+  /** This is the node process of a supervisor. */
+  readonly supervised?: SupervisedProcess;
 }
 
-export function processIo(): CliIo {
+export function processIo(supervised?: SupervisedProcess): CliIo {
+  const { stdin, stdout, stderr, env } = process;
+  const onTerminal = supervised?.facts.terminal === true;
   return {
-    stdin: process.stdin,
-    stdout: process.stdout,
-    stderr: process.stderr,
-    env: process.env,
+    stdin,
+    stdout,
+    stderr: onTerminal ? new WriteStream(TERMINAL_FD) : stderr,
+    env,
     now: () => performance.now(),
+    ...(supervised === undefined ? {} : { supervised }),
   };
 }
 

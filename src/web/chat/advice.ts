@@ -40,6 +40,7 @@ const BY_CODE: Readonly<Record<string, Kind>> = {
   model_not_found: { hint: "Choose another model.", again: null, way: "models" },
   out_of_memory: { hint: "Choose a smaller model, or let more nodes take part.", again: null, way: "models" },
   download_failed: { hint: "When the source can be reached, try again.", again: RETRY, way: null },
+  crash_loop: { hint: "Choose another model.", again: null, way: "models" },
   disk_full: { hint: "Make room on the disk, then try again.", again: RETRY, way: null },
   invalid_argument: { hint: "Look at the parameters of this chat.", again: RETRY, way: "parameters" },
   unsupported: { hint: "Look at the parameters of this chat.", again: RETRY, way: "parameters" },
