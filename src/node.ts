@@ -10,6 +10,8 @@ import type { ModelManager } from "./cluster/model-manager.js";
 import type { NodeRecord } from "./cluster/node-record.js";
 import { ownAddresses } from "./cluster/own-addresses.js";
 import { followProgress, type PlacementProgress } from "./cluster/placement-progress.js";
+import type { ClusterTrust } from "./cluster/trust/cluster-trust.js";
+import { openTrust, trustedPeers } from "./cluster/trust/open-trust.js";
 import { formatHostPort, type HostPort } from "./config/address.js";
 import { clusterOf } from "./config/cluster-name.js";
 import type { Config } from "./config/config.js";
@@ -30,6 +32,7 @@ import { createPlanner } from "./runtime/create-planner.js";
 import { LocalRings } from "./runtime/local-rings.js";
 import { NodeMeters } from "./runtime/meters.js";
 import { ModelSupply } from "./runtime/model-supply.js";
+import { NodeTrust } from "./runtime/node-trust.js";
 import { OwnCompute } from "./runtime/own-compute.js";
 import { ownRecord } from "./runtime/own-record.js";
 import { PeerService } from "./runtime/peer-service.js";
@@ -38,11 +41,13 @@ import type { RingHead } from "./runtime/ring-head.js";
 import { Router } from "./runtime/router.js";
 import { StageHost } from "./runtime/stage-host.js";
 import { TraceBuffer } from "./runtime/tracing/trace-buffer.js";
+import { ClusterCredentials } from "./transport/cluster-credentials.js";
 import { type NodeBuild, PROTOCOL_VERSION } from "./transport/compatibility.js";
 import { ControlClient } from "./transport/control-client.js";
 import { openCredentials, plaintextCredentials, type TransportCredentials } from "./transport/credentials.js";
 import { HopServer } from "./transport/hop-server.js";
 import type { NodeHello } from "./transport/node-service.js";
+import type { Role } from "./transport/peer-certificate.js";
 import { anyHost, reachableHost } from "./transport/reachable-host.js";
 import { TransportServer } from "./transport/transport-server.js";
 
@@ -61,6 +66,8 @@ export interface ExoNode {
   readonly httpUrl: string;
   /** `host:port` once started. */
   readonly grpcAddress: string;
+  /** The cluster with a secret that it is in, or `null`. */
+  readonly cluster: { readonly name: string; readonly role: Role } | null;
   /** Answers for every model of the cluster, whichever node its head is. */
   readonly inference: InferenceService;
   /** Resolves with the model's API name when it is ready; rejects when it cannot be placed or the signal aborts. */
@@ -77,12 +84,17 @@ const MISSES_UNTIL_GONE = 3;
 export async function startNode(options: NodeOptions): Promise<ExoNode> {
   const { config, logger } = options;
   setNativeLogger(logger);
-  const credentials = config.open ? await openCredentials() : plaintextCredentials();
-  const id = await loadNodeId(config.paths.configDir, config.grpc.port);
+  const trust = await openTrust(config, logger);
+  const id = trust?.nodeId(config.grpc.port) ?? (await loadNodeId(config.paths.configDir, config.grpc.port));
   const machine = await machineOf(coreLimitGroup());
-  const node = new RunningNode(options, id, machine, credentials);
+  const node = new RunningNode(options, id, machine, await credentialsFor(config, trust), trust);
   await node.start();
   return node;
+}
+
+async function credentialsFor({ open }: Config, trust: ClusterTrust | null): Promise<TransportCredentials> {
+  if (trust !== null) return new ClusterCredentials(trust);
+  return open ? await openCredentials() : plaintextCredentials();
 }
 
 /** The composition root: makes every part and tells it of the others. */
@@ -94,6 +106,8 @@ class RunningNode implements ExoNode {
   readonly #doctor: Doctor | undefined;
   readonly #logger: Logger;
   readonly #credentials: TransportCredentials;
+  readonly #keys: ClusterTrust | null;
+  readonly #trust: NodeTrust | null;
   readonly #build: NodeBuild;
   readonly #compute: OwnCompute;
   readonly #models: ModelSupply;
@@ -115,7 +129,13 @@ class RunningNode implements ExoNode {
   readonly #instance = shortId();
   #stopping: Promise<void> | null = null;
 
-  constructor({ config, logger, doctor }: NodeOptions, id: string, machine: string, credentials: TransportCredentials) {
+  constructor(
+    { config, logger, doctor }: NodeOptions,
+    id: string,
+    machine: string,
+    credentials: TransportCredentials,
+    keys: ClusterTrust | null,
+  ) {
     const { llama_tag, llama_commit } = libraryInfo();
     this.id = id;
     this.name = config.name;
@@ -123,8 +143,9 @@ class RunningNode implements ExoNode {
     this.#doctor = doctor;
     this.#logger = logger;
     this.#credentials = credentials;
+    this.#keys = keys;
     this.#build = {
-      cluster: clusterOf(config),
+      cluster: keys?.cluster ?? clusterOf(config),
       protocolVersion: PROTOCOL_VERSION,
       llamaTag: llama_tag,
       llamaCommit: llama_commit,
@@ -144,8 +165,9 @@ class RunningNode implements ExoNode {
     });
     this.#hops = new HopServer(this.#build, logger);
     this.#membership = this.#createMembership();
+    this.#trust = keys === null ? null : this.#createTrust(keys);
     this.#discovery = createDiscovery({
-      config,
+      config: this.#discoveryConfig(),
       probe: (address, signal) => this.#membership.probe(address, signal),
       interfaces: this.#interfaces,
       own: () => this.#hello(),
@@ -179,6 +201,7 @@ class RunningNode implements ExoNode {
       stoppingService("stages", () => this.#stages.close()),
       this.#transport,
       this.#membership,
+      ...(this.#trust === null ? [] : [this.#trust.keeper]),
       this.#measurement,
       this.#discovery,
       this.#manager,
@@ -192,6 +215,10 @@ class RunningNode implements ExoNode {
 
   get grpcAddress(): string {
     return formatHostPort(this.#transport.address);
+  }
+
+  get cluster() {
+    return this.#keys === null ? null : { name: this.#keys.cluster, role: this.#keys.own.role };
   }
 
   async start(): Promise<void> {
@@ -306,6 +333,24 @@ class RunningNode implements ExoNode {
     return { host: reachableHost(host), port };
   }
 
+  #createTrust(trust: ClusterTrust): NodeTrust {
+    return new NodeTrust({
+      trust,
+      credentials: this.#credentials,
+      id: this.id,
+      name: this.name,
+      membership: () => this.#membership,
+      logger: this.#logger,
+    });
+  }
+
+  /** In a cluster with a secret others are looked for as on a trusted network: who they are is seen by their certificates. */
+  #discoveryConfig(): Config {
+    if (this.#keys === null) return this.#config;
+    const peer = [...this.#config.peer, ...trustedPeers(this.#keys, this.#config.grpc.host)];
+    return { ...this.#config, open: true, peer };
+  }
+
   #createTransport(): TransportServer {
     const { grpc, open } = this.#config;
     const service = new PeerService({
@@ -321,12 +366,13 @@ class RunningNode implements ExoNode {
       clock: systemClock,
     });
     return new TransportServer({
-      listen: { host: grpc.host ?? (open ? anyHost() : "127.0.0.1"), port: grpc.port },
+      listen: { host: grpc.host ?? (open || this.#keys !== null ? anyHost() : "127.0.0.1"), port: grpc.port },
       credentials: this.#credentials,
       build: this.#build,
       service,
       hops: this.#hops,
       logger: this.#logger,
+      ...this.#trust?.server,
     });
   }
 
@@ -340,6 +386,7 @@ class RunningNode implements ExoNode {
       ...(this.#doctor === undefined ? {} : { doctor: this.#doctor }),
       inference: this.inference,
       membership: this.#membership,
+      refused: () => this.#trust?.refusals.list() ?? [],
       discovery: this.#discovery,
       manager: this.#manager,
       planner: createPlanner(this.#config, this.#models, () => this.#nodes(), this.#measurement),

@@ -21,7 +21,7 @@ export const ERROR_CODES = {
   download_failed: "A model could not be fetched, or what came is not what was promised.",
   disk_full: "Not enough disk space.",
   port_in_use: "Another program listens on the port.",
-  unauthorized: "A key is missing or wrong.",
+  unauthorized: "A key is missing or wrong, or a node is not in the cluster.",
   internal: "A fault of exo-native itself.",
 } as const;
 

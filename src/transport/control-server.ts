@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import type { handleServerStreamingCall, handleUnaryCall, ServerWritableStream } from "@grpc/grpc-js";
+import type { handleServerStreamingCall, handleUnaryCall, ServerUnaryCall, ServerWritableStream } from "@grpc/grpc-js";
 import { ExoError } from "../core/errors.js";
 import type { Embedding, InferenceEvent } from "../core/inference.js";
 import type { Logger } from "../core/ports.js";
@@ -47,9 +47,10 @@ export class ControlServer {
     const { service, build } = options;
     this.#echo = new EchoServer(build);
     this.handlers = {
-      Hello: this.#unary("Hello", async (request, from) => {
+      Hello: this.#unary("Hello", async (request, from, _signal, callerId) => {
         const peer = parse(nodeHelloSchema, request, "A hello", "invalid_argument");
         requireCompatible(build, peer);
+        requireSender(peer.nodeId, callerId);
         const own = await service.hello(peer, { host: hostOf(from), port: peer.grpcPort });
         return { ...own, capabilities: [...own.capabilities] };
       }),
@@ -57,9 +58,11 @@ export class ControlServer {
         const { record, uptimeSeconds } = await service.health();
         return { record: packData(record), uptimeSeconds };
       }),
-      Gossip: this.#unary("Gossip", async ({ message }) => {
+      Gossip: this.#unary("Gossip", async ({ message }, _from, _signal, callerId) => {
         requireSize(message, MAX_GOSSIP_BYTES, "Gossip");
-        return { message: packData(await service.gossip(unpackData(message, "Gossip", "invalid_argument"))) };
+        const gossip = unpackData(message, "Gossip", "invalid_argument");
+        requireSender(senderOf(gossip), callerId);
+        return { message: packData(await service.gossip(gossip)) };
       }),
       LoadStage: this.#streaming(
         "LoadStage",
@@ -121,14 +124,14 @@ export class ControlServer {
 
   #unary<Request, Response>(
     method: string,
-    answer: (request: Request, from: string, signal: AbortSignal) => Promise<Response>,
+    answer: (request: Request, from: string, signal: AbortSignal, callerId: string | null) => Promise<Response>,
   ): handleUnaryCall<Request, Response> {
     return (call, callback) => {
       const gone = new AbortController();
       call.on("cancelled", () => gone.abort());
       const run = async (): Promise<Response> => {
-        requireCaller(call.metadata, this.#options.build, call.getPeer());
-        return answer(call.request, call.getPeer(), gone.signal);
+        const { nodeId } = requireCaller(call.metadata, this.#options.build, call.getPeer());
+        return answer(call.request, call.getPeer(), gone.signal, isCertified(call) ? nodeId : null);
       };
       run().then(
         (response) => callback(null, response),
@@ -172,6 +175,22 @@ export class ControlServer {
     );
     return toGrpcStatus(error);
   }
+}
+
+/** The connection's certificate is known, and the caller's id with it (`callerIsCertified`). */
+function isCertified(call: Pick<ServerUnaryCall<unknown, unknown>, "getAuthContext">): boolean {
+  return call.getAuthContext().sslPeerCertificate !== undefined;
+}
+
+/** Of gossip. */
+function senderOf(message: unknown): unknown {
+  return typeof message === "object" && message !== null ? Reflect.get(message, "from") : undefined;
+}
+
+/** @param callerId `null`: not known for certain, so that anybody may say anything */
+function requireSender(said: unknown, callerId: string | null): void {
+  if (callerId === null || said === callerId) return;
+  throw new ExoError("unauthorized", `Node ${callerId} speaks in the name of another node: refused.`);
 }
 
 function loadStage(

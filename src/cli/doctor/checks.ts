@@ -14,6 +14,7 @@ import { nativeCheck } from "./native-check.js";
 import { peersCheck } from "./peers-check.js";
 import { portsCheck } from "./ports-check.js";
 import { reachCheck } from "./reach-check.js";
+import { trustCheck } from "./trust-check.js";
 
 /** Everything the doctor looks at, in the order in which it tells of it. */
 export const CHECKS: readonly Check[] = [
@@ -24,6 +25,7 @@ export const CHECKS: readonly Check[] = [
   limitsCheck,
   diskCheck,
   cacheCheck,
+  trustCheck,
   portsCheck,
   interfacesCheck,
   multicastCheck,
