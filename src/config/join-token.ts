@@ -40,7 +40,8 @@ export function parseJoinToken(text: string, defaultPort: number): JoinToken | n
   if (!isJoinToken(trimmed) || trimmed.length > MOST_TEXT) return null;
   const bytes = Buffer.from(trimmed.slice(SCHEME.length), "base64url");
   const body = bytes.subarray(0, -CHECK_BYTES);
-  if (body.length <= HEAD_BYTES || body[0] !== VERSION || !checkOf(body).equals(bytes.subarray(-CHECK_BYTES))) return null;
+  if (body.length <= HEAD_BYTES || body[0] !== VERSION || !checkOf(body).equals(bytes.subarray(-CHECK_BYTES)))
+    return null;
   const peers = body
     .toString("utf8", HEAD_BYTES)
     .split(",")

@@ -119,8 +119,10 @@ export const OPTIONS: { readonly [Key in keyof Settings]: Option<Settings[Key]> 
   join: {
     flag: "join",
     argument: "token",
-    description: "join a cluster first: a token of `cluster invite`, or with --open an invite, exo-native://host:port?cluster=name",
-    expects: 'a whole token such as "exo-join-AbC…", or an invite such as "exo-native://192.168.1.20:52416?cluster=home"',
+    description:
+      "join a cluster first: a token of `cluster invite`, or with --open an invite, exo-native://host:port?cluster=name",
+    expects:
+      'a whole token such as "exo-join-AbC…", or an invite such as "exo-native://192.168.1.20:52416?cluster=home"',
     schema: parsed((text) => parseJoin(text, DEFAULT_GRPC_PORT)),
     default: null,
   },

@@ -52,6 +52,10 @@ export class NodeTrust {
 
   #nameOf(id: string): string | null {
     const { membership } = this.#options;
-    return membership().members().find((member) => isCertifiedFor(id, member.id))?.name ?? null;
+    return (
+      membership()
+        .members()
+        .find((member) => isCertifiedFor(id, member.id))?.name ?? null
+    );
   }
 }

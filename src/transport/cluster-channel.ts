@@ -44,7 +44,9 @@ export class ClusterChannel extends ChannelCredentials {
     return this === other;
   }
 
-  _createSecureConnector(...[, , callCredentials]: Parameters<ChannelCredentials["_createSecureConnector"]>): Connector {
+  _createSecureConnector(
+    ...[, , callCredentials]: Parameters<ChannelCredentials["_createSecureConnector"]>
+  ): Connector {
     return {
       connect: async (socket) => ({ socket: await this.#secure(socket), secure: true }),
       waitForReady: async () => {},

@@ -29,7 +29,11 @@ export class Guests {
   /** Returns whether there is room; if not, the connection is ended. */
   admit(socket: TLSSocket, sentence: string | null): boolean {
     const key = `${socket.remoteAddress}:${socket.remotePort}`;
-    if (socket.remoteAddress === undefined || this.#sockets.size >= MOST_GUESTS || this.#isTooOften(socket.remoteAddress)) {
+    if (
+      socket.remoteAddress === undefined ||
+      this.#sockets.size >= MOST_GUESTS ||
+      this.#isTooOften(socket.remoteAddress)
+    ) {
       socket.destroy();
       return false;
     }

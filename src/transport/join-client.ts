@@ -1,4 +1,4 @@
-import { createHash, X509Certificate } from "node:crypto";
+import { createHash, type X509Certificate } from "node:crypto";
 import type { Socket } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
 import { CallCredentials, ChannelCredentials } from "@grpc/grpc-js";
@@ -107,7 +107,8 @@ const NOT_THE_CLUSTER =
 /** The authority's own certificate comes with the node's. */
 function isSignedBy(certificate: X509Certificate, authority: string): boolean {
   const issuer = issuerOf(certificate);
-  if (issuer === null || !issuer.ca || !certificate.checkIssued(issuer) || !certificate.verify(issuer.publicKey)) return false;
+  if (issuer === null || !issuer.ca || !certificate.checkIssued(issuer) || !certificate.verify(issuer.publicKey))
+    return false;
   const spki = issuer.publicKey.export({ format: "der", type: "spki" });
   return createHash("sha256").update(spki).digest("hex") === authority;
 }

@@ -23,7 +23,12 @@ export interface CertifiedNode {
 const subjectSchema = z.object({ CN: z.string().regex(CERTIFIED_ID), OU: z.enum(ROLES) });
 
 /** `null`: it is no certificate of a node; who signed it is not looked at here. */
-export function certifiedNode({ subject, fingerprint256, valid_from, valid_to }: PeerCertificate): CertifiedNode | null {
+export function certifiedNode({
+  subject,
+  fingerprint256,
+  valid_from,
+  valid_to,
+}: PeerCertificate): CertifiedNode | null {
   const named = subjectSchema.safeParse(subject);
   if (!named.success) return null;
   return {

@@ -68,9 +68,7 @@ export class TransportServer implements Service {
     });
     server.addService(nodeService, this.#control.handlers);
     server.addService({ Stream: hopStreamMethod }, { Stream: hops.accept.bind(hops) });
-    this.#port = isCluster
-      ? await this.#openDoor(server, credentials)
-      : await bind(server, listen, credentials.server);
+    this.#port = isCluster ? await this.#openDoor(server, credentials) : await bind(server, listen, credentials.server);
     widenReceiveWindow(server, logger);
     this.#server = server;
   }

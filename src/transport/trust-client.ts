@@ -29,6 +29,7 @@ export class TrustClient {
   readonly #stub: InstanceType<typeof TrustStub>;
   readonly #metadata: Metadata;
   readonly #peer: string;
+  readonly #underWay = new Set<ClientUnaryCall>();
 
   constructor({ peer, nodeId, credentials, callerId }: TrustClientOptions) {
     const channel = nodeId === null ? credentials.channel : credentials.channelTo(nodeId);
@@ -38,14 +39,14 @@ export class TrustClient {
   }
 
   async exchange(own: TrustState): Promise<TrustState> {
-    const answer = await unary<TrustState__Output>(this.#peer, (callback) =>
+    const answer = await this.#ask<TrustState__Output>((callback) =>
       this.#stub.Exchange(toWireState(own), this.#metadata, deadline(), callback),
     );
     return parse(trustStateSchema, answer, `What ${this.#peer} knows of keys`, "peer_incompatible");
   }
 
   async renew(certificateRequest: Buffer): Promise<IssuedCertificate> {
-    const answer = await unary<RenewResponse__Output>(this.#peer, (callback) =>
+    const answer = await this.#ask<RenewResponse__Output>((callback) =>
       this.#stub.Renew({ certificateRequest }, this.#metadata, deadline(), callback),
     );
     return parse(issuedSchema, answer, `The certificate from ${this.#peer}`, "peer_incompatible");
@@ -53,14 +54,29 @@ export class TrustClient {
 
   /** Whether an admin revoked this node. */
   async leave(): Promise<boolean> {
-    const answer = await unary<LeaveResponse__Output>(this.#peer, (callback) =>
+    const answer = await this.#ask<LeaveResponse__Output>((callback) =>
       this.#stub.Leave({}, this.#metadata, deadline(), callback),
     );
     return answer.revoked;
   }
 
+  /** Ends calls under way. */
   close(): void {
+    for (const call of this.#underWay) call.cancel();
     this.#stub.close();
+  }
+
+  async #ask<Response>(start: (callback: requestCallback<Response>) => ClientUnaryCall): Promise<Response> {
+    let call: ClientUnaryCall | null = null;
+    try {
+      return await unary<Response>(this.#peer, (callback) => {
+        call = start(callback);
+        this.#underWay.add(call);
+        return call;
+      });
+    } finally {
+      if (call !== null) this.#underWay.delete(call);
+    }
   }
 }
 

@@ -21,7 +21,8 @@ const OTHER_CLUSTER =
   "It is of another cluster or of none: its certificate is not signed by this cluster's authority. Let it join with a token " +
   "of `exo-native cluster invite`, or leave it alone.";
 const NO_TLS = "It does not encrypt: it is a node without a cluster, or no exo-native node.";
-const WRONG_TIME = "Its certificate is not valid at this machine's time: compare the clocks, or start it so that it gets a new one.";
+const WRONG_TIME =
+  "Its certificate is not valid at this machine's time: compare the clocks, or start it so that it gets a new one.";
 
 /** By error codes of OpenSSL and Node.js. */
 const SENTENCES: Readonly<Record<string, string>> = {

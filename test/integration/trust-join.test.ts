@@ -80,7 +80,10 @@ describe("joining a cluster with a token", () => {
       assert.equal(mode & 0o077, 0, `${name} has mode ${(mode & 0o777).toString(8)}`);
     }
     await chmod(join(directory, "node.pem"), 0o644);
-    await assert.rejects(ClusterTrust.open(first.directory), failsWith("invalid_argument", "node.pem", "644", "chmod 600"));
+    await assert.rejects(
+      ClusterTrust.open(first.directory),
+      failsWith("invalid_argument", "node.pem", "644", "chmod 600"),
+    );
   });
 
   test("keeps no secret of a token", async (t) => {
@@ -164,7 +167,10 @@ describe("a token", () => {
     const token = await inviteTo(first.directory, [open.address]);
     await assert.rejects(tryToJoin(t, token), failsWith("unauthorized", "no node of a cluster with a secret"));
     const plain = await startNode(t, { credentials: plaintextCredentials() });
-    await assert.rejects(tryToJoin(t, { ...token, peers: [plain.address] }), failsWith("unauthorized", "does not encrypt"));
+    await assert.rejects(
+      tryToJoin(t, { ...token, peers: [plain.address] }),
+      failsWith("unauthorized", "does not encrypt"),
+    );
     const silent = await tcpServer(t, (socket) => socket.destroy());
     await assert.rejects(tryToJoin(t, { ...token, peers: [silent] }), failsWith("peer_unreachable", "has to run"));
   });

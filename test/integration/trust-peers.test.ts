@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect as connectSocket } from "node:net";
 import { describe, type TestContext, test } from "node:test";
-import { joinCluster } from "../../src/cluster/trust/join-cluster.js";
+import { type ConnectionOptions, connect as connectSecured, type TLSSocket } from "node:tls";
 import { revoke } from "../../src/cluster/trust/change-cluster.js";
+import { joinCluster } from "../../src/cluster/trust/join-cluster.js";
 import { TrustStore } from "../../src/cluster/trust/trust-store.js";
 import type { ExoError } from "../../src/core/errors.js";
 import { ControlClient } from "../../src/transport/control-client.js";
@@ -21,7 +22,17 @@ import {
   type TrustedNode,
   type TrustedNodeOptions,
 } from "../support/trust-cluster.js";
-import { batch, BUILD, failsWith, hello, hopOptions, limitsOf, receiver, RING, startNode } from "./transport-harness.js";
+import {
+  BUILD,
+  batch,
+  failsWith,
+  hello,
+  hopOptions,
+  limitsOf,
+  RING,
+  receiver,
+  startNode,
+} from "./transport-harness.js";
 
 interface Pair {
   readonly directory: string;
@@ -43,6 +54,11 @@ describe("a node of a cluster with a secret", () => {
     const seen = failsWith("unauthorized", "of another cluster or of none");
     await assert.rejects(callerOf(t, stranger, desk.address).hello(helloOf(stranger)), seen);
     await assert.rejects(callerOf(t, desk, stranger.address).hello(helloOf(desk)), seen);
+    // One that does not mind whom it talks to is dropped all the same.
+    const { key, certificates: cert } = stranger.trust.material();
+    const careless = connectSecured({ ...desk.address, key, cert, rejectUnauthorized: false, ALPNProtocols: ["h2"] });
+    careless.on("error", () => {}).resume();
+    await once(careless, "close");
     await eventually(async () => {
       assert.ok(desk.refusals.some(({ reason, nodeId }) => reason.includes("another cluster") && nodeId === null));
     });
@@ -60,7 +76,10 @@ describe("a node of a cluster with a secret", () => {
     const credentials = await openCredentials();
     const client = new ControlClient({ peer: desk.address, credentials, caller: { ...BUILD, nodeId: "id-open" } });
     t.after(() => client.close());
-    await assert.rejects(client.hello(hello("open")), failsWith("unauthorized", "cluster with a secret", "cluster join"));
+    await assert.rejects(
+      client.hello(hello("open")),
+      failsWith("unauthorized", "cluster with a secret", "cluster join"),
+    );
     await assert.rejects(client.health(), failsWith("unauthorized", "cluster with a secret"));
     await assert.rejects(
       openHop({ ...hopOptions(desk.address), credentials }),
@@ -79,7 +98,10 @@ describe("a node of a cluster with a secret", () => {
       assert.ok(desk.refusals.some(({ reason }) => reason.includes("does not encrypt")));
     });
     const plain = await startNode(t);
-    await assert.rejects(callerOf(t, desk, plain.address).hello(helloOf(desk)), failsWith("unauthorized", "does not encrypt"));
+    await assert.rejects(
+      callerOf(t, desk, plain.address).hello(helloOf(desk)),
+      failsWith("unauthorized", "does not encrypt"),
+    );
   });
 
   test("does not list who only looks whether the port is open", async (t) => {
@@ -89,6 +111,22 @@ describe("a node of a cluster with a secret", () => {
     socket.destroy();
     await callerOf(t, attic, desk.address).hello(helloOf(attic));
     assert.deepEqual(desk.refusals, []);
+  });
+
+  test("speaks TLS 1.3 only, and holds few connections of those who are not members", async (t) => {
+    const { desk, attic } = await pair(t);
+    const { host, port } = desk.address;
+    const secured = async (options: ConnectionOptions): Promise<TLSSocket> => {
+      const socket = connectSecured({ host, port, rejectUnauthorized: false, ALPNProtocols: ["h2"], ...options });
+      t.after(() => socket.destroy());
+      await once(socket, "secureConnect");
+      return socket;
+    };
+    await assert.rejects(secured({ maxVersion: "TLSv1.2" }), /protocol version/i);
+    const guests = await Promise.all(Array.from({ length: 40 }, () => secured({})));
+    for (const guest of guests) guest.on("error", () => {}).resume();
+    await eventually(async () => assert.ok(guests.filter(({ destroyed }) => !destroyed).length <= 32));
+    assert.equal((await callerOf(t, attic, desk.address).hello(helloOf(attic))).nodeId, desk.id);
   });
 
   test("refuses a member that speaks in the name of another one", async (t) => {
@@ -163,11 +201,17 @@ describe("a revoked node", () => {
     await desk.trust.reload();
     await lost;
     await assert.rejects(client.hello(helloOf(attic)), failsWith("unauthorized", "was revoked by an admin"));
-    await assert.rejects(callerOf(t, desk, attic.address).hello(helloOf(desk)), failsWith("unauthorized", "was revoked"));
+    await assert.rejects(
+      callerOf(t, desk, attic.address).hello(helloOf(desk)),
+      failsWith("unauthorized", "was revoked"),
+    );
     assert.ok(desk.refusals.some(({ nodeId, reason }) => nodeId === attic.id && reason.includes("was revoked")));
     await desk.stop();
     const again = await startTrusted(t, directory);
-    await assert.rejects(callerOf(t, attic, again.address).hello(helloOf(attic)), failsWith("unauthorized", "was revoked"));
+    await assert.rejects(
+      callerOf(t, attic, again.address).hello(helloOf(attic)),
+      failsWith("unauthorized", "was revoked"),
+    );
   });
 
   test("comes back with a new token, as another node", async (t) => {

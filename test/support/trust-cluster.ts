@@ -11,7 +11,7 @@ import { InviteBook, type InviteOptions } from "../../src/cluster/trust/invites.
 import { joinCluster } from "../../src/cluster/trust/join-cluster.js";
 import { TrustStore } from "../../src/cluster/trust/trust-store.js";
 import type { HostPort } from "../../src/config/address.js";
-import { type JoinToken, formatJoinToken, parseJoinToken } from "../../src/config/join-token.js";
+import { formatJoinToken, type JoinToken, parseJoinToken } from "../../src/config/join-token.js";
 import { type Clock, type Logger, silentLogger, systemClock } from "../../src/core/ports.js";
 import { ClusterCredentials } from "../../src/transport/cluster-credentials.js";
 import { ControlClient } from "../../src/transport/control-client.js";
@@ -27,7 +27,7 @@ export const DAY = 24 * HOUR;
 /** A configuration directory that goes with the test. */
 export async function configDirectory(context: TestContext): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), "exo-native-trust-"));
-  context.after(() => rm(directory, { recursive: true, force: true }));
+  context.after(() => rm(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }));
   return directory;
 }
 

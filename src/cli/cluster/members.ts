@@ -29,7 +29,8 @@ export async function membersDocument(store: TrustStore, node: RunningNode | nul
   const own = certifiedNodeOf(identity.certificate);
   const met = await readMembers(store);
   const out = new Map(facts.revocations.map((one) => [one.nodeId, one]));
-  const self = own === null || met.some(({ id }) => id === own.id) ? [] : [{ ...own, name: "this machine", seenAt: null }];
+  const self =
+    own === null || met.some(({ id }) => id === own.id) ? [] : [{ ...own, name: "this machine", seenAt: null }];
   const known = [...self, ...met].map(({ id, name, role, fingerprint, notAfter, seenAt }) => ({
     id,
     name,

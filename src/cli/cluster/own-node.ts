@@ -21,7 +21,9 @@ export async function runningNode(config: Config, url: unknown): Promise<Running
     .catch(() => null);
   const self = cluster?.nodes.find(({ id }) => id === cluster.node.id);
   if (cluster == null || self === undefined) return null;
-  const others = cluster.nodes.flatMap(({ id, address, state }) => (id !== self.id && state === "alive" ? [address] : []));
+  const others = cluster.nodes.flatMap(({ id, address, state }) =>
+    id !== self.id && state === "alive" ? [address] : [],
+  );
   return { address: self.address, others, cluster };
 }
 

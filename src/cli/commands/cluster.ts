@@ -1,3 +1,10 @@
+import { keyFingerprint } from "../../cluster/trust/certificates.js";
+import { requireCluster, requireSigner, revoke, rotateAuthority } from "../../cluster/trust/change-cluster.js";
+import { foundCluster } from "../../cluster/trust/found-cluster.js";
+import { InviteBook } from "../../cluster/trust/invites.js";
+import { joinCluster as join } from "../../cluster/trust/join-cluster.js";
+import { leaveCluster as leave, leftWithoutAdmin } from "../../cluster/trust/leave-cluster.js";
+import { TrustStore } from "../../cluster/trust/trust-store.js";
 import { parseHostPort } from "../../config/address.js";
 import { CLUSTER_NAME } from "../../config/cluster-name.js";
 import type { Config } from "../../config/config.js";
@@ -5,13 +12,6 @@ import { parseDuration } from "../../config/duration.js";
 import { formatJoinToken, parseJoinToken } from "../../config/join-token.js";
 import { DEFAULT_GRPC_PORT } from "../../config/options.js";
 import { ExoError } from "../../core/errors.js";
-import { requireCluster, requireSigner, revoke, rotateAuthority } from "../../cluster/trust/change-cluster.js";
-import { keyFingerprint } from "../../cluster/trust/certificates.js";
-import { foundCluster } from "../../cluster/trust/found-cluster.js";
-import { InviteBook } from "../../cluster/trust/invites.js";
-import { joinCluster as join } from "../../cluster/trust/join-cluster.js";
-import { leaveCluster as leave, leftWithoutAdmin } from "../../cluster/trust/leave-cluster.js";
-import { TrustStore } from "../../cluster/trust/trust-store.js";
 import { memberLines, membersDocument } from "../cluster/members.js";
 import { invitePeers, runningNode } from "../cluster/own-node.js";
 import { qrLines } from "../cluster/qr.js";
@@ -32,7 +32,9 @@ const LONGEST_OVERLAP = 365 * 86_400_000;
 export async function initCluster(options: Options, io: CliIo): Promise<void> {
   const name = String(options.name);
   if (!CLUSTER_NAME.test(name)) {
-    throw new UsageError(`Expected a name of at most 63 letters, digits, dots, dashes or underscores for --name, received "${name}".`);
+    throw new UsageError(
+      `Expected a name of at most 63 letters, digits, dots, dashes or underscores for --name, received "${name}".`,
+    );
   }
   const store = storeOf(await settings(options, io));
   if (await store.exists()) {
@@ -80,7 +82,7 @@ export async function inviteNode(options: Options, io: CliIo): Promise<void> {
     `A token for ${whom}${role}, until ${shortTime(until)}. On that machine:`,
     "",
     `  npx exo-native serve --join ${token}`,
-    ...(options.qr === true ? ["", ...(await qrLines(token))] : []),
+    ...(options.qr === true ? ["", ...qrLines(token)] : []),
     "",
     "Whoever has it can join, so hand it over as you would a password.",
     ...(node === null ? ["No node runs here: start one (npx exo-native serve), for the token is taken to it."] : []),
@@ -104,7 +106,7 @@ function notAToken(text: string): string {
   if (text.trim().toLowerCase().startsWith("exo-native://")) {
     return "That is an invite to an open cluster, which has no secret: npx exo-native serve --open --join <invite>";
   }
-  return "Expected a whole token such as \"exo-join-AbC…\", as cluster invite prints it; this one was cut, changed, or is of another release.";
+  return 'Expected a whole token such as "exo-join-AbC…", as cluster invite prints it; this one was cut, changed, or is of another release.';
 }
 
 export async function leaveCluster(options: Options, io: CliIo): Promise<void> {
@@ -120,12 +122,16 @@ export async function leaveCluster(options: Options, io: CliIo): Promise<void> {
     );
   }
   const node = await runningNode(config, options.url);
-  const known = [...(node?.others ?? []), ...facts.peers].flatMap((peer) => parseHostPort(peer, DEFAULT_GRPC_PORT) ?? []);
+  const known = [...(node?.others ?? []), ...facts.peers].flatMap(
+    (peer) => parseHostPort(peer, DEFAULT_GRPC_PORT) ?? [],
+  );
   const { cluster, told } = await leave(config.paths.configDir, known);
   if (options.json === true) return printJson({ left: cluster, told }, io);
   say(io, [
     `This machine is out of the cluster "${cluster}", and its keys are removed.`,
-    told ? "The others know." : "No admin could be told: on one of them, run exo-native cluster revoke with this machine's name.",
+    told
+      ? "The others know."
+      : "No admin could be told: on one of them, run exo-native cluster revoke with this machine's name.",
     ...(node === null ? [] : ["The node that runs here is cut off; start it again."]),
   ]);
 }

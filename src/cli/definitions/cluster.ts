@@ -7,7 +7,9 @@ import { addNotes } from "./help-notes.js";
 type Options = Record<string, unknown>;
 
 export function addCluster(program: Command, io: CliIo): void {
-  const cluster = program.command("cluster").description("machines that trust each other: who is in, who comes in, who is out");
+  const cluster = program
+    .command("cluster")
+    .description("machines that trust each other: who is in, who comes in, who is out");
   const load = () => import("../commands/cluster.js");
   const add = (name: string, description: string, settings: readonly SettingKey[] = []): Command =>
     addConfigFlags(cluster.command(name).description(description).option("--json", "print one JSON document"), [

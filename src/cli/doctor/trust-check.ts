@@ -21,13 +21,20 @@ export const trustCheck: Check = {
     const { directory } = new TrustStore(context.config.paths.configDir);
     const facts = await context.system.readText(join(directory, "cluster.json"));
     if (facts === null) return [];
-    return [...(await openFiles(directory, context)), await certificate(directory, context), ...(await admins(directory, context))];
+    return [
+      ...(await openFiles(directory, context)),
+      await certificate(directory, context),
+      ...(await admins(directory, context)),
+    ];
   },
 };
 
 async function openFiles(directory: string, { system }: DoctorContext): Promise<readonly Finding[]> {
   const modes = await Promise.all(
-    PRIVATE_FILES.map(async (name) => ({ path: join(directory, name), mode: await system.mode(join(directory, name)) })),
+    PRIVATE_FILES.map(async (name) => ({
+      path: join(directory, name),
+      mode: await system.mode(join(directory, name)),
+    })),
   );
   return modes.flatMap(({ path, mode }) => {
     const fault = mode === null ? null : modeFault(path, mode);
@@ -39,7 +46,8 @@ async function openFiles(directory: string, { system }: DoctorContext): Promise<
 async function certificate(directory: string, { system }: DoctorContext): Promise<Finding> {
   const path = join(directory, "node.pem");
   const own = certificateIn((await system.readText(path)) ?? "");
-  if (own === null) return problem("trust.certificate", "This node's certificate cannot be read", `${path} is damaged.`, REJOIN);
+  if (own === null)
+    return problem("trust.certificate", "This node's certificate cannot be read", `${path} is damaged.`, REJOIN);
   const now = Date.now();
   const until = new Date(own.notAfter).toISOString().slice(0, 10);
   if (now < own.notBefore) {
@@ -61,7 +69,10 @@ async function certificate(directory: string, { system }: DoctorContext): Promis
       "Start this node beside an admin: npx exo-native cluster members tells which machines are.",
     );
   }
-  return ok("trust.certificate", `This machine is in a cluster with a secret, as ${own.role}; its certificate is valid until ${until}`);
+  return ok(
+    "trust.certificate",
+    `This machine is in a cluster with a secret, as ${own.role}; its certificate is valid until ${until}`,
+  );
 }
 
 function certificateIn(text: string): CertifiedNode | null {

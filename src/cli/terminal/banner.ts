@@ -34,7 +34,8 @@ export function bannerText(facts: BannerFacts, paint: Paint): string {
 
 function joinLines({ grpcAddress, cluster, announced, role }: BannerFacts): readonly Line[] {
   if (role !== undefined) {
-    const token = role === "admin" ? "npx exo-native cluster invite" : "npx exo-native cluster invite, on an admin of the cluster";
+    const token =
+      role === "admin" ? "npx exo-native cluster invite" : "npx exo-native cluster invite, on an admin of the cluster";
     return [...(cluster === null ? [] : ([["cluster", cluster]] as const)), ["to join it", token]];
   }
   const bound = parseHostPort(grpcAddress, 0);

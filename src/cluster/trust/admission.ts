@@ -68,7 +68,8 @@ export class Admission implements TrustService {
     const signer = await trust.signer();
     if (signer === null) return false;
     const facts = { nodeId: id, name, atMs: trust.clock.wall(), reason: "left" } as const;
-    await trust.take({ authorities: [], revocations: [signRevocation(facts, signer.key.pem)] });
+    // The connection that the answer goes over lasts until the files are looked at again.
+    await trust.keep({ authorities: [], revocations: [signRevocation(facts, signer.key.pem)] });
     return true;
   }
 
@@ -81,7 +82,12 @@ export class Admission implements TrustService {
     const request = await readRequest(certificateRequest);
     await this.#invites.use({ id, secret }, { id: request.id, name }, now);
     const role = admin ? "admin" : "member";
-    const certificate = await issueNow(signer, trust.cluster, { id: request.id, role, publicKey: request.publicKey }, now);
+    const certificate = await issueNow(
+      signer,
+      trust.cluster,
+      { id: request.id, role, publicKey: request.publicKey },
+      now,
+    );
     logger.info({ node: name, id: request.id, role, by: ownName }, "a node was let into the cluster");
     return { cluster: trust.cluster, certificate, state: trust.state(), authorityKey: keyFor(role, signer) };
   }

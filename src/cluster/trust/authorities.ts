@@ -55,7 +55,8 @@ function isVouchedFor(offered: AuthorityRecord, trusted: readonly AuthorityRecor
     const own = new X509Certificate(offered.certificate);
     const cross = new X509Certificate(offered.crossCertificate);
     const sameKey = own.publicKey.equals(cross.publicKey) && own.subject === cross.subject;
-    if (!sameKey || !own.ca || !cross.ca || !own.verify(own.publicKey) || Date.parse(cross.validTo) <= now) return false;
+    if (!sameKey || !own.ca || !cross.ca || !own.verify(own.publicKey) || Date.parse(cross.validTo) <= now)
+      return false;
     return trusted.some(({ certificate }) => {
       const before = new X509Certificate(certificate);
       return cross.checkIssued(before) && cross.verify(before.publicKey);

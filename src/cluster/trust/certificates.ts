@@ -4,6 +4,7 @@ import {
   BasicConstraintsExtension,
   ExtendedKeyUsage,
   ExtendedKeyUsageExtension,
+  type Extension,
   type JsonName,
   KeyUsageFlags,
   KeyUsagesExtension,
@@ -65,9 +66,9 @@ export async function createAuthority(cluster: string, key: Key, { from, until }
     notAfter: new Date(until),
     signingAlgorithm: SIGNATURE,
     keys: key.pair,
-    extensions: [...AUTHORITY_EXTENSIONS, await SubjectKeyIdentifierExtension.create(key.pair.publicKey, false, webcrypto)],
-  }, webcrypto);
-  return certificate.toString("pem");
+    extensions: [...AUTHORITY_EXTENSIONS, await SubjectKeyIdentifierExtension.create(key.pair.publicKey)],
+  });
+  return `${certificate.toString("pem")}\n`;
 }
 
 /** The key of a new authority, signed by the one before: who trusts only that one trusts the new one, too. */
@@ -89,7 +90,10 @@ export interface NodeCertificate {
 }
 
 /** A node's certificate, for both ends of its connections. */
-export async function issue(signer: Signer, { cluster, id, role, publicKey, validity }: NodeCertificate): Promise<string> {
+export async function issue(
+  signer: Signer,
+  { cluster, id, role, publicKey, validity }: NodeCertificate,
+): Promise<string> {
   return sign(signer, {
     publicKey,
     subject: [{ CN: [id] }, { OU: [role] }, { O: [cluster] }],
@@ -106,7 +110,7 @@ export async function issue(signer: Signer, { cluster, id, role, publicKey, vali
 /** PKCS #10, DER. Its name says nothing: the authority chooses it. */
 export async function createRequest(key: Key): Promise<Buffer> {
   const params = { name: "CN=exo-native", keys: key.pair, signingAlgorithm: SIGNATURE };
-  return Buffer.from((await Pkcs10CertificateRequestGenerator.create(params, webcrypto)).rawData);
+  return Buffer.from((await Pkcs10CertificateRequestGenerator.create(params)).rawData);
 }
 
 export interface CertificateRequest {
@@ -118,10 +122,10 @@ export interface CertificateRequest {
 /** Throws `invalid_argument` unless whoever made it has the private key. */
 export async function readRequest(der: Uint8Array): Promise<CertificateRequest> {
   try {
-    const request = new Pkcs10CertificateRequest(der);
+    const request = new Pkcs10CertificateRequest(new Uint8Array(der));
     const spki = Buffer.from(request.publicKey.rawData);
     const publicKey = await subtle.importKey("spki", spki, KEY, true, ["verify"]);
-    if (await request.verify(webcrypto)) return { publicKey, id: idOf(spki) };
+    if (await request.verify()) return { publicKey, id: idOf(spki) };
   } catch (thrown) {
     throw badRequest(thrown);
   }
@@ -129,9 +133,13 @@ export async function readRequest(der: Uint8Array): Promise<CertificateRequest> 
 }
 
 function badRequest(cause: unknown): ExoError {
-  return new ExoError("invalid_argument", "The request for a certificate cannot be read; run the same release on both.", {
-    cause,
-  });
+  return new ExoError(
+    "invalid_argument",
+    "The request for a certificate cannot be read; run the same release on both.",
+    {
+      cause,
+    },
+  );
 }
 
 /** SHA-256 of a certificate's public key, hexadecimal. */
@@ -153,7 +161,7 @@ interface Subject {
   readonly publicKey: webcrypto.CryptoKey;
   readonly subject: JsonName;
   readonly validity: Validity;
-  readonly extensions: readonly (typeof AUTHORITY_EXTENSIONS)[number][];
+  readonly extensions: readonly Extension[];
 }
 
 async function sign(signer: Signer, { publicKey, subject, validity, extensions }: Subject): Promise<string> {
@@ -169,11 +177,11 @@ async function sign(signer: Signer, { publicKey, subject, validity, extensions }
     signingKey: signer.key.pair.privateKey,
     extensions: [
       ...extensions,
-      await SubjectKeyIdentifierExtension.create(publicKey, false, webcrypto),
-      await AuthorityKeyIdentifierExtension.create(signer.key.pair.publicKey, false, webcrypto),
+      await SubjectKeyIdentifierExtension.create(publicKey),
+      await AuthorityKeyIdentifierExtension.create(signer.key.pair.publicKey),
     ],
-  }, webcrypto);
-  return certificate.toString("pem");
+  });
+  return `${certificate.toString("pem")}\n`;
 }
 
 const AUTHORITY_EXTENSIONS = [

@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { ExoError } from "../../core/errors.js";
-import { CERTIFIED_ID, certifiedNodeOf, type CertifiedNode } from "../../transport/peer-certificate.js";
+import { CERTIFIED_ID, type CertifiedNode, certifiedNodeOf } from "../../transport/peer-certificate.js";
 import { createAuthority, createKey, crossSign, readKey, type Signer } from "./certificates.js";
 import { AUTHORITY_MS } from "./found-cluster.js";
 import { readMembers } from "./known-members.js";
@@ -75,7 +75,13 @@ export async function rotateAuthority(store: TrustStore, overlapMs: number, now:
 }
 
 /** This machine's own certificate, by the new authority. */
-async function reissue(store: TrustStore, files: TrustFiles, signer: Signer, own: CertifiedNode, now: number): Promise<void> {
+async function reissue(
+  store: TrustStore,
+  files: TrustFiles,
+  signer: Signer,
+  own: CertifiedNode,
+  now: number,
+): Promise<void> {
   const { publicKey } = (await readKey(files.node.key)).pair;
   const { id, role } = own;
   const certificate = await issueNow(signer, files.facts.name, { id, role, publicKey }, now);

@@ -107,6 +107,12 @@ export class ClusterTrust implements TrustView {
 
   /** Takes what a member knows, and keeps it. */
   async take(theirs: TrustState): Promise<void> {
+    await this.keep(theirs);
+    await this.reload();
+  }
+
+  /** The same, but it counts only when the files are looked at again. */
+  async keep(theirs: TrustState): Promise<void> {
     if (!this.#isNews(theirs)) return;
     await this.store.change((kept) => {
       const authorities = mergeAuthorities(kept.authorities, theirs.authorities, this.clock.wall());
@@ -114,7 +120,6 @@ export class ClusterTrust implements TrustView {
       const isSame = authorities === kept.authorities && revocations === kept.revocations;
       return isSame ? kept : { ...kept, authorities, revocations };
     });
-    await this.reload();
   }
 
   /** Another process of this machine may have changed the files: `cluster revoke`, say. */
@@ -198,7 +203,8 @@ export class ClusterTrust implements TrustView {
     const issuer = this.#files.facts.authorities.find((one) => isSignedBy(certificate, one.certificate));
     if (issuer === undefined) return "";
     const { crossCertificate } = issuer;
-    const counts = crossCertificate !== "" && Date.parse(new X509Certificate(crossCertificate).validTo) > this.clock.wall();
+    const counts =
+      crossCertificate !== "" && Date.parse(new X509Certificate(crossCertificate).validTo) > this.clock.wall();
     return counts ? crossCertificate : issuer.certificate;
   }
 

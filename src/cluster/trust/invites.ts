@@ -46,7 +46,10 @@ export class InviteBook {
     this.#store = store;
   }
 
-  async create({ lifetimeMs, uses, admin }: InviteOptions, now: number): Promise<InviteKey & { readonly expiresAt: number }> {
+  async create(
+    { lifetimeMs, uses, admin }: InviteOptions,
+    now: number,
+  ): Promise<InviteKey & { readonly expiresAt: number }> {
     const id = randomBytes(INVITE_ID_BYTES).toString("hex");
     const secret = randomBytes(SECRET_BYTES).toString("hex");
     // As the token tells it.
@@ -54,7 +57,8 @@ export class InviteBook {
     const fresh = { id, secretHash: hashOf(secret).toString("hex"), createdAt: now, expiresAt, uses, admin, used: [] };
     await this.#store.locked(async () => {
       const kept = (await this.#read()).filter((one) => now - one.expiresAt < KEPT_MS);
-      if (kept.length >= MOST_INVITES) throw new ExoError("overloaded", "There are a thousand invites; wait until some end.");
+      if (kept.length >= MOST_INVITES)
+        throw new ExoError("overloaded", "There are a thousand invites; wait until some end.");
       await this.#write([...kept, fresh]);
     });
     return { id, secret, expiresAt };

@@ -52,7 +52,10 @@ export async function keepMembers(
   const all = new Map([...before, ...now, own].map((one) => [one.id, one]));
   const after = [...all.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
   if (JSON.stringify(after) === JSON.stringify(before)) return;
-  if (await trust.store.exists()) await writePrivate(trust.store.path(MEMBERS), fileText(after));
+  await writePrivate(trust.store.path(MEMBERS), fileText(after)).catch(async (thrown: unknown) => {
+    // This machine left the cluster meanwhile.
+    if (await trust.store.exists()) throw thrown;
+  });
 }
 
 function entry({ id, role, fingerprint, notAfter }: CertifiedNode): Omit<KnownMember, "name" | "seenAt"> {

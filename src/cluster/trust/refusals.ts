@@ -17,8 +17,15 @@ export class Refusals {
   /** @param name of the node, if it is known */
   add({ host, nodeId, reason }: Refusal, name: string | null): void {
     // It called from some port, which says nothing of where it listens.
-    const isNews = this.#strangers.met(nodeId ?? host, name ?? host, { host, port: 0 }, reason, this.#clock.monotonic());
-    if (isNews) this.#logger.warn({ from: host, id: nodeId }, `refused ${name ?? `a connection from ${host}`}: ${reason}`);
+    const isNews = this.#strangers.met(
+      nodeId ?? host,
+      name ?? host,
+      { host, port: 0 },
+      reason,
+      this.#clock.monotonic(),
+    );
+    if (isNews)
+      this.#logger.warn({ from: host, id: nodeId }, `refused ${name ?? `a connection from ${host}`}: ${reason}`);
   }
 
   list(): readonly Stranger[] {

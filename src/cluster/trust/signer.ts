@@ -23,7 +23,9 @@ export async function signerOf(authorities: readonly AuthorityRecord[], keys: st
 }
 
 function fingerprintOf(keyPem: string): string {
-  return createHash("sha256").update(createPublicKey(keyPem).export({ format: "der", type: "spki" })).digest("hex");
+  return createHash("sha256")
+    .update(createPublicKey(keyPem).export({ format: "der", type: "spki" }))
+    .digest("hex");
 }
 
 export interface IssueRequest extends Pick<CertificateRequest, "publicKey"> {
@@ -48,5 +50,8 @@ export function requireIssued(certificate: string, key: Key, authorities: readon
   const isForKey = own.publicKey.equals(createPublicKey(key.pem));
   const isSigned = authorities.some(({ certificate: pem }) => own.verify(new X509Certificate(pem).publicKey));
   if (isForKey && isSigned) return;
-  throw new ExoError("unauthorized", "The certificate that came is not for this node's key, or not from the cluster's authority.");
+  throw new ExoError(
+    "unauthorized",
+    "The certificate that came is not for this node's key, or not from the cluster's authority.",
+  );
 }

@@ -47,6 +47,7 @@ export class TrustKeeper implements Service {
   readonly #work: BackgroundWork;
   /** By node: what it was last told, and when it may be asked again after a failure. */
   readonly #told = new Map<string, { readonly version: number; readonly retryAt: number }>();
+  readonly #asking = new Set<TrustAsk>();
   #version = 0;
   #renewAt = 0;
   #unfollow: (() => void) | null = null;
@@ -67,7 +68,9 @@ export class TrustKeeper implements Service {
   async stop(): Promise<void> {
     this.#unfollow?.();
     this.#unfollow = null;
-    await this.#work.stop();
+    const stopped = this.#work.stop();
+    for (const client of this.#asking) client.close();
+    await stopped;
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -79,7 +82,10 @@ export class TrustKeeper implements Service {
         await this.#renew();
         await keepMembers(trust, this.#options.name, this.#options.members());
       } catch (thrown) {
-        logger.error({ cause: thrown }, `The cluster's keys could not be looked after: ${ExoError.from(thrown).message}`);
+        logger.error(
+          { cause: thrown },
+          `The cluster's keys could not be looked after: ${ExoError.from(thrown).message}`,
+        );
         await pause(RETRY_MS, signal);
       }
       await pause(lookMs, signal);
@@ -98,18 +104,15 @@ export class TrustKeeper implements Service {
   }
 
   async #tell(peer: TrustPeer): Promise<void> {
-    const { trust, connect, logger } = this.#options;
+    const { trust, logger } = this.#options;
     const version = this.#version;
-    const client = connect(peer);
     try {
-      await trust.take(await client.exchange(trust.state()));
+      await trust.take(await this.#ask(peer, (client) => client.exchange(trust.state())));
       this.#told.set(peer.id, { version, retryAt: 0 });
     } catch (thrown) {
       const { message } = ExoError.from(thrown);
       logger.debug({ node: peer.name }, `could not compare keys: ${message}`);
       this.#told.set(peer.id, { version: -1, retryAt: trust.clock.monotonic() + RETRY_MS });
-    } finally {
-      client.close();
     }
   }
 
@@ -126,20 +129,28 @@ export class TrustKeeper implements Service {
 
   /** The first admin that gives one is enough. */
   async #askAdmins(): Promise<boolean> {
-    const { trust, members, connect, logger } = this.#options;
+    const { trust, members, logger } = this.#options;
     const admins = new Set(trust.known().flatMap(({ id, role }) => (role === "admin" ? [id] : [])));
     const asked = members().filter(({ id }) => [...admins].some((admin) => isCertifiedFor(admin, id)));
     for (const peer of asked) {
-      const client = connect(peer);
       try {
-        await trust.renew((request) => client.renew(request));
+        await trust.renew((request) => this.#ask(peer, (client) => client.renew(request)));
         return true;
       } catch (thrown) {
         logger.debug({ node: peer.name }, `gave no new certificate: ${ExoError.from(thrown).message}`);
-      } finally {
-        client.close();
       }
     }
     return false;
+  }
+
+  async #ask<Answer>(peer: TrustPeer, question: (client: TrustAsk) => Promise<Answer>): Promise<Answer> {
+    const client = this.#options.connect(peer);
+    this.#asking.add(client);
+    try {
+      return await question(client);
+    } finally {
+      this.#asking.delete(client);
+      client.close();
+    }
   }
 }

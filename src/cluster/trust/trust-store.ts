@@ -83,7 +83,8 @@ export class TrustStore {
       await rename(fresh, this.directory);
     } catch (thrown) {
       await rm(fresh, { recursive: true, force: true });
-      if (await this.exists()) throw new ExoError("invalid_argument", "This node is in a cluster already.", { cause: thrown });
+      if (await this.exists())
+        throw new ExoError("invalid_argument", "This node is in a cluster already.", { cause: thrown });
       throw thrown;
     }
   }
