@@ -122,7 +122,7 @@ export const OPTIONS: { readonly [Key in keyof Settings]: Option<Settings[Key]> 
     description:
       "join a cluster first: a token of `cluster invite`, or with --open an invite, exo-native://host:port?cluster=name",
     expects:
-      'a whole token such as "exo-join-AbC…", or an invite such as "exo-native://192.168.1.20:52416?cluster=home"',
+      'an invite of this release such as "exo-native://192.168.1.20:52416?cluster=home", or a whole token (exo-join-AbC...)',
     schema: parsed((text) => parseJoin(text, DEFAULT_GRPC_PORT)),
     default: null,
   },

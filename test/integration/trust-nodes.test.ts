@@ -29,6 +29,7 @@ interface Machine {
 async function machine(context: TestContext): Promise<Machine> {
   const home = await mkdtemp(join(tmpdir(), "exo-native-machine-"));
   context.after(() => rm(home, { recursive: true, force: true }));
+  const grpc = `127.0.0.1:${await freePort()}`;
   return {
     home,
     async cluster(...args) {
@@ -38,8 +39,7 @@ async function machine(context: TestContext): Promise<Machine> {
       return { code, stdout: io.stdout.text, stderr: io.stderr.text };
     },
     async serve(name, ...args) {
-      const port = await freePort();
-      const node = await NodeProcess.start({ name, home, args: ["--grpc", `127.0.0.1:${port}`, ...args] });
+      const node = await NodeProcess.start({ name, home, args: ["--grpc", grpc, ...args] });
       context.after(() => node.stop());
       return node;
     },
@@ -92,12 +92,14 @@ describe("nodes of a cluster with a secret", () => {
     await second.stop();
     const again = await attic.serve("attic", "--join", token);
     await eventually(async () => assert.deepEqual(await states(first), ["attic alive", "desk alive"]));
-    const listed = await desk.cluster("members", "--json", "--url", first.http);
-    const members = membersSchema.parse(JSON.parse(listed.stdout)).members;
-    assert.deepEqual(members.map(({ name, role, state }) => `${name} ${role} ${state}`).sort(), [
-      "attic member alive",
-      "desk admin alive",
-    ]);
+    await eventually(async () => {
+      const listed = await desk.cluster("members", "--json", "--url", first.http);
+      const { members } = membersSchema.parse(JSON.parse(listed.stdout));
+      assert.deepEqual(members.map(({ name, role, state }) => `${name} ${role} ${state}`).sort(), [
+        "attic member alive",
+        "desk admin alive",
+      ]);
+    });
     const revoked = await desk.cluster("revoke", "attic");
     assert.equal(revoked.code, 0, revoked.stderr);
     await eventually(async () => {

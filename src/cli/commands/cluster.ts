@@ -106,7 +106,7 @@ function notAToken(text: string): string {
   if (text.trim().toLowerCase().startsWith("exo-native://")) {
     return "That is an invite to an open cluster, which has no secret: npx exo-native serve --open --join <invite>";
   }
-  return 'Expected a whole token such as "exo-join-AbC…", as cluster invite prints it; this one was cut, changed, or is of another release.';
+  return 'Expected a whole token such as "exo-join-AbC...", as cluster invite prints it; this one was cut, changed, or is of another release.';
 }
 
 export async function leaveCluster(options: Options, io: CliIo): Promise<void> {

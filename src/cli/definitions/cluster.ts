@@ -27,7 +27,7 @@ export function addCluster(program: Command, io: CliIo): void {
     add("join", "let this machine into the cluster of a token", ["name"])
       .argument("<token>", "as cluster invite printed it")
       .action(async (token: string, options: Options) => (await load()).joinCluster(token, options, io)),
-    ["exo-native cluster join exo-join-AbC…"],
+    ["exo-native cluster join exo-join-AbC..."],
     "serve --join does the same, and starts a node.",
   );
   addNotes(
@@ -59,7 +59,7 @@ export function addCluster(program: Command, io: CliIo): void {
   addNotes(cluster, [
     "exo-native cluster init             # on the first machine",
     "exo-native cluster invite           # on it, for each other machine",
-    "exo-native serve --join exo-join-…  # on that machine",
+    "exo-native serve --join exo-join-AbC...  # on that machine",
   ]);
 }
 

@@ -1,6 +1,6 @@
 import { ExoError } from "../../core/errors.js";
 import type { Logger } from "../../core/ports.js";
-import type { CertifiedNode } from "../../transport/peer-certificate.js";
+import { type CertifiedNode, certifiedNodeOf } from "../../transport/peer-certificate.js";
 import type {
   IssuedCertificate,
   JoinedCluster,
@@ -11,6 +11,7 @@ import type {
 import { readRequest, type Signer } from "./certificates.js";
 import type { ClusterTrust } from "./cluster-trust.js";
 import { InviteBook } from "./invites.js";
+import { addMember } from "./known-members.js";
 import { signRevocation } from "./revocations.js";
 import { issueNow, keyFor } from "./signer.js";
 
@@ -88,6 +89,8 @@ export class Admission implements TrustService {
       { id: request.id, role, publicKey: request.publicKey },
       now,
     );
+    const admitted = certifiedNodeOf(certificate);
+    if (admitted !== null) await addMember(trust.store, admitted, name, now);
     logger.info({ node: name, id: request.id, role, by: ownName }, "a node was let into the cluster");
     return { cluster: trust.cluster, certificate, state: trust.state(), authorityKey: keyFor(role, signer) };
   }

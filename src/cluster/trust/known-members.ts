@@ -34,6 +34,12 @@ export async function readMembers(store: TrustStore): Promise<readonly KnownMemb
   }
 }
 
+/** Writes down who was let in just now. */
+export async function addMember(store: TrustStore, node: CertifiedNode, name: string, seenAt: number): Promise<void> {
+  const others = (await readMembers(store)).filter(({ id }) => id !== node.id);
+  await writePrivate(store.path(MEMBERS), fileText([...others, { ...entry(node), name, seenAt }]));
+}
+
 /** Writes down who is there now, when that is news. */
 export async function keepMembers(
   trust: ClusterTrust,
