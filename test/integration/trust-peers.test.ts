@@ -175,6 +175,10 @@ describe("a node of a cluster with a secret", () => {
     await client.close();
     assert.equal(received.frames.length, 1);
     await assert.rejects(
+      openHop({ ...options, nextNode: attic.id, edge: { ...RING, nodeId: attic.id } }),
+      failsWith("unauthorized", "Another node of the cluster answers there"),
+    );
+    await assert.rejects(
       openHop({ ...options, edge: { ...RING, nodeId: desk.id } }),
       failsWith("unauthorized", "says that it is"),
     );
