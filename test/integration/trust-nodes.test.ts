@@ -7,12 +7,14 @@ import { describe, type TestContext, test } from "node:test";
 import { z } from "zod";
 import { runCli } from "../../src/cli/run-cli.js";
 import { eventually } from "../support/eventually.js";
+import { tinyModel } from "../support/models.js";
 import { NodeProcess } from "../support/node-process.js";
 import { capturedIo } from "../unit/cli-captured-io.js";
 
 const clusterSchema = z.object({
   node: z.object({ id: z.string() }),
   nodes: z.array(z.object({ name: z.string(), id: z.string(), state: z.string(), reason: z.string().nullable() })),
+  rings: z.array(z.object({ state: z.string(), stages: z.array(z.object({ node_name: z.string() })) })),
 });
 const membersSchema = z.object({
   members: z.array(z.object({ name: z.string(), role: z.string().nullable(), state: z.string(), id: z.string() })),
@@ -74,6 +76,12 @@ async function seenBy(node: NodeProcess): Promise<z.infer<typeof clusterSchema>[
   return clusterSchema.parse(await (await fetch(`${node.http}/cluster`)).json()).nodes;
 }
 
+/** Each with the names of the nodes that hold its stages. */
+async function ringsOf(node: NodeProcess): Promise<readonly string[]> {
+  const { rings } = clusterSchema.parse(await (await fetch(`${node.http}/cluster`)).json());
+  return rings.map(({ state, stages }) => `${state}: ${stages.map(({ node_name }) => node_name).sort().join(" ")}`);
+}
+
 async function states(node: NodeProcess): Promise<readonly string[]> {
   return (await seenBy(node)).map(({ name, state }) => `${name} ${state}`).sort();
 }
@@ -107,6 +115,27 @@ describe("nodes of a cluster with a secret", () => {
       assert.ok(others.length > 0 && others.every(({ state }) => state !== "alive"));
       const [seen] = (await seenBy(again)).filter(({ name }) => name === "desk");
       assert.match(seen?.reason ?? "", /was revoked by an admin/);
+    });
+  });
+
+  test("make a ring over certified connections, which is placed anew when one is revoked", async (t) => {
+    const [desk, attic] = await Promise.all([machine(t), machine(t)]);
+    await desk.cluster("init");
+    const model = tinyModel();
+    const head = await desk.serve("desk", model, "--threads", "1", "--min-nodes", "2", "--ctx", "64");
+    const worker = await attic.serve("attic", "--threads", "1", "--join", await tokenFor(desk, head));
+    await head.ready();
+    assert.deepEqual(await ringsOf(head), ["ready: attic desk"]);
+    const ask = async (): Promise<number> => {
+      const body = JSON.stringify({ prompt: "one two", max_tokens: 4, temperature: 0 });
+      const headers = { "Content-Type": "application/json" };
+      return (await fetch(`${head.http}/v1/completions`, { method: "POST", headers, body })).status;
+    };
+    assert.equal(await ask(), 200);
+    await desk.cluster("revoke", "attic");
+    await eventually(async () => {
+      assert.equal((await ringsOf(head)).some((ring) => ring.includes("attic") && ring.startsWith("ready")), false);
+      assert.match((await seenBy(worker)).find(({ name }) => name === "desk")?.reason ?? "", /was revoked/);
     });
   });
 
