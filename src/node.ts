@@ -10,6 +10,8 @@ import type { ModelManager } from "./cluster/model-manager.js";
 import type { NodeRecord } from "./cluster/node-record.js";
 import { ownAddresses } from "./cluster/own-addresses.js";
 import { followProgress, type PlacementProgress } from "./cluster/placement-progress.js";
+import type { ClusterTrust } from "./cluster/trust/cluster-trust.js";
+import { openTrust, trustedPeers } from "./cluster/trust/open-trust.js";
 import { formatHostPort, type HostPort } from "./config/address.js";
 import { clusterOf } from "./config/cluster-name.js";
 import type { Config } from "./config/config.js";
@@ -32,6 +34,7 @@ import { MemoryCap } from "./runtime/memory-cap.js";
 import { MemoryWatch } from "./runtime/memory-watch.js";
 import { NodeMeters } from "./runtime/meters.js";
 import { ModelSupply } from "./runtime/model-supply.js";
+import { NodeTrust } from "./runtime/node-trust.js";
 import { OwnCompute } from "./runtime/own-compute.js";
 import { ownRecord } from "./runtime/own-record.js";
 import { PeerService } from "./runtime/peer-service.js";
@@ -41,11 +44,13 @@ import { Router } from "./runtime/router.js";
 import { StageHost } from "./runtime/stage-host.js";
 import { StageWatchdog } from "./runtime/stage-watchdog.js";
 import { TraceBuffer } from "./runtime/tracing/trace-buffer.js";
+import { ClusterCredentials } from "./transport/cluster-credentials.js";
 import { type NodeBuild, PROTOCOL_VERSION } from "./transport/compatibility.js";
 import { ControlClient } from "./transport/control-client.js";
 import { openCredentials, plaintextCredentials, type TransportCredentials } from "./transport/credentials.js";
 import { HopServer } from "./transport/hop-server.js";
 import type { NodeHello } from "./transport/node-service.js";
+import type { Role } from "./transport/peer-certificate.js";
 import { anyHost, reachableHost } from "./transport/reachable-host.js";
 import { TransportServer } from "./transport/transport-server.js";
 
@@ -71,6 +76,8 @@ export interface ExoNode {
   readonly httpUrl: string;
   /** `host:port` once started. */
   readonly grpcAddress: string;
+  /** The cluster with a secret that it is in, or `null`. */
+  readonly cluster: { readonly name: string; readonly role: Role } | null;
   /** Answers for every model of the cluster, whichever node its head is. */
   readonly inference: InferenceService;
   /** Resolves with the model's API name when it is ready; rejects when it cannot be placed or the signal aborts. */
@@ -87,12 +94,18 @@ const MISSES_UNTIL_GONE = 3;
 export async function startNode(options: NodeOptions): Promise<ExoNode> {
   const { config, logger } = options;
   setNativeLogger(logger);
-  const credentials = config.open ? await openCredentials() : plaintextCredentials();
-  const id = options.nodeId ?? (await loadNodeId(config.paths.configDir, config.grpc.port));
+  const trust = await openTrust(config, logger);
+  const { port } = config.grpc;
+  const id = trust?.nodeId(port) ?? options.nodeId ?? (await loadNodeId(config.paths.configDir, port));
   const machine = await machineOf(coreLimitGroup());
-  const node = new RunningNode(options, id, machine, credentials);
+  const node = new RunningNode(options, id, machine, await credentialsFor(config, trust), trust);
   await node.start();
   return node;
+}
+
+async function credentialsFor({ open }: Config, trust: ClusterTrust | null): Promise<TransportCredentials> {
+  if (trust !== null) return new ClusterCredentials(trust);
+  return open ? await openCredentials() : plaintextCredentials();
 }
 
 /** The composition root: makes every part and tells it of the others. */
@@ -104,6 +117,8 @@ class RunningNode implements ExoNode {
   readonly #doctor: Doctor | undefined;
   readonly #logger: Logger;
   readonly #credentials: TransportCredentials;
+  readonly #keys: ClusterTrust | null;
+  readonly #trust: NodeTrust | null;
   readonly #build: NodeBuild;
   readonly #compute: OwnCompute;
   readonly #models: ModelSupply;
@@ -132,6 +147,7 @@ class RunningNode implements ExoNode {
     id: string,
     machine: string,
     credentials: TransportCredentials,
+    keys: ClusterTrust | null,
   ) {
     const { llama_tag, llama_commit } = libraryInfo();
     this.id = id;
@@ -140,8 +156,9 @@ class RunningNode implements ExoNode {
     this.#doctor = doctor;
     this.#logger = logger;
     this.#credentials = credentials;
+    this.#keys = keys;
     this.#build = {
-      cluster: clusterOf(config),
+      cluster: keys?.cluster ?? clusterOf(config),
       protocolVersion: PROTOCOL_VERSION,
       llamaTag: llama_tag,
       llamaCommit: llama_commit,
@@ -161,11 +178,12 @@ class RunningNode implements ExoNode {
     });
     const memory = new MemoryCap(config.memory, logger);
     this.#membership = this.#createMembership();
+    this.#trust = keys === null ? null : this.#createTrust(keys);
     this.#hops = new HopServer(this.#build, logger, this.#membership.watch);
     this.#memory = new MemoryWatch({ memory: hostMemory, logger });
     this.#watchdog = new StageWatchdog({ leastSeconds: config.stageTimeout, clock: systemClock, logger, onHang });
     this.#discovery = createDiscovery({
-      config,
+      config: this.#discoveryConfig(),
       probe: (address, signal) => this.#membership.probe(address, signal),
       interfaces: this.#interfaces,
       own: () => this.#hello(),
@@ -202,6 +220,7 @@ class RunningNode implements ExoNode {
       stoppingService("stages", () => this.#stages.close()),
       this.#transport,
       this.#membership,
+      ...(this.#trust === null ? [] : [this.#trust.keeper]),
       this.#measurement,
       this.#discovery,
       this.#manager,
@@ -215,6 +234,10 @@ class RunningNode implements ExoNode {
 
   get grpcAddress(): string {
     return formatHostPort(this.#transport.address);
+  }
+
+  get cluster() {
+    return this.#keys === null ? null : { name: this.#keys.cluster, role: this.#keys.own.role };
   }
 
   async start(): Promise<void> {
@@ -332,6 +355,24 @@ class RunningNode implements ExoNode {
     return { host: reachableHost(host), port };
   }
 
+  #createTrust(trust: ClusterTrust): NodeTrust {
+    return new NodeTrust({
+      trust,
+      credentials: this.#credentials,
+      id: this.id,
+      name: this.name,
+      membership: () => this.#membership,
+      logger: this.#logger,
+    });
+  }
+
+  /** In a cluster with a secret others are looked for as on a trusted network: who they are is seen by their certificates. */
+  #discoveryConfig(): Config {
+    if (this.#keys === null) return this.#config;
+    const peer = [...this.#config.peer, ...trustedPeers(this.#keys, this.#config.grpc.host)];
+    return { ...this.#config, open: true, peer };
+  }
+
   #createTransport(): TransportServer {
     const { grpc, open } = this.#config;
     const service = new PeerService({
@@ -347,13 +388,14 @@ class RunningNode implements ExoNode {
       clock: systemClock,
     });
     return new TransportServer({
-      listen: { host: grpc.host ?? (open ? anyHost() : "127.0.0.1"), port: grpc.port },
+      listen: { host: grpc.host ?? (open || this.#keys !== null ? anyHost() : "127.0.0.1"), port: grpc.port },
       credentials: this.#credentials,
       build: this.#build,
       service,
       hops: this.#hops,
       watch: this.#membership.watch,
       logger: this.#logger,
+      ...this.#trust?.server,
     });
   }
 
@@ -367,6 +409,7 @@ class RunningNode implements ExoNode {
       ...(this.#doctor === undefined ? {} : { doctor: this.#doctor }),
       inference: this.inference,
       membership: this.#membership,
+      refused: () => this.#trust?.refusals.list() ?? [],
       discovery: this.#discovery,
       manager: this.#manager,
       planner: createPlanner({

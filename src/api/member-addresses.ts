@@ -8,7 +8,8 @@ export function toAddress({ address, inUse, kind, rttMs, reason }: MemberAddress
 
 /** Who was met and takes no part. Two nodes may have one id, so such a one is listed under its address. */
 export function toRefused({ name, address, state, reason }: Stranger): ClusterNode {
-  const text = formatHostPort(address);
+  // One that called, and was not let in, may listen at any port.
+  const text = address.port === 0 ? address.host : formatHostPort(address);
   const shown = state === "refused" ? "refused" : "gone";
   return { id: text, name, version: "", address: text, state: shown, reason, devices: [] };
 }

@@ -1,4 +1,4 @@
-import type { Membership } from "../cluster/membership.js";
+import type { Membership, Stranger } from "../cluster/membership.js";
 import type { ModelManager } from "../cluster/model-manager.js";
 import type { NodeRecord } from "../cluster/node-record.js";
 import type { Config } from "../config/config.js";
@@ -25,6 +25,8 @@ export interface NodeParts {
   readonly systemFingerprint: string;
   readonly inference: InferenceService;
   readonly membership: Membership;
+  /** Who was not let in at the door. */
+  readonly refused: () => readonly Stranger[];
   readonly discovery: Discovery;
   readonly manager: ModelManager<RingHead>;
   readonly planner: PlanningService;
@@ -45,7 +47,7 @@ export function createNodeApi(node: NodeParts): Api {
     selfAddress: node.selfAddress,
     selfFault: () => membership.ownFault() ?? node.memory.notice(),
     members: () => membership.members(),
-    strangers: () => membership.strangers(),
+    strangers: () => [...membership.strangers(), ...node.refused()],
     seen: () => discovery.peers(),
     sources: () => discovery.sources(),
     known: () => manager.loadable(),

@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { wantsColours } from "../core/colours.js";
 import { packageVersion } from "../core/package.js";
 import { addBench } from "./definitions/bench.js";
+import { addCluster } from "./definitions/cluster.js";
 import { addCompletion } from "./definitions/completion.js";
 import { addDemo } from "./definitions/demo.js";
 import { addDoctor } from "./definitions/doctor.js";
@@ -52,6 +53,7 @@ export function createProgram(io: CliIo): Command {
   addEstimate(program, io);
   addBench(program, io);
   addModels(program, io);
+  addCluster(program, io);
   addDoctor(program, io);
   addDemo(program, io);
   addCompletion(program, io);

@@ -22,7 +22,8 @@ function refuseCache({ kv, kvV, flashAttention }: Settings): void {
 
 function refuseInvite({ join, open, cluster }: Settings): void {
   if (join === null) return;
-  if (!open) {
+  if (join.token !== undefined) refuseOpenWithToken(open);
+  else if (!open) {
     throw new ExoError(
       "invalid_argument",
       "The invite is one of an open cluster, which any node on the network may join: add --open to say that you trust this network.",
@@ -34,5 +35,14 @@ function refuseInvite({ join, open, cluster }: Settings): void {
     "invalid_argument",
     `The invite is one of the cluster "${join.cluster}", and --cluster names "${cluster}": leave out --cluster.`,
     { param: "--cluster" },
+  );
+}
+
+function refuseOpenWithToken(open: boolean): void {
+  if (!open) return;
+  throw new ExoError(
+    "invalid_argument",
+    "The token is one of a cluster with a secret, and --open lets any node in: leave out --open.",
+    { param: "--open" },
   );
 }

@@ -1,11 +1,14 @@
 import { formatHostPort, type HostPort, parseHostPort } from "./address.js";
 import { CLUSTER_NAME } from "./cluster-name.js";
+import { isJoinToken, type JoinToken, parseJoinToken } from "./join-token.js";
 
 /** Where nodes of an open cluster are, in one line that can be pasted: `exo-native://host:port,host:port?cluster=name`. */
 export interface Invite {
   readonly peers: readonly HostPort[];
   /** `null`: it names none. */
   readonly cluster: string | null;
+  /** It is no invite to an open cluster, but one to a cluster with a secret. */
+  readonly token?: JoinToken;
 }
 
 const SCHEME = "exo-native://";
@@ -27,6 +30,13 @@ export function parseInvite(text: string, defaultPort: number): Invite | null {
   if (rest.length > 0 || named === null || peers.length > MOST_PEERS || !peers.every((peer) => peer !== null))
     return null;
   return { peers, cluster: named.cluster };
+}
+
+/** An invite to an open cluster, or the token of one with a secret. */
+export function parseJoin(text: string, defaultPort: number): Invite | null {
+  if (!isJoinToken(text)) return parseInvite(text, defaultPort);
+  const token = parseJoinToken(text, defaultPort);
+  return token === null ? null : { peers: token.peers, cluster: null, token };
 }
 
 function parseQuery(query: string): Pick<Invite, "cluster"> | null {

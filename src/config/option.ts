@@ -72,7 +72,7 @@ export function listOf<Value>(item: z.ZodType<Value>): z.ZodType<readonly Value[
   });
 }
 
-const SECRET = new Set(["api-key"]);
+const SECRET = new Set(["api-key", "join"]);
 
 function shown(option: Option<unknown>, input: unknown): string {
   if (SECRET.has(option.flag)) return "something else";

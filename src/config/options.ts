@@ -15,7 +15,7 @@ import {
   WIRE_TYPES,
 } from "./config.js";
 import { DEADLINE_OPTIONS } from "./deadline-options.js";
-import { parseInvite } from "./invite.js";
+import { parseInvite, parseJoin } from "./invite.js";
 import { parseLayerAssignments } from "./layer-assignment.js";
 import { MODEL_OPTIONS } from "./model-options.js";
 import { NODE_NAME, nameOfThisMachine } from "./node-name.js";
@@ -120,10 +120,12 @@ export const OPTIONS: { readonly [Key in keyof Settings]: Option<Settings[Key]> 
   },
   join: {
     flag: "join",
-    argument: "invite",
-    description: "join the open cluster of this invite: exo-native://host:port,host:port?cluster=name",
-    expects: 'an invite of this release such as "exo-native://192.168.1.20:52416?cluster=home"',
-    schema: parsed((text) => parseInvite(text, DEFAULT_GRPC_PORT)),
+    argument: "token",
+    description:
+      "join a cluster first: a token of `cluster invite`, or with --open an invite, exo-native://host:port?cluster=name",
+    expects:
+      'an invite of this release such as "exo-native://192.168.1.20:52416?cluster=home", or a whole token (exo-join-AbC...)',
+    schema: parsed((text) => parseJoin(text, DEFAULT_GRPC_PORT)),
     default: null,
   },
   discovery: {

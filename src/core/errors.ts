@@ -22,7 +22,7 @@ export const ERROR_CODES = {
   disk_full: "Not enough disk space.",
   crash_loop: "The node crashed again and again with this model, and refuses it until it is started anew.",
   port_in_use: "Another program listens on the port.",
-  unauthorized: "A key is missing or wrong.",
+  unauthorized: "A key is missing or wrong, or a node is not in the cluster.",
   internal: "A fault of exo-native itself.",
 } as const;
 

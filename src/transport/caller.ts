@@ -36,6 +36,13 @@ export function callerMetadata(caller: Caller): Metadata {
   return metadata;
 }
 
+/** For services that any release understands alike. */
+export function nodeMetadata(nodeId: string): Metadata {
+  const metadata = new Metadata();
+  metadata.set(KEYS.node, nodeId);
+  return metadata;
+}
+
 export function hopMetadata(caller: Caller, edge: HopEdge): Metadata {
   const metadata = callerMetadata(caller);
   metadata.set(KEYS.ring, edge.ringId);
@@ -62,6 +69,11 @@ export function requireCaller(metadata: Metadata, own: NodeBuild, address: strin
   };
   requireCompatible(own, caller);
   return caller;
+}
+
+/** Who calls, as it says. */
+export function callingNode(metadata: Metadata): string | null {
+  return read(metadata, KEYS.node);
 }
 
 export function requireEdge(metadata: Metadata, caller: Caller): HopEdge {

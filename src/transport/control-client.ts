@@ -24,6 +24,7 @@ import type { OfferedFile } from "../model/sparse/range-source.js";
 import type { ModelSpeed } from "../planning/speeds.js";
 import { type Caller, callerMetadata } from "./caller.js";
 import { channelTarget } from "./channel-target.js";
+import { ClusterChannel } from "./cluster-channel.js";
 import { requireCompatible } from "./compatibility.js";
 import { fromWireLoadEvent, nodeHelloSchema } from "./control-messages.js";
 import type { TransportCredentials } from "./credentials.js";
@@ -59,6 +60,7 @@ import { modelSpeedSchema } from "./probe-messages.js";
 import { NodeStub } from "./proto.js";
 import { fromGrpcStatus, isServiceError } from "./status-table.js";
 import { nodeTracesSchema } from "./trace-messages.js";
+import { unauthorized } from "./trust-refusal.js";
 
 export interface ControlClientOptions {
   readonly peer: HostPort;
@@ -102,6 +104,7 @@ type StartUnary<Response> = (options: CallOptions, callback: requestCallback<Res
 /** A peer's `NodeService`, over one connection that is made with the first call and made again when it is lost. */
 export class ControlClient implements NodeService {
   readonly #stub: InstanceType<typeof NodeStub>;
+  readonly #channel: TransportCredentials["channel"];
   readonly #caller: Caller;
   readonly #metadata: Metadata;
   readonly #deadlines: ControlDeadlines;
@@ -114,7 +117,8 @@ export class ControlClient implements NodeService {
   constructor({ peer, credentials, caller, deadlines, bulk }: ControlClientOptions) {
     credentials.requireAllowed(peer.host);
     const options = { ...(bulk === true ? bulkChannelOptions : controlChannelOptions), ...credentials.channelOptions };
-    this.#stub = new NodeStub(channelTarget(peer), credentials.channel, options);
+    this.#channel = credentials.channel;
+    this.#stub = new NodeStub(channelTarget(peer), this.#channel, options);
     this.#caller = caller;
     this.#metadata = callerMetadata(caller);
     this.#deadlines = { ...DEADLINES, ...deadlines };
@@ -130,6 +134,7 @@ export class ControlClient implements NodeService {
     );
     const peer = parse(nodeHelloSchema, answer, `The hello of ${this.#peer}`, "peer_incompatible");
     requireCompatible(this.#caller, peer);
+    this.#requireCertified(peer.nodeId);
     return peer;
   }
 
@@ -273,6 +278,12 @@ export class ControlClient implements NodeService {
   close(): void {
     for (const call of this.#underWay) call.cancel();
     this.#stub.close();
+  }
+
+  /** Where certificates tell nodes apart, a node speaks for itself alone. */
+  #requireCertified(nodeId: string): void {
+    if (!(this.#channel instanceof ClusterChannel) || this.#channel.isFor(nodeId)) return;
+    throw unauthorized(`${this.#peer} says that it is node ${nodeId}, and shows the certificate of another one.`);
   }
 
   async #call(method: CallMethod, value: unknown, signal: AbortSignal): Promise<unknown> {

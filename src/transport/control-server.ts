@@ -50,9 +50,10 @@ export class ControlServer {
     const { service, build } = options;
     this.#echo = new EchoServer(build);
     this.handlers = {
-      Hello: this.#unary("Hello", async (request, from) => {
+      Hello: this.#unary("Hello", async (request, from, _signal, callerId) => {
         const peer = parse(nodeHelloSchema, request, "A hello", "invalid_argument");
         requireCompatible(build, peer);
+        requireSender(peer.nodeId, callerId);
         const own = await service.hello(peer, { host: hostOf(from), port: peer.grpcPort });
         return { ...own, capabilities: [...own.capabilities] };
       }),
@@ -60,9 +61,11 @@ export class ControlServer {
         const { record, uptimeSeconds } = await service.health();
         return { record: packData(record), uptimeSeconds };
       }),
-      Gossip: this.#unary("Gossip", async ({ message }) => {
+      Gossip: this.#unary("Gossip", async ({ message }, _from, _signal, callerId) => {
         requireSize(message, MAX_GOSSIP_BYTES, "Gossip");
-        return { message: packData(await service.gossip(unpackData(message, "Gossip", "invalid_argument"))) };
+        const gossip = unpackData(message, "Gossip", "invalid_argument");
+        requireSender(senderOf(gossip), callerId);
+        return { message: packData(await service.gossip(gossip)) };
       }),
       LoadStage: this.#streaming(
         "LoadStage",
@@ -124,14 +127,14 @@ export class ControlServer {
 
   #unary<Request, Response>(
     method: string,
-    answer: (request: Request, from: string, signal: AbortSignal) => Promise<Response>,
+    answer: (request: Request, from: string, signal: AbortSignal, callerId: string | null) => Promise<Response>,
   ): handleUnaryCall<Request, Response> {
     return (call, callback) => {
       const gone = new AbortController();
       call.on("cancelled", () => gone.abort());
       const run = async (): Promise<Response> => {
-        this.#admit(call);
-        return answer(call.request, call.getPeer(), gone.signal);
+        const { nodeId } = this.#admit(call);
+        return answer(call.request, call.getPeer(), gone.signal, isCertified(call) ? nodeId : null);
       };
       run().then(
         (response) => callback(null, response),
@@ -166,9 +169,10 @@ export class ControlServer {
     };
   }
 
-  #admit(call: Pick<ServerUnaryCall<unknown, unknown>, "metadata" | "getPeer">): void {
+  #admit(call: Pick<ServerUnaryCall<unknown, unknown>, "metadata" | "getPeer">): Caller {
     const caller = requireCaller(call.metadata, this.#options.build, call.getPeer());
     this.#options.watch?.heard(caller.nodeId);
+    return caller;
   }
 
   #failure(method: string, peer: string, thrown: unknown): ReturnType<typeof toGrpcStatus> {
@@ -180,6 +184,22 @@ export class ControlServer {
     );
     return toGrpcStatus(error);
   }
+}
+
+/** The connection's certificate is known, and the caller's id with it (`callerIsCertified`). */
+function isCertified(call: Pick<ServerUnaryCall<unknown, unknown>, "getAuthContext">): boolean {
+  return call.getAuthContext().sslPeerCertificate !== undefined;
+}
+
+/** Of gossip. */
+function senderOf(message: unknown): unknown {
+  return typeof message === "object" && message !== null ? Reflect.get(message, "from") : undefined;
+}
+
+/** @param callerId `null`: not known for certain, so that anybody may say anything */
+function requireSender(said: unknown, callerId: string | null): void {
+  if (callerId === null || said === callerId) return;
+  throw new ExoError("unauthorized", `Node ${callerId} speaks in the name of another node: refused.`);
 }
 
 function loadStage(

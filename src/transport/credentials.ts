@@ -9,9 +9,11 @@ import { isLoopback } from "./loopback.js";
  * hold a key and decide who is let in.
  */
 export interface TransportCredentials {
-  readonly kind: "plaintext" | "open";
+  readonly kind: "plaintext" | "open" | "cluster";
   readonly server: ServerCredentials;
   readonly channel: ChannelCredentials;
+  /** For a connection to this node and no other, where credentials tell nodes apart. */
+  channelTo(nodeId: string): ChannelCredentials;
   readonly channelOptions: ChannelOptions;
   /** Throws `invalid_argument` when this kind may not listen on, or connect to, `host`. */
   requireAllowed(host: string): void;
@@ -19,10 +21,12 @@ export interface TransportCredentials {
 
 /** No encryption; only between processes of one machine. */
 export function plaintextCredentials(): TransportCredentials {
+  const channel = ChannelCredentials.createInsecure();
   return {
     kind: "plaintext",
     server: ServerCredentials.createInsecure(),
-    channel: ChannelCredentials.createInsecure(),
+    channel,
+    channelTo: () => channel,
     channelOptions: {},
     requireAllowed(host) {
       if (isLoopback(host)) return;
@@ -45,21 +49,23 @@ export async function openCredentials(): Promise<TransportCredentials> {
     curve: "P-256",
     algorithm: "sha256",
   });
+  const channel = ChannelCredentials.createFromSecureContext(createSecureContext({ minVersion: TLS_VERSION }), {
+    rejectUnauthorized: false,
+    checkServerIdentity: () => undefined,
+  });
   return {
     kind: "open",
     server: new Tls13ServerCredentials({ key, cert }),
-    channel: ChannelCredentials.createFromSecureContext(createSecureContext({ minVersion: TLS_VERSION }), {
-      rejectUnauthorized: false,
-      checkServerIdentity: () => undefined,
-    }),
+    channel,
+    channelTo: () => channel,
     channelOptions: { "grpc.ssl_target_name_override": TLS_NAME },
     requireAllowed() {},
   };
 }
 
 /** Sent as server name: without it Node.js would send the peer's IP address, which TLS does not allow, and warn. */
-const TLS_NAME = "exo-native";
-const TLS_VERSION = "TLSv1.3";
+export const TLS_NAME = "exo-native";
+export const TLS_VERSION = "TLSv1.3";
 
 /** `ServerCredentials.createSsl` leaves no way to refuse TLS 1.2. */
 class Tls13ServerCredentials extends ServerCredentials {

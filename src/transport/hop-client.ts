@@ -27,6 +27,8 @@ export interface HopEdge {
 export interface HopClientOptions {
   readonly address: HostPort;
   readonly credentials: TransportCredentials;
+  /** Id of the next node: no other may answer, where credentials tell nodes apart. */
+  readonly nextNode?: string;
   readonly build: NodeBuild;
   readonly edge: HopEdge;
   /** `largestFrameBytes` of the ring. */
@@ -72,10 +74,12 @@ const NOT_READY_RETRY_MS = 50;
 
 /** Connects and waits until the next stage accepts the stream. */
 export async function openHop(options: HopClientOptions): Promise<HopClient> {
-  options.credentials.requireAllowed(options.address.host);
-  const channel = new Client(channelTarget(options.address), options.credentials.channel, {
+  const { credentials, nextNode } = options;
+  credentials.requireAllowed(options.address.host);
+  const secured = nextNode === undefined ? credentials.channel : credentials.channelTo(nextNode);
+  const channel = new Client(channelTarget(options.address), secured, {
     ...hopChannelOptions(options.maxFrameBytes),
-    ...options.credentials.channelOptions,
+    ...credentials.channelOptions,
   });
   try {
     return await openWithRetry(channel, options);

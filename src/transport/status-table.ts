@@ -1,5 +1,6 @@
 import { Metadata, type ServiceError, status as Status, type StatusObject } from "@grpc/grpc-js";
 import { type ErrorCode, ExoError, isErrorCode } from "../core/errors.js";
+import { refusalIn } from "./trust-refusal.js";
 
 /** The gRPC status of every error code; `docs/protocol.md` lists the same. */
 export const GRPC_STATUS: Readonly<Record<ErrorCode, Status>> = {
@@ -65,6 +66,8 @@ export function fromGrpcStatus(failure: ServiceError | StatusObject, peer: strin
       ...(typeof param === "string" ? { param } : {}),
     });
   }
+  const refusal = refusalIn(failure.details);
+  if (refusal !== null) return new ExoError("unauthorized", `${peer} is not talked to: ${refusal}`, { cause: failure });
   return new ExoError(FOREIGN_STATUS[failure.code] ?? "internal", sentenceOf(failure, peer), { cause: failure });
 }
 

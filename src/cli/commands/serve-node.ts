@@ -37,13 +37,14 @@ export async function serveNode(asked: Config, io: CliIo): Promise<void> {
 function greet(node: ExoNode, config: Config, screen: StatusScreen, io: CliIo): void {
   if (!screen.interactive) return;
   const { name, httpUrl, grpcAddress } = node;
-  const cluster = clusterOf(config);
+  const cluster = node.cluster?.name ?? clusterOf(config);
   const facts = {
     version: packageVersion(),
     name,
     httpUrl,
     grpcAddress,
     cluster: cluster === DEFAULT_CLUSTER ? null : cluster,
+    ...(node.cluster === null ? {} : { role: node.cluster.role }),
     announced: discoveryKinds(config).includes("mdns"),
   };
   screen.print();

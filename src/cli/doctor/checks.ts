@@ -15,6 +15,7 @@ import { nativeCheck } from "./native-check.js";
 import { peersCheck } from "./peers-check.js";
 import { portsCheck } from "./ports-check.js";
 import { reachCheck } from "./reach-check.js";
+import { trustCheck } from "./trust-check.js";
 
 /** Everything the doctor looks at, in the order in which it tells of it. */
 export const CHECKS: readonly Check[] = [
@@ -26,6 +27,7 @@ export const CHECKS: readonly Check[] = [
   diskCheck,
   cacheCheck,
   crashCheck,
+  trustCheck,
   portsCheck,
   interfacesCheck,
   multicastCheck,

@@ -12,6 +12,8 @@ export interface BannerFacts {
   readonly grpcAddress: string;
   /** `null`: the one of nodes that name none. */
   readonly cluster: string | null;
+  /** In a cluster with a secret: what this node may do there. */
+  readonly role?: "admin" | "member";
   /** Nodes on the same network find it without an address. */
   readonly announced: boolean;
 }
@@ -30,7 +32,12 @@ export function bannerText(facts: BannerFacts, paint: Paint): string {
   return [title, ...lines.map(([what, where]) => `  ${paint("dim", what.padEnd(10))}  ${where}`), ""].join("\n");
 }
 
-function joinLines({ grpcAddress, cluster, announced }: BannerFacts): readonly Line[] {
+function joinLines({ grpcAddress, cluster, announced, role }: BannerFacts): readonly Line[] {
+  if (role !== undefined) {
+    const token =
+      role === "admin" ? "npx exo-native cluster invite" : "npx exo-native cluster invite, on an admin of the cluster";
+    return [...(cluster === null ? [] : ([["cluster", cluster]] as const)), ["to join it", token]];
+  }
   const bound = parseHostPort(grpcAddress, 0);
   if (bound === null) return [["to join it", "npx exo-native serve --peer <host:port>"]];
   if (isLoopback(bound.host)) {
