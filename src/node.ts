@@ -155,7 +155,7 @@ class RunningNode implements ExoNode {
       ports: this.#hopPorts(),
       compute: (cores) => this.#compute.settings(cores),
       memoryCap: config.memory,
-      models: this.#models,
+      models: this.#models.forHeads(),
       addressOf: (nodeId) => this.#membership.find(nodeId)?.address ?? null,
     });
     this.#manager = createManager({

@@ -68,10 +68,12 @@ export function toErrorResponse(thrown: unknown, requestId: string): ErrorRespon
 }
 
 function fromHttpError(error: HttpError): ErrorResponse {
+  const { status } = HTTP_ERRORS[error.code];
+  const type = status === 429 ? "rate_limit_error" : "invalid_request_error";
   return {
-    status: HTTP_ERRORS[error.code].status,
+    status,
     headers: { "x-should-retry": "false", ...error.headers },
-    body: { error: { message: error.message, type: "invalid_request_error", param: null, code: error.code } },
+    body: { error: { message: error.message, type, param: null, code: error.code } },
   };
 }
 

@@ -6,7 +6,14 @@ import { type Clock, systemClock } from "../core/ports.js";
 export interface DownloadIo {
   fetch(
     url: string,
-    init: { headers: Record<string, string>; method: "GET" | "HEAD"; signal: AbortSignal; redirect?: "manual" },
+    init: {
+      headers: Record<string, string>;
+      method: "GET" | "HEAD";
+      signal: AbortSignal;
+      redirect?: "manual";
+      /** The address is of a service that the owner of this machine chose, wherever that is. */
+      byOwner?: boolean;
+    },
   ): Promise<Response>;
   /** Writes all of the bytes at this place of the file. */
   write(file: FileHandle, bytes: Uint8Array, position: number): Promise<void>;
@@ -22,7 +29,7 @@ export interface DownloadIo {
 }
 
 export const systemDownloadIo: DownloadIo = {
-  fetch: (url, init) => fetch(url, init),
+  fetch: (url, { byOwner: _, ...init }) => fetch(url, init),
   write: async (file, bytes, position) => {
     for (let done = 0; done < bytes.length; ) {
       done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten;

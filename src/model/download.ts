@@ -18,6 +18,8 @@ export interface DownloadRequest {
   /** The right size, when known beforehand. */
   readonly bytes: number | null;
   readonly headers: Readonly<Record<string, string>>;
+  /** As of `DownloadIo.fetch`. */
+  readonly byOwner?: boolean;
   readonly limiter: RateLimiter;
   readonly signal: AbortSignal;
   /** A connection goes on at this byte of so many. */
@@ -83,7 +85,8 @@ async function attempt(request: DownloadRequest, io: DownloadIo): Promise<Outcom
   const at = { position: part?.have ?? 0 };
   try {
     const headers = requestHeaders(request, part);
-    const response = await io.fetch(request.url, { method: "GET", headers, signal: stall.signal });
+    const { url, byOwner = false } = request;
+    const response = await io.fetch(url, { method: "GET", headers, byOwner, signal: stall.signal });
     if (response.status === 200 && isWebPage(response.headers)) {
       await response.body?.cancel();
       throw webPage(request.url);

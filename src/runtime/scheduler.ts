@@ -92,15 +92,17 @@ export class Scheduler {
     options.pipeline.onBroken((error) => this.#shutDown(error));
   }
 
-  /** Throws `overloaded` when the queue is full, or why nothing is computed any more. */
-  checkRoom(): void {
+  /** Throws `overloaded` when the queue has no room for this client, or why nothing is computed any more. */
+  checkRoom(client = ""): void {
     this.#checkOpen();
-    this.#admission.checkRoom();
+    this.#admission.checkRoom(client);
   }
 
   /** Queues a job. Throws as `checkRoom`. */
   submit(job: Job): void {
-    this.checkRoom();
+    this.checkRoom(job.client);
+    const displaced = this.#admission.makeRoom();
+    if (displaced !== null) this.#finish(displaced.job, { kind: "failed", error: displaced.error });
     this.enqueue(job);
   }
 

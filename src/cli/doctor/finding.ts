@@ -7,6 +7,8 @@ export const FINDING_IDS = [
   "config.file",
   "config.environment",
   "config.secrets",
+  "access",
+  "access.keys",
   "node",
   "members.state",
   "members.version",
