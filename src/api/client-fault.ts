@@ -23,7 +23,10 @@ function fault(error: Error): HttpError {
     return new HttpError("request_timeout", "The request took too long to arrive; send it whole and at once.");
   }
   if (code === "HPE_HEADER_OVERFLOW") {
-    return new HttpError("headers_too_large", "The address and headers of the request are larger than the 16 KiB allowed.");
+    return new HttpError(
+      "headers_too_large",
+      "The address and headers of the request are larger than the 16 KiB allowed.",
+    );
   }
   return new HttpError("malformed_request", "The request cannot be read: it is not HTTP/1.1.");
 }

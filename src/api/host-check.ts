@@ -44,7 +44,7 @@ function isAllowed(name: string, { boundHost, allowed, machineName, withKeys }: 
 }
 
 /** Endings that nobody can register, or below which only the owner of the network says where a name leads. */
-const PRIVATE_ENDINGS = [".localhost", ".local", ".internal", ".home.arpa", ".ts.net"];
+const PRIVATE_ENDINGS = [".localhost", ".local", ".internal", ".home.arpa", ".lan", ".svc", ".ts.net"];
 
 /** An address is no name; names without a dot, and with these endings, are those of the local network. */
 function isNobodysElse(name: string, machineName: string): boolean {
@@ -66,7 +66,9 @@ function authorityOf(url: string): string | null {
 
 /** In lower case, without port, brackets, and the dot at the end of a whole name; `null`: it can be no host. */
 function hostName(authority: string): string | null {
-  const match = /^(?:\[([0-9a-f:.]+(?:%[a-z0-9._-]+)?)\]|([a-z0-9._-]*))(?::\d{0,5})?$/.exec(authority.trim().toLowerCase());
+  const match = /^(?:\[([0-9a-f:.]+(?:%[a-z0-9._-]+)?)\]|([a-z0-9._-]*))(?::\d{0,5})?$/.exec(
+    authority.trim().toLowerCase(),
+  );
   if (match === null) return null;
   return match[1] ?? (match[2] ?? "").replace(/\.$/, "");
 }

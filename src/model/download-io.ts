@@ -1,6 +1,7 @@
 import { type FileHandle, statfs } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Clock, systemClock } from "../core/ports.js";
+import type { HttpResponse } from "./http-response.js";
 
 /** What downloading asks of the world. */
 export interface DownloadIo {
@@ -14,7 +15,7 @@ export interface DownloadIo {
       /** The address is of a service that the owner of this machine chose, wherever that is. */
       byOwner?: boolean;
     },
-  ): Promise<Response>;
+  ): Promise<HttpResponse>;
   /** Writes all of the bytes at this place of the file. */
   write(file: FileHandle, bytes: Uint8Array, position: number): Promise<void>;
   /** Bytes that may still be written below this directory. */

@@ -5,6 +5,7 @@ import { diskError } from "./disk-error.js";
 import { checkDiskSpace } from "./disk-space.js";
 import type { DownloadIo } from "./download-io.js";
 import { type Answer, failureReason, interpretAnswer, isWebPage, shownUrl, webPage } from "./http-answer.js";
+import type { HttpResponse } from "./http-response.js";
 import { clearPartState, discardPart, type PartAtHand, partPath, readPartState, writePartState } from "./part-state.js";
 import type { RateLimiter } from "./rate-limit.js";
 import { responseBody } from "./response-body.js";
@@ -116,7 +117,7 @@ function requestHeaders(request: DownloadRequest, part: PartAtHand | null): Reco
 async function receive(
   request: DownloadRequest,
   io: DownloadIo,
-  response: Response,
+  response: HttpResponse,
   answer: Answer & { kind: "body" },
   at: { position: number },
   stall: StallGuard,

@@ -42,7 +42,12 @@ export class ModelPaths {
 
 /** Where the owner of a node keeps models, as far as its settings tell. */
 export function namedDirectories(
-  { model, pin, draftModel, modelDir }: {
+  {
+    model,
+    pin,
+    draftModel,
+    modelDir,
+  }: {
     readonly model: string | null;
     readonly pin: readonly string[];
     readonly draftModel: string | null;
@@ -67,7 +72,10 @@ function pathOf(name: string): string | null {
 
 async function beginsAsGguf(path: string): Promise<boolean> {
   // Opening a pipe would wait for somebody to write to it.
-  const isFile = await stat(path).then((found) => found.isFile(), () => false);
+  const isFile = await stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
   const file = isFile ? await open(path, "r").catch(() => null) : null;
   if (file === null) return false;
   try {

@@ -18,7 +18,10 @@ export class ClientTurns {
    * The waiting jobs in the order in which they should be given slots, each client's own in the order in which they are
    * here. Clients of which nothing waits or runs are forgotten.
    */
-  *order<One extends { readonly job: Owned }>(waiting: readonly One[], running: readonly Owned[]): Generator<One, void> {
+  *order<One extends { readonly job: Owned }>(
+    waiting: readonly One[],
+    running: readonly Owned[],
+  ): Generator<One, void> {
     const queues = byClient(waiting);
     const busy = new Map<string, number>();
     for (const job of running) busy.set(clientOf(job), (busy.get(clientOf(job)) ?? 0) + 1);

@@ -72,7 +72,11 @@ describe("a key", () => {
           const path = route.replace("*", MODEL).replace(":id", "x").replace(":digest", "x");
           for (const scope of SCOPES) {
             const headers = { ...JSON_TYPE, authorization: `Bearer ${keys[scope]}` };
-            const { status, text } = await send(under, path, { method, headers, ...(method === "POST" ? { body: "{}" } : {}) });
+            const { status, text } = await send(under, path, {
+              method,
+              headers,
+              ...(method === "POST" ? { body: "{}" } : {}),
+            });
             const refused = status === 403;
             assert.equal(refused, !scopes.includes(scope), `${line} with a key for ${scope}: ${status} ${text}`);
             assert.notEqual(status, 401, line);
@@ -208,7 +212,7 @@ describe("a page of another origin", () => {
     await withApi(async (under) => {
       for (const path of ["/", "/cluster", "/nowhere", "/v1/models"]) {
         const { headers } = await send(under, path);
-        assert.match(headers["content-security-policy"] ?? "", /default-src 'none'.*frame-ancestors 'none'/, path);
+        assert.match(String(headers["content-security-policy"]), /default-src 'none'.*frame-ancestors 'none'/, path);
         assert.equal(headers["x-frame-options"], "DENY");
         assert.equal(headers["x-content-type-options"], "nosniff");
         assert.equal(headers["cross-origin-resource-policy"], "same-origin");

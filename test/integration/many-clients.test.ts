@@ -40,7 +40,8 @@ describe(`${CLIENTS} clients at once, and one that would have it all`, { timeout
       const { busySlots, waiting, files } = await loaded.held();
       assert.deepEqual([busySlots, waiting], [0, 0]);
       // The connections of the clients are gone; this question has one.
-      if (files !== null && idle.files !== null) assert.ok(files <= idle.files + 3, `${files} instead of ${idle.files}`);
+      if (files !== null && idle.files !== null)
+        assert.ok(files <= idle.files + 3, `${files} instead of ${idle.files}`);
     });
   });
 });

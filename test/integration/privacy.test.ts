@@ -106,7 +106,8 @@ describe("what is said to a ring of two nodes, at the most talkative log level",
   async function told(node: NodeProcess): Promise<ReadonlyMap<string, string>> {
     const read = async (path: string): Promise<string> => (await fetch(node.http + path, { headers: auth })).text();
     const texts = new Map<string, string>();
-    for (const path of ["/metrics", "/cluster", "/cluster/traces", "/cluster/doctor"]) texts.set(path, await read(path));
+    for (const path of ["/metrics", "/cluster", "/cluster/traces", "/cluster/doctor"])
+      texts.set(path, await read(path));
     for (const { request_id: id } of listed.parse(JSON.parse(texts.get("/cluster/traces") ?? "")).traces) {
       texts.set(`trace ${id}`, await read(`/cluster/traces/${id}`));
     }
@@ -121,7 +122,12 @@ describe("what is said to a ring of two nodes, at the most talkative log level",
       const gone = new AbortController();
       const body = JSON.stringify({ ...said, max_tokens: 400, ignore_eos: true, stream: true });
       const headers = { ...JSON_TYPE, ...auth };
-      const stream = await fetch(`${node.http}/v1/chat/completions`, { method: "POST", headers, body, signal: gone.signal });
+      const stream = await fetch(`${node.http}/v1/chat/completions`, {
+        method: "POST",
+        headers,
+        body,
+        signal: gone.signal,
+      });
       await stream.body?.getReader().read();
       gone.abort();
       const wrong = { authorization: `Bearer ${CANARY}-no-key` };

@@ -45,7 +45,9 @@ export async function runClients(load: ClientLoad): Promise<LoadOutcome> {
   );
   const clients = load.keys.map(newOutcome);
   const never = new AbortController().signal;
-  await Promise.all(clients.map((outcome, index) => client(load, load.keys[index] ?? "", outcome, load.answers, never)));
+  await Promise.all(
+    clients.map((outcome, index) => client(load, load.keys[index] ?? "", outcome, load.answers, never)),
+  );
   const seconds = (performance.now() - begun) / 1000;
   over.abort();
   await Promise.all(running);
@@ -95,7 +97,9 @@ async function oneAnswer(
       const seconds = Number(response.headers["retry-after"] ?? Number.NaN);
       outcome.refused += 1;
       if (!(seconds > 0)) outcome.withoutRetryAfter += 1;
-      await delay((seconds > 0 ? seconds : 1) * 1000 * (0.5 + Math.random()), undefined, { signal: over }).catch(() => {});
+      await delay((seconds > 0 ? seconds : 1) * 1000 * (0.5 + Math.random()), undefined, { signal: over }).catch(
+        () => {},
+      );
       continue;
     }
     return readAnswer(response, outcome, asked);

@@ -46,7 +46,11 @@ export class LoadedNode {
       model.remove();
       await rm(home, { recursive: true, force: true });
     };
-    return new LoadedNode(await node.ready(), made.map(({ secret }) => secret), remove);
+    return new LoadedNode(
+      await node.ready(),
+      made.map(({ secret }) => secret),
+      remove,
+    );
   }
 
   async held(): Promise<Held> {

@@ -68,15 +68,27 @@ function table({ clients, greedy, seconds }: LoadOutcome, before: Held, during: 
   const most = (of: (held: Held) => number | null): number => Math.max(...during.map((held) => of(held) ?? 0));
   const rows: readonly (readonly [string, string])[] = [
     ["clients, each with a key, and answers for each", `${clients.length}, ${ANSWERS}`],
-    [`clients with 100 requests under way each, and answers that they had meanwhile`, `${greedy.length}, ${answers(greedy)}`],
+    [
+      `clients with 100 requests under way each, and answers that they had meanwhile`,
+      `${greedy.length}, ${answers(greedy)}`,
+    ],
     ["time until each client had its answers", `${seconds.toFixed(1)} s`],
     ["answers per second, all clients", ((answers(clients) + answers(greedy)) / seconds).toFixed(0)],
-    ["wait for the first piece, 429s included: median, 95 %, longest", [0.5, 0.95, 1].map((part) => at(waits, part)).join(", ")],
+    [
+      "wait for the first piece, 429s included: median, 95 %, longest",
+      [0.5, 0.95, 1].map((part) => at(waits, part)).join(", "),
+    ],
     ["longest wait of a client: shortest, median, longest", [0, 0.5, 1].map((part) => at(perClient, part)).join(", ")],
-    ["429s with and without Retry-After", `${sum([...clients, ...greedy], "refused")}, ${sum([...clients, ...greedy], "withoutRetryAfter")}`],
+    [
+      "429s with and without Retry-After",
+      `${sum([...clients, ...greedy], "refused")}, ${sum([...clients, ...greedy], "withoutRetryAfter")}`,
+    ],
     ["streams that began and were ended by an error event", `${sum([...clients, ...greedy], "ended")}`],
     ["other failures", `${[...clients, ...greedy].flatMap(({ faults }) => faults).length}`],
-    ["memory before, at most, after", [before.bytes, most(({ bytes }) => bytes), after.bytes].map(mebibytes).join(", ")],
+    [
+      "memory before, at most, after",
+      [before.bytes, most(({ bytes }) => bytes), after.bytes].map(mebibytes).join(", "),
+    ],
     ["open files before, at most, after", [before.files, most(({ files }) => files), after.files].join(", ")],
     ["busy slots and waiting requests after", `${after.busySlots}, ${after.waiting}`],
   ];

@@ -75,7 +75,13 @@ describe("the host of a request", () => {
     for (const host of ["192.168.1.5:52415", "[fe80::1%eth0]", "[2001:db8::1]:1", "desk", "exo-native:52415"]) {
       assert.ok(answers(host), host);
     }
-    for (const host of ["desk.local", "desk.example", "desk.example.", "node.tail1.ts.net", "exo.default.svc.cluster.local"]) {
+    for (const host of [
+      "desk.local",
+      "desk.example",
+      "desk.example.",
+      "node.tail1.ts.net",
+      "exo.default.svc.cluster.local",
+    ]) {
       assert.ok(answers(host), host);
     }
     for (const host of [...FOREIGN, ""]) assert.ok(!answers(host), host);
@@ -165,7 +171,10 @@ describe("what may be used in a minute", () => {
   test("comes back with time, is no more than was there, and is each client's own", async () => {
     const clock = new ManualTime();
     const buckets = new TokenBuckets({ size: 3, perMinute: 6, clock });
-    assert.deepEqual([1, 2, 3].map(() => buckets.take("a")), [0, 0, 0]);
+    assert.deepEqual(
+      [1, 2, 3].map(() => buckets.take("a")),
+      [0, 0, 0],
+    );
     assert.equal(buckets.take("a"), 10_000);
     assert.equal(buckets.take("b"), 0);
     await clock.advance(9_000);
@@ -173,7 +182,10 @@ describe("what may be used in a minute", () => {
     await clock.advance(1_000);
     assert.equal(buckets.take("a"), 0);
     await clock.advance(3_600_000);
-    assert.deepEqual([1, 2, 3, 4].map(() => buckets.take("a") > 0), [false, false, false, true]);
+    assert.deepEqual(
+      [1, 2, 3, 4].map(() => buckets.take("a") > 0),
+      [false, false, false, true],
+    );
   });
 });
 

@@ -83,6 +83,11 @@ describe("a path that is named over HTTP", () => {
 });
 
 test("the owner's directories are the cache's, those he names, and those of his models", () => {
-  const settings = { model: "/a/one.gguf", draftModel: "tinyllama", pin: ["hf:o/r:Q4_0", "/b/two.gguf"], modelDir: ["/c"] };
+  const settings = {
+    model: "/a/one.gguf",
+    draftModel: "tinyllama",
+    pin: ["hf:o/r:Q4_0", "/b/two.gguf"],
+    modelDir: ["/c"],
+  };
   assert.deepEqual(namedDirectories(settings, "/cache/models"), ["/cache/models", "/c", "/a", "/b"]);
 });

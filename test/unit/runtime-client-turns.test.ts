@@ -51,10 +51,16 @@ describe("whose turn it is", () => {
       fc.property(fc.array(fc.constantFrom("a", "b", "c", "d"), { minLength: 1, maxLength: 60 }), (clients) => {
         const waiting = clients.map((client, index) => ({ job: { client }, index }));
         const served = [...new ClientTurns().order(waiting, [])];
-        assert.deepEqual(served.map(({ index }) => index).toSorted((a, b) => a - b), [...clients.keys()]);
+        assert.deepEqual(
+          served.map(({ index }) => index).toSorted((a, b) => a - b),
+          [...clients.keys()],
+        );
         for (const client of new Set(clients)) {
           const own = served.filter(({ job }) => job.client === client).map(({ index }) => index);
-          assert.deepEqual(own, own.toSorted((a, b) => a - b));
+          assert.deepEqual(
+            own,
+            own.toSorted((a, b) => a - b),
+          );
           const others = new Set(clients).size - 1;
           const first = served.findIndex(({ job }) => job.client === client);
           assert.ok(first <= others, `${client} waits for ${first}`);

@@ -30,7 +30,8 @@ export class ClientLimits {
   take({ client }: Caller, response: FastifyReply["raw"]): void {
     const { perMinute, atOnce } = this.#options;
     const wait = this.#buckets?.wait(client) ?? 0;
-    if (wait > 0) throw rateLimited(`More than ${perMinute} requests in a minute are not answered for one client`, wait);
+    if (wait > 0)
+      throw rateLimited(`More than ${perMinute} requests in a minute are not answered for one client`, wait);
     const before = this.#underWay.get(client) ?? 0;
     if (atOnce !== null && before >= atOnce) {
       throw rateLimited(`${before} requests of yours are under way already, and more are not allowed`, OWN_WAIT_MS);

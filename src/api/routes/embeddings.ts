@@ -7,7 +7,10 @@ import type { AnswerPorts } from "./answer.js";
 
 type EmbeddingPorts = Pick<AnswerPorts, "inference" | "models" | "live" | "asks" | "clientOf">;
 
-export function embeddingsRoute(app: FastifyInstance, { inference, models, live, asks, clientOf }: EmbeddingPorts): void {
+export function embeddingsRoute(
+  app: FastifyInstance,
+  { inference, models, live, asks, clientOf }: EmbeddingPorts,
+): void {
   app.post("/v1/embeddings", async (request, reply) => {
     const { inputs, format, dimensions, normalize, ...parsed } = parseEmbedding(request.body);
     const model = resolveModel(models, parsed.model);

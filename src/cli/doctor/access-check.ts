@@ -39,5 +39,7 @@ async function keyFindings({ config, system }: DoctorContext): Promise<readonly 
   const mode = system.platform === "win32" ? null : await system.mode(path);
   if (mode === null || (mode & 0o077) === 0) return [];
   const detail = `${path} has the permissions ${mode.toString(8)}.`;
-  return [warning("access.keys", "Others on this machine can read or change the API keys", detail, `chmod 600 ${path}`)];
+  return [
+    warning("access.keys", "Others on this machine can read or change the API keys", detail, `chmod 600 ${path}`),
+  ];
 }

@@ -25,7 +25,7 @@ const PORTS: Readonly<Record<string, string>> = { "http:": "80", "https:": "443"
  */
 export function guardedConnector({ allowed, resolve = lookup }: GuardOptions): buildConnector.connector {
   const free = buildConnector({});
-  const guarded = buildConnector({ port: 0, lookup: publicLookup(resolve) });
+  const guarded = buildConnector({ lookup: publicLookup(resolve) });
   return (options, callback) => {
     const host = unbracketed(options.hostname);
     if (allowed.has(hostKey(host, options.port || (PORTS[options.protocol] ?? "")))) return free(options, callback);
