@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from "fastify";
 import { type ErrorCode, ExoError } from "../core/errors.js";
+import { faultPlace } from "../core/fault-place.js";
 import { HttpError } from "./http-error.js";
 
 /** The caller's doing, or told again and again while it lasts: nothing that whoever runs the node need look at. */
@@ -46,18 +47,11 @@ export function logFailure(log: FastifyBaseLogger, thrown: unknown): void {
   CODES.set(log, error.code);
   const { code } = error;
   if (EXPECTED.has(code)) log[levelOf(code)]({ code }, "request refused or cancelled");
-  else if (code === "internal") log.error({ code, ...placeOf(thrown) }, "request failed");
-  else log.warn({ code, error: error.message }, "request failed");
+  else if (code === "internal") log.error({ code, ...faultPlace(thrown) }, "request failed");
+  else log.warn({ code }, "request failed");
 }
 
 /** Of what is written of a request that ended so. */
 export function levelOf(code: string | null): "info" | "debug" {
   return code !== null && QUIET.has(code) ? "debug" : "info";
-}
-
-function placeOf(thrown: unknown): { readonly kind: string; readonly stack: string } {
-  const cause = thrown instanceof ExoError && thrown.cause !== undefined ? thrown.cause : thrown;
-  if (!(cause instanceof Error)) return { kind: typeof cause, stack: "" };
-  const frames = (cause.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
-  return { kind: cause.name, stack: frames.join("\n") };
 }

@@ -45,7 +45,6 @@ export interface SchedulerStats {
 
 /** Half of the frames that an edge lets be under way (`HOP_WINDOW`), less one. */
 const MOST_UNDER_WAY = 15;
-
 /** What is under way when everything ends may take so long to come back. */
 const LONGEST_LANDING_MS = 2000;
 
@@ -101,8 +100,8 @@ export class Scheduler {
   /** Queues a job. Throws as `checkRoom`. */
   submit(job: Job): void {
     this.checkRoom(job.client);
-    const displaced = this.#admission.makeRoom();
-    if (displaced !== null) this.#finish(displaced.job, { kind: "failed", error: displaced.error });
+    const out = this.#admission.makeRoom();
+    if (out !== null) this.#finish(out.job, { kind: "failed", error: out.error });
     this.enqueue(job);
   }
 
