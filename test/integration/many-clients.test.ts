@@ -9,7 +9,7 @@ const CLIENTS = 200;
 describe(`${CLIENTS} clients at once, and one that would have it all`, { timeout: 180_000 }, () => {
   let loaded: LoadedNode;
   before(async () => {
-    const limits = ["--slots", "4", "--queue", "64"];
+    const limits = ["--slots", "8", "--queue", "128"];
     loaded = await LoadedNode.start(CLIENTS + 1, ["--threads", "1", "--ctx", "64", ...limits]);
   });
   after(() => loaded.stop());
@@ -21,8 +21,8 @@ describe(`${CLIENTS} clients at once, and one that would have it all`, { timeout
       keys: loaded.keys.slice(0, CLIENTS),
       answers: 1,
       greedyKeys: loaded.keys.slice(CLIENTS, CLIENTS + 1),
-      greedyRequests: 100,
-      maxTokens: 8,
+      greedyRequests: 40,
+      maxTokens: 2,
     });
     const all = [...outcome.clients, ...outcome.greedy];
     assert.deepEqual(

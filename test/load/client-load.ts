@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { Agent, type IncomingMessage, request } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -37,6 +38,8 @@ export interface LoadOutcome {
 export async function runClients(load: ClientLoad): Promise<LoadOutcome> {
   const begun = performance.now();
   const over = new AbortController();
+  // Each request under way listens, and so does each wait.
+  setMaxListeners(0, over.signal);
   const greedy = load.greedyKeys.map(newOutcome);
   const running = greedy.flatMap((outcome, index) =>
     Array.from({ length: load.greedyRequests }, () =>

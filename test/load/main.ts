@@ -6,7 +6,8 @@ import { type Held, LoadedNode } from "./loaded-node.js";
 
 const CLIENTS = Number(process.argv[2] ?? "1000");
 const GREEDY = 4;
-const ANSWERS = 3;
+const GREEDY_REQUESTS = 50;
+const ANSWERS = 2;
 const LOOK_MS = 250;
 /** After the load, for connections to be closed and memory to be given back. */
 const REST_MS = 5000;
@@ -21,8 +22,8 @@ async function main(): Promise<void> {
       keys: loaded.keys.slice(0, CLIENTS),
       answers: ANSWERS,
       greedyKeys: loaded.keys.slice(CLIENTS, CLIENTS + GREEDY),
-      greedyRequests: 100,
-      maxTokens: 16,
+      greedyRequests: GREEDY_REQUESTS,
+      maxTokens: 8,
     });
     const during = await looks.stop();
     await delay(REST_MS);
@@ -69,7 +70,7 @@ function table({ clients, greedy, seconds }: LoadOutcome, before: Held, during: 
   const rows: readonly (readonly [string, string])[] = [
     ["clients, each with a key, and answers for each", `${clients.length}, ${ANSWERS}`],
     [
-      `clients with 100 requests under way each, and answers that they had meanwhile`,
+      `clients with ${GREEDY_REQUESTS} requests under way each, and answers that they had meanwhile`,
       `${greedy.length}, ${answers(greedy)}`,
     ],
     ["time until each client had its answers", `${seconds.toFixed(1)} s`],

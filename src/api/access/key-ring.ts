@@ -30,7 +30,7 @@ export class KeyRing {
   readonly #options: KeyRingOptions;
   readonly #plain: readonly Buffer[];
   /** `null`: there never was a file. */
-  #stored: readonly (StoredKey & { readonly hash: Buffer })[] | null = null;
+  #stored: ReadonlyMap<string, StoredKey> | null = null;
   #stamp = "";
   #lookedAt = Number.NEGATIVE_INFINITY;
   #looking: Promise<void> | null = null;
@@ -65,7 +65,8 @@ export class KeyRing {
   }
 
   /**
-   * The key that this text is, or `null`. How long that takes says nothing of how near it came.
+   * The key that this text is, or `null`. How long that takes says nothing of how near it came: keys are looked up by
+   * their hash, of which nobody can choose a part.
    *
    * @param withPlain also those of the settings, which may be short enough to be guessed
    */
@@ -76,11 +77,9 @@ export class KeyRing {
     if (withPlain) {
       for (const hash of this.#plain) if (timingSafeEqual(hash, given)) good = { sha256, scopes: SCOPES };
     }
-    const now = this.#options.clock.wall();
-    for (const key of this.#stored ?? []) {
-      if (timingSafeEqual(key.hash, given) && !isExpired(key, now)) good ??= { sha256, scopes: key.scopes };
-    }
-    return good;
+    const stored = this.#stored?.get(sha256);
+    if (stored === undefined || isExpired(stored, this.#options.clock.wall())) return good;
+    return good ?? { sha256, scopes: stored.scopes };
   }
 
   async #look(file: string): Promise<void> {
@@ -89,17 +88,17 @@ export class KeyRing {
     this.#stamp = stamp;
     try {
       this.#keep(await readKeyFile(file));
-      this.#options.logger.info({ keys: this.#stored?.length ?? 0 }, "the API keys have changed");
+      this.#options.logger.info({ keys: this.#stored?.size ?? 0 }, "the API keys have changed");
     } catch (thrown) {
       // Somebody wanted keys: without one that can be read nobody gets in.
-      this.#stored ??= [];
+      this.#stored ??= new Map();
       this.#options.logger.error({}, `${ExoError.from(thrown).message} The keys that it held before stay good.`);
     }
   }
 
   #keep(keys: readonly StoredKey[] | null): void {
     if (keys === null && this.#stored === null) return;
-    this.#stored = (keys ?? []).map((key) => ({ ...key, hash: Buffer.from(key.sha256, "hex") }));
+    this.#stored = new Map((keys ?? []).map((key) => [key.sha256, key]));
   }
 }
 
