@@ -55,12 +55,13 @@ export function toErrorResponse(thrown: unknown, requestId: string): ErrorRespon
   if (thrown instanceof HttpError) return fromHttpError(thrown);
   const error = thrown instanceof ExoError ? thrown : explained(thrown, requestId);
   const meaning = ERROR_MEANINGS[error.code];
+  const retryAfter = error.retryAfterSeconds ?? meaning.retryAfterSeconds;
   return {
     status: meaning.status,
     headers: {
       // Kept by OpenAI's own clients: without it they retry every 5xx, also the hopeless ones.
       "x-should-retry": String(error.retryable),
-      ...(meaning.retryAfterSeconds === undefined ? {} : { "retry-after": String(meaning.retryAfterSeconds) }),
+      ...(retryAfter === undefined ? {} : { "retry-after": String(retryAfter) }),
       ...(error.code === "unauthorized" ? { "www-authenticate": "Bearer" } : {}),
     },
     body: { error: { message: error.message, type: meaning.type, param: error.param, code: error.code } },

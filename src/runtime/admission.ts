@@ -1,10 +1,12 @@
 import { ExoError } from "../core/errors.js";
+import type { Clock } from "../core/ports.js";
 import { commonLength } from "./cached-tokens.js";
 import { ClientTurns, clientOf, greediest } from "./client-turns.js";
 import type { RingBatchBuilder } from "./micro-batch.js";
 import type { PrefixIndex } from "./prefix-index.js";
 import { type GenerationJob, isEmbedding, type Job, type Slot } from "./slot.js";
 import { chooseSlot, type SlotChoice } from "./slot-choice.js";
+import { Turnover } from "./turnover.js";
 
 export interface AdmissionOptions {
   readonly slots: readonly Slot[];
@@ -16,6 +18,7 @@ export interface AdmissionOptions {
   readonly contextSize: number;
   /** Part of a sequence can be forgotten (not so for recurrent state). */
   readonly canTrim: boolean;
+  readonly clock: Clock;
 }
 
 interface Waiting {
@@ -44,10 +47,12 @@ export class Admission {
   readonly #copyCost: number;
   readonly #waiting: Waiting[] = [];
   readonly #turns = new ClientTurns();
+  readonly #turnover: Turnover;
   #admitted = 0;
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
+    this.#turnover = new Turnover(options.clock);
     this.#copyCost = Math.max(LEAST_COPY_COST, Math.ceil(options.contextSize * COPY_COST));
   }
 
@@ -80,13 +85,17 @@ export class Admission {
 
   #overloaded(): ExoError {
     const { slots, queueLimit } = this.#options;
+    // By then half of those who wait have made room.
+    const retryAfterSeconds = this.#turnover.turnAway(this.#waiting.length / 2);
     return new ExoError(
       "overloaded",
       `All ${slots.length} slots are taken, and as many requests wait already as may (${queueLimit}); try again later.`,
+      { retryAfterSeconds },
     );
   }
 
   add(job: Job): void {
+    if (this.#waiting.length === 0 && this.#options.slots.some(({ idle }) => idle)) this.#turnover.idle();
     this.#waiting.push({ job, leader: null });
   }
 
@@ -118,6 +127,7 @@ export class Admission {
       if (slot === null) break;
       this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
       this.#turns.served(waiting.job);
+      this.#turnover.admitted();
       taken.push(slot);
     }
     return taken;

@@ -2,8 +2,31 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { ClientTurns, greediest } from "../../src/runtime/client-turns.js";
+import { Turnover } from "../../src/runtime/turnover.js";
 import { heldScheduler, RecordedJob } from "../support/held-pipeline.js";
+import { ManualTime } from "../support/manual-time.js";
 import { SteppedStages } from "../support/stepped-stages.js";
+
+describe("when to come again", () => {
+  test("is by how fast slots are given, later for each who is turned away, and never in more than a minute", async () => {
+    const clock = new ManualTime();
+    const turnover = new Turnover(clock);
+    assert.equal(turnover.turnAway(1000), 1, "nothing is known yet");
+    for (let index = 0; index < 50; index += 1) {
+      turnover.admitted();
+      await clock.advance(500);
+    }
+    assert.deepEqual(
+      [1, 2, 3, 4].map(() => turnover.turnAway(7)),
+      [4, 5, 5, 6],
+    );
+    for (let more = 0; more < 1000; more += 1) turnover.turnAway(7);
+    assert.equal(turnover.turnAway(7), 60);
+    await clock.advance(50_000);
+    turnover.idle();
+    assert.ok(turnover.turnAway(0) < 20, "those who were told to come later come by and by");
+  });
+});
 
 interface Named {
   readonly job: { readonly client: string };
