@@ -193,7 +193,7 @@ class RunningNode implements ExoNode {
       ports: this.#hopPorts(),
       compute: (cores) => this.#compute.settings(cores),
       memory,
-      models: this.#models,
+      models: this.#models.forHeads(),
       requireMemory: () => this.#memory.requireRoom(),
       addressOf: (nodeId) => this.#membership.find(nodeId)?.address ?? null,
     });

@@ -1,3 +1,4 @@
+import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import { toErrorResponse } from "./error-response.js";
 import { HttpError } from "./http-error.js";
@@ -8,7 +9,7 @@ export function answerClientFault(error: Error, socket: Socket): void {
   const { status, body } = toErrorResponse(fault(error), "");
   const text = JSON.stringify(body);
   const head = [
-    `HTTP/1.1 ${status} ${status === 408 ? "Request Timeout" : "Bad Request"}`,
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     "content-type: application/json; charset=utf-8",
     `content-length: ${Buffer.byteLength(text)}`,
     "connection: close",
@@ -21,6 +22,11 @@ function fault(error: Error): HttpError {
   if (code === "ERR_HTTP_REQUEST_TIMEOUT") {
     return new HttpError("request_timeout", "The request took too long to arrive; send it whole and at once.");
   }
-  const what = code === "HPE_HEADER_OVERFLOW" ? "its headers are too large" : "it is not HTTP/1.1";
-  return new HttpError("malformed_request", `The request cannot be read: ${what}.`);
+  if (code === "HPE_HEADER_OVERFLOW") {
+    return new HttpError(
+      "headers_too_large",
+      "The address and headers of the request are larger than the 16 KiB allowed.",
+    );
+  }
+  return new HttpError("malformed_request", "The request cannot be read: it is not HTTP/1.1.");
 }

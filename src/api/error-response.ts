@@ -56,12 +56,13 @@ export function toErrorResponse(thrown: unknown, requestId: string): ErrorRespon
   if (thrown instanceof HttpError) return fromHttpError(thrown);
   const error = thrown instanceof ExoError ? thrown : explained(thrown, requestId);
   const meaning = ERROR_MEANINGS[error.code];
+  const retryAfter = error.retryAfterSeconds ?? meaning.retryAfterSeconds;
   return {
     status: meaning.status,
     headers: {
       // Kept by OpenAI's own clients: without it they retry every 5xx, also the hopeless ones.
       "x-should-retry": String(error.retryable),
-      ...(meaning.retryAfterSeconds === undefined ? {} : { "retry-after": String(meaning.retryAfterSeconds) }),
+      ...(retryAfter === undefined ? {} : { "retry-after": String(retryAfter) }),
       ...(error.code === "unauthorized" ? { "www-authenticate": "Bearer" } : {}),
     },
     body: { error: { message: error.message, type: meaning.type, param: error.param, code: error.code } },
@@ -69,10 +70,12 @@ export function toErrorResponse(thrown: unknown, requestId: string): ErrorRespon
 }
 
 function fromHttpError(error: HttpError): ErrorResponse {
+  const { status } = HTTP_ERRORS[error.code];
+  const type = status === 429 ? "rate_limit_error" : "invalid_request_error";
   return {
-    status: HTTP_ERRORS[error.code].status,
+    status,
     headers: { "x-should-retry": "false", ...error.headers },
-    body: { error: { message: error.message, type: "invalid_request_error", param: null, code: error.code } },
+    body: { error: { message: error.message, type, param: null, code: error.code } },
   };
 }
 

@@ -8,6 +8,10 @@ export const HTTP_ERRORS = {
   body_too_large: { status: 413 },
   unsupported_media_type: { status: 415 },
   host_not_allowed: { status: 421 },
+  origin_not_allowed: { status: 403 },
+  scope_missing: { status: 403 },
+  rate_limited: { status: 429 },
+  headers_too_large: { status: 431 },
   malformed_request: { status: 400 },
 } as const;
 

@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from "fastify";
 import { type ErrorCode, ExoError } from "../core/errors.js";
+import { faultPlace } from "../core/fault-place.js";
 import { HttpError } from "./http-error.js";
 
 /** The caller's doing, or told again and again while it lasts: nothing that whoever runs the node need look at. */
@@ -14,6 +15,16 @@ const EXPECTED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "overloaded",
 ]);
 
+/** Whom a node keeps out may knock as often as he likes: lines about it would fill the disk. The metrics count them. */
+const QUIET: ReadonlySet<string> = new Set([
+  "unauthorized",
+  "overloaded",
+  "rate_limited",
+  "scope_missing",
+  "host_not_allowed",
+  "origin_not_allowed",
+]);
+
 /** The code of what went wrong last, by the logger of its request. */
 const CODES = new WeakMap<FastifyBaseLogger, string>();
 
@@ -22,22 +33,25 @@ export function failureOf(log: FastifyBaseLogger): string | null {
   return CODES.get(log) ?? null;
 }
 
-/** Faults of ours with their stack, refusals by code alone, and never the text of a request. */
+/**
+ * Refusals by code alone, faults of ours with the places in the code: what a message or the name of a field says may be
+ * somebody's text, and that is never logged.
+ */
 export function logFailure(log: FastifyBaseLogger, thrown: unknown): void {
   if (thrown instanceof HttpError) {
     CODES.set(log, thrown.code);
-    log.info({ code: thrown.code }, "request refused");
+    log[levelOf(thrown.code)]({ code: thrown.code }, "request refused");
     return;
   }
   const error = ExoError.from(thrown);
   CODES.set(log, error.code);
-  const fields = { code: error.code, param: error.param };
-  if (EXPECTED.has(error.code)) log.info(fields, "request refused or cancelled");
-  else if (error.code === "internal") log.error({ ...fields, stack: stackOf(thrown) }, "request failed");
-  else log.warn({ ...fields, error: error.message }, "request failed");
+  const { code } = error;
+  if (EXPECTED.has(code)) log[levelOf(code)]({ code }, "request refused or cancelled");
+  else if (code === "internal") log.error({ code, ...faultPlace(thrown) }, "request failed");
+  else log.warn({ code }, "request failed");
 }
 
-function stackOf(thrown: unknown): string {
-  const cause = thrown instanceof ExoError && thrown.cause !== undefined ? thrown.cause : thrown;
-  return cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+/** Of what is written of a request that ended so. */
+export function levelOf(code: string | null): "info" | "debug" {
+  return code !== null && QUIET.has(code) ? "debug" : "info";
 }

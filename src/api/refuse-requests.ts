@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { ExoError } from "../core/errors.js";
 import { toErrorResponse } from "./error-response.js";
 import { errorBody } from "./error-shape.js";
 import { HttpError } from "./http-error.js";
@@ -72,7 +73,8 @@ export function asHttpError(thrown: unknown, bodyLimitBytes: number): unknown {
 
 /** Fastify marks what the client did wrong by a status. */
 function isClientFault(thrown: unknown): thrown is Error {
-  if (!(thrown instanceof Error)) return false;
+  // Ours, on which fastify may have put a status.
+  if (!(thrown instanceof Error) || thrown instanceof ExoError || thrown instanceof HttpError) return false;
   const status: unknown = Reflect.get(thrown, "statusCode");
   return typeof status === "number" && status >= 400 && status < 500;
 }

@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import fastify, { type FastifyInstance, LogController } from "fastify";
 import { ExoError } from "../core/errors.js";
@@ -7,13 +8,15 @@ import type { Service } from "../core/lifecycle.js";
 import { type Clock, type Logger, systemClock } from "../core/ports.js";
 import { wellFormedRequestId } from "../core/trace-context.js";
 import { TraceBuffer } from "../runtime/tracing/trace-buffer.js";
-import { createKeyCheck } from "./api-key.js";
+import { AccessControl, type AccessOptions } from "./access/access-control.js";
+import { callerOf } from "./access/caller.js";
 import { answerClientFault } from "./client-fault.js";
 import { ClusterFeed } from "./events/cluster-feed.js";
-import { createHostCheck } from "./host-check.js";
 import { parseJsonBody } from "./json-body.js";
+import { limitConnections, SERVER_LIMITS } from "./limits.js";
 import { type ApiAddress, listen } from "./listen.js";
 import { LiveRequests } from "./live-requests.js";
+import { failureOf, levelOf } from "./log-failure.js";
 import { toFastifyLogger } from "./logger-adapter.js";
 import type { Observation } from "./observation/observation.js";
 import { ObservedRequests } from "./observation/observed-requests.js";
@@ -40,7 +43,7 @@ import { traceRoutes } from "./routes/traces.js";
 
 const MIB = 1024 * 1024;
 
-export interface ApiInit {
+export interface ApiInit extends AccessOptions {
   readonly inference: InferenceService;
   readonly models: ModelCatalog;
   readonly cluster: ClusterView;
@@ -56,9 +59,9 @@ export interface ApiInit {
   readonly port: number;
   /** Told with every answer: our version and llama.cpp's tag, which together fix what greedy sampling gives. */
   readonly systemFingerprint: string;
-  /** Empty or absent: no key is asked for. */
-  readonly apiKeys?: readonly string[];
   readonly bodyLimitBytes?: number;
+  /** Default: as many as the operating system lets. */
+  readonly maxConnections?: number;
   /** Milliseconds between the comment lines of a stream. */
   readonly heartbeatMilliseconds?: number;
   /** A stream's client that reads nothing for this long is cut off. */
@@ -84,6 +87,7 @@ class HttpApi implements Api {
   readonly #init: ApiInit;
   readonly #live = new LiveRequests();
   readonly #observed: ObservedRequests;
+  readonly #access: AccessControl;
   #app: FastifyInstance | null = null;
   #stopping = false;
   address: ApiAddress | null = null;
@@ -91,6 +95,8 @@ class HttpApi implements Api {
   constructor(init: ApiInit) {
     this.#init = init;
     this.#observed = observedRequests(init);
+    const { host: boundHost, clock = systemClock } = init;
+    this.#access = new AccessControl({ ...init, boundHost, machineName: hostname(), clock });
   }
 
   async start(): Promise<void> {
@@ -100,7 +106,9 @@ class HttpApi implements Api {
     const app = createApp(this.#init);
     this.#app = app;
     try {
+      await this.#access.open();
       await this.#build(app);
+      limitConnections(app.server, this.#init);
       this.address = await listen(app, host, port);
     } catch (thrown) {
       await this.stop();
@@ -126,25 +134,19 @@ class HttpApi implements Api {
   }
 
   async #build(app: FastifyInstance): Promise<void> {
-    const { cluster, apiKeys = [] } = this.#init;
-    const checkHost = createHostCheck(this.#init.host);
-    const checkKey = createKeyCheck(apiKeys);
+    const { cluster } = this.#init;
     const routes = collectRoutes(app);
     this.#observed.attach(app);
     app.addHook("onRequest", async (request, reply) => {
-      reply.headers({
-        "x-request-id": request.id,
-        "x-content-type-options": "nosniff",
-        "referrer-policy": "no-referrer",
-      });
+      reply.header("x-request-id", request.id);
       if (this.#stopping) throw stoppingError();
-      checkHost(request.headers.host);
     });
+    this.#access.guardAll(app);
     answerErrors(app, bodyLimit(this.#init));
     healthRoutes(app, cluster);
     await app.register(pageRoutes);
     await app.register(async (guarded) => {
-      guarded.addHook("onRequest", async (request) => checkKey(request.headers));
+      this.#access.guardRoutes(guarded);
       this.#guardedRoutes(guarded);
     });
     refuseOtherMethods(app, routes);
@@ -163,6 +165,7 @@ class HttpApi implements Api {
         stalledClientMilliseconds: this.#init.stalledClientMilliseconds ?? 60_000,
       },
       asks: (request, model) => this.#observed.asks(request, model),
+      clientOf: (request) => callerOf(request).client,
     };
     chatRoute(app, ports);
     completionsRoute(app, ports);
@@ -198,8 +201,7 @@ function createApp(init: ApiInit): FastifyInstance {
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: ({ headers }) => wellFormedRequestId(headers["x-request-id"]) ?? shortId(),
     bodyLimit: limit,
-    // A body that trickles in must not hold a connection for ever.
-    requestTimeout: 120_000,
+    ...SERVER_LIMITS,
     return503OnClosing: false,
     forceCloseConnections: "idle",
     routerOptions: { maxParamLength: 1024 },
@@ -214,7 +216,7 @@ function createApp(init: ApiInit): FastifyInstance {
   );
   app.addHook("onResponse", async ({ method, routeOptions, log }, reply) => {
     // Pages, supervisors and scrapers read again and again; what is asked of models is worth a line.
-    const level = method === "GET" || method === "HEAD" ? "debug" : "info";
+    const level = method === "GET" || method === "HEAD" ? "debug" : levelOf(failureOf(log));
     const fields = { method, route: routeOptions.url ?? null, status: reply.statusCode };
     log[level]({ ...fields, milliseconds: Math.round(reply.elapsedTime) }, "request answered");
   });

@@ -5,6 +5,9 @@ import { SupervisedProcess } from "./supervise/supervised-process.js";
 import { takeSupervision } from "./supervise/supervision.js";
 import { processIo } from "./terminal/cli-io.js";
 
+// Everybody on the machine can see the arguments of a process, unless they are written over.
+if (process.argv.some((argument) => /^--(?:api-key|join)\b/.test(argument))) process.title = "exo-native";
+
 // Holds if nothing is left to wait for before the command has come to its end.
 process.exitCode = EXIT.failed;
 const supervision = takeSupervision(process);

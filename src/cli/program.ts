@@ -9,6 +9,7 @@ import { addDemo } from "./definitions/demo.js";
 import { addDoctor } from "./definitions/doctor.js";
 import { addEstimate } from "./definitions/estimate.js";
 import { addNotes } from "./definitions/help-notes.js";
+import { addKeys } from "./definitions/keys.js";
 import { addModels } from "./definitions/models.js";
 import { addPlan } from "./definitions/plan.js";
 import { addRun } from "./definitions/run.js";
@@ -54,6 +55,7 @@ export function createProgram(io: CliIo): Command {
   addBench(program, io);
   addModels(program, io);
   addCluster(program, io);
+  addKeys(program, io);
   addDoctor(program, io);
   addDemo(program, io);
   addCompletion(program, io);

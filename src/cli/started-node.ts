@@ -1,4 +1,6 @@
 import type { Config } from "../config/config.js";
+import { exposures } from "../config/exposure.js";
+import { keyFilePath, readKeyFile } from "../config/keys/key-file.js";
 import type { Logger } from "../core/ports.js";
 import { type ExoNode, startNode } from "../node.js";
 import { createLogger } from "../telemetry/logger.js";
@@ -31,6 +33,8 @@ export async function startNodeOn(
     ...(screen.interactive ? { destination: screen } : {}),
     ...(supervised === undefined ? {} : { copy: (line: string) => void supervised.tell({ type: "log", line }) }),
   });
+  const keys = await readKeyFile(keyFilePath(config.paths.configDir));
+  for (const warning of exposures(config, keys !== null)) logger.warn({}, warning);
   const node = await startNode({ config, logger, doctor: nodeDoctor(config, io.env), nodeId, onHang: endHung });
   const tell = (line: string): void => logger.info({}, line);
   const display = new PlacementDisplay({ screen, paint: paintFor(io.stderr, io.env), tell, now: io.now });

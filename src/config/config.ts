@@ -102,10 +102,24 @@ export interface Settings {
   readonly uploadLimit: number | null;
   /** Placement by hand. */
   readonly layers: readonly LayerAssignment[] | null;
-  /** Keys that the HTTP API accepts. Empty: it asks for none. */
+  /** Keys that the HTTP API accepts beside those of the key file, for everything. */
   readonly apiKey: readonly string[];
   /** The node runs in a process of its own that is started again when it crashes. */
   readonly supervise: boolean;
+  /** Host names by which the HTTP API may be called, besides those that are this machine's anyway. */
+  readonly allowedHost: readonly string[];
+  /** Origins of web pages that may read the HTTP API; `*`: all. */
+  readonly corsOrigin: readonly string[];
+  /** Requests per minute of one HTTP client. */
+  readonly rateLimit: number | null;
+  /** Requests of one HTTP client at once. */
+  readonly clientRequests: number | null;
+  /** HTTP connections at once. */
+  readonly maxConnections: number;
+  /** Directories from which the HTTP API may have models loaded by path. Empty: as it is reached. */
+  readonly modelDir: readonly string[];
+  /** Models that are asked for over HTTP may be fetched from private addresses. */
+  readonly allowPrivateDownloads: boolean;
   /** Part of the requests whose way through the cluster is recorded, 0 to 1. */
   readonly traces: number;
   readonly logLevel: LogLevel;

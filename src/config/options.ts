@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ACCESS_OPTIONS } from "./access-options.js";
 import { type HostPort, parseHostPort, parseListenAddress } from "./address.js";
 import { parseByteSize } from "./byte-size.js";
 import { CLUSTER_NAME, DEFAULT_CLUSTER } from "./cluster-name.js";
@@ -324,15 +325,7 @@ export const OPTIONS: { readonly [Key in keyof Settings]: Option<Settings[Key]> 
     schema: parsed(parseLayerAssignments),
     default: null,
   },
-  apiKey: {
-    flag: "api-key",
-    argument: "key",
-    repeatable: true,
-    description: "ask HTTP clients for this key",
-    expects: "keys of at least 8 visible ASCII characters",
-    schema: listOf(z.string().regex(/^[\x21-\x7e]{8,512}$/)),
-    default: [],
-  },
+  ...ACCESS_OPTIONS,
   supervise: SUPERVISE_OPTION,
   traces: TRACES_OPTION,
   logLevel: {

@@ -43,6 +43,8 @@ export interface ExoErrorOptions {
   readonly retryable?: boolean;
   /** Which argument, flag or field was wrong, as the caller spells it. */
   readonly param?: string;
+  /** When it may be worth while to try again, where that is known better than by the code. */
+  readonly retryAfterSeconds?: number;
 }
 
 /** The one error type of the project. `message` is a sentence that says what was wrong and what to do. */
@@ -51,12 +53,14 @@ export class ExoError extends Error {
   readonly code: ErrorCode;
   readonly retryable: boolean;
   readonly param: string | null;
+  readonly retryAfterSeconds: number | null;
 
   constructor(code: ErrorCode, message: string, options: ExoErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.retryable = options.retryable ?? RETRYABLE.has(code);
     this.param = options.param ?? null;
+    this.retryAfterSeconds = options.retryAfterSeconds ?? null;
   }
 
   /** Wraps whatever was thrown; an `ExoError` passes through unchanged. */

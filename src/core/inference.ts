@@ -79,6 +79,8 @@ export interface InferenceRequest {
   readonly timeoutSeconds?: number;
   /** Which request of the outside world this is part of. */
   readonly origin?: RequestOrigin;
+  /** Whose request it is, as the entry node calls him: those of different clients are served in turn. */
+  readonly client?: string;
 }
 
 export interface TokenLogprob {
@@ -153,6 +155,8 @@ export interface EmbedRequest {
   readonly dimensions?: number;
   /** An input that is too long loses its end rather than being refused. Default `false`. */
   readonly truncate?: boolean;
+  /** As of `InferenceRequest`. */
+  readonly client?: string;
 }
 
 export interface Embedding {

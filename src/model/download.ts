@@ -5,6 +5,7 @@ import { diskError } from "./disk-error.js";
 import { checkDiskSpace } from "./disk-space.js";
 import type { DownloadIo } from "./download-io.js";
 import { type Answer, failureReason, interpretAnswer, isWebPage, shownUrl, webPage } from "./http-answer.js";
+import type { HttpResponse } from "./http-response.js";
 import { clearPartState, discardPart, type PartAtHand, partPath, readPartState, writePartState } from "./part-state.js";
 import type { RateLimiter } from "./rate-limit.js";
 import { responseBody } from "./response-body.js";
@@ -18,6 +19,8 @@ export interface DownloadRequest {
   /** The right size, when known beforehand. */
   readonly bytes: number | null;
   readonly headers: Readonly<Record<string, string>>;
+  /** As of `DownloadIo.fetch`. */
+  readonly byOwner?: boolean;
   readonly limiter: RateLimiter;
   readonly signal: AbortSignal;
   /** A connection goes on at this byte of so many. */
@@ -83,7 +86,8 @@ async function attempt(request: DownloadRequest, io: DownloadIo): Promise<Outcom
   const at = { position: part?.have ?? 0 };
   try {
     const headers = requestHeaders(request, part);
-    const response = await io.fetch(request.url, { method: "GET", headers, signal: stall.signal });
+    const { url, byOwner = false } = request;
+    const response = await io.fetch(url, { method: "GET", headers, byOwner, signal: stall.signal });
     if (response.status === 200 && isWebPage(response.headers)) {
       await response.body?.cancel();
       throw webPage(request.url);
@@ -113,7 +117,7 @@ function requestHeaders(request: DownloadRequest, part: PartAtHand | null): Reco
 async function receive(
   request: DownloadRequest,
   io: DownloadIo,
-  response: Response,
+  response: HttpResponse,
   answer: Answer & { kind: "body" },
   at: { position: number },
   stall: StallGuard,

@@ -81,6 +81,8 @@ async function fetchFile(
     destination,
     bytes: file.archive === null ? (request.expected?.bytes ?? null) : null,
     headers: file.headers,
+    // Where archives come from is said by the registry of the owner's npm.
+    byOwner: file.archive !== null,
     limiter: tools.limiter,
     signal: request.signal,
     onStart: (from: number, total: number | null) => meter.start(index, from, total),

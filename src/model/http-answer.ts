@@ -1,4 +1,5 @@
 import { ExoError } from "../core/errors.js";
+import type { HttpResponse } from "./http-response.js";
 import type { PartAtHand } from "./part-state.js";
 
 /** What a server's answer to a (range) request means for the download. */
@@ -52,7 +53,7 @@ export function retryAfter(headers: Headers): number | null {
 }
 
 /** `asked` is what the request went on from. Statuses that no retry can mend throw `download_failed`. */
-export function interpretAnswer(response: Response, asked: PartAtHand | null): Answer {
+export function interpretAnswer(response: HttpResponse, asked: PartAtHand | null): Answer {
   const { status, headers } = response;
   if (status === 200) {
     return { kind: "body", from: 0, total: contentLength(headers), validator: validatorOf(headers) };
@@ -75,7 +76,7 @@ export function interpretAnswer(response: Response, asked: PartAtHand | null): A
 }
 
 /** What a status means that no other try mends. */
-export function refusedBy(response: Response): ExoError {
+export function refusedBy(response: HttpResponse): ExoError {
   return new ExoError(
     "download_failed",
     `${shownUrl(response.url)} cannot be fetched: the server answered ${statusText(response)}.`,
@@ -104,7 +105,7 @@ function isSameSize(size: number | null, { total }: PartAtHand): boolean {
   return size === null || total === null || size === total;
 }
 
-function statusText({ status, statusText: text }: Response): string {
+function statusText({ status, statusText: text }: HttpResponse): string {
   if (status === 401 || status === 403) return `${status}, so it is private or asks for a log-in`;
   return status === 404 || status === 410 ? `${status}, so there is no such file` : `${status} ${text}`.trim();
 }

@@ -55,11 +55,16 @@ export async function remoteSizes(
   return Promise.all(files.map((file) => remoteSize(file, io, signal)));
 }
 
-async function remoteSize({ url, headers }: RemoteFile, io: DownloadIo, signal: AbortSignal): Promise<number | null> {
+async function remoteSize(
+  { url, headers, archive }: RemoteFile,
+  io: DownloadIo,
+  signal: AbortSignal,
+): Promise<number | null> {
   try {
     const response = await io.fetch(url, {
       method: "HEAD",
       headers: { ...headers, "Accept-Encoding": "identity" },
+      byOwner: archive !== null,
       signal,
     });
     const length = response.headers.get("content-length") ?? "";

@@ -1,9 +1,11 @@
+import type { HttpResponse } from "./http-response.js";
+
 /**
  * The bytes of an answer, piece by piece, until the signal aborts. Not the stream's own iteration: a fetch of Node 20 that
  * is aborted between the last byte and the end of its stream neither ends nor fails it, and whoever reads waits for ever.
  */
 export async function* responseBody(
-  response: Response,
+  response: HttpResponse,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const reader = response.body?.getReader();

@@ -20,7 +20,7 @@ export type ModelSpec =
   | { readonly kind: "name"; readonly name: string };
 
 const NPM_FILE =
-  /^npm:(?<name>(?:@[a-z0-9~-][\w.~-]*\/)?[a-z0-9~-][\w.~-]*)@(?<version>\d+\.\d+\.\d+[\w.+-]*)\/(?<file>.+)$/;
+  /^npm:(?<name>(?:@[a-z0-9~-][\w.~-]*\/[a-z0-9~-][\w.~-]*|[a-z0-9~][\w.~-]*))@(?<version>\d+\.\d+\.\d+[\w.+-]*)\/(?<file>.+)$/;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._:-]*$/;
 
 function refuse(text: string, expected: string): ExoError {

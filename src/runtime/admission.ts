@@ -1,9 +1,12 @@
 import { ExoError } from "../core/errors.js";
+import type { Clock } from "../core/ports.js";
 import { commonLength } from "./cached-tokens.js";
+import { ClientTurns, clientOf, greediest } from "./client-turns.js";
 import type { RingBatchBuilder } from "./micro-batch.js";
 import type { PrefixIndex } from "./prefix-index.js";
 import { type GenerationJob, isEmbedding, type Job, type Slot } from "./slot.js";
 import { chooseSlot, type SlotChoice } from "./slot-choice.js";
+import { Turnover } from "./turnover.js";
 
 export interface AdmissionOptions {
   readonly slots: readonly Slot[];
@@ -15,6 +18,7 @@ export interface AdmissionOptions {
   readonly contextSize: number;
   /** Part of a sequence can be forgotten (not so for recurrent state). */
   readonly canTrim: boolean;
+  readonly clock: Clock;
 }
 
 interface Waiting {
@@ -42,10 +46,13 @@ export class Admission {
   readonly #options: AdmissionOptions;
   readonly #copyCost: number;
   readonly #waiting: Waiting[] = [];
+  readonly #turns = new ClientTurns();
+  readonly #turnover: Turnover;
   #admitted = 0;
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
+    this.#turnover = new Turnover(options.clock);
     this.#copyCost = Math.max(LEAST_COPY_COST, Math.ceil(options.contextSize * COPY_COST));
   }
 
@@ -53,18 +60,42 @@ export class Admission {
     return this.#waiting.length;
   }
 
-  /** Throws `overloaded` when the queue is full. */
-  checkRoom(): void {
+  /** Throws `overloaded` when the queue is full, unless another client has so much in it that this one may go first. */
+  checkRoom(client: string): void {
+    if (!this.#isFull()) return;
+    const waiting = this.#waiting.map(({ job }) => job);
+    const own = waiting.filter((job) => clientOf(job) === client).length;
+    const { count } = greediest(waiting);
+    if (count <= own + 1) throw this.#overloaded();
+  }
+
+  /** Of a full queue, the newest job of whoever has most in it is taken out; `null`: there is room. */
+  makeRoom(): { readonly job: Job; readonly error: ExoError } | null {
+    if (!this.#isFull()) return null;
+    const { job } = greediest(this.#waiting.map((waiting) => waiting.job));
+    if (job === null) return null;
+    this.withdraw(job);
+    return { job, error: this.#overloaded() };
+  }
+
+  #isFull(): boolean {
     const { slots, queueLimit } = this.#options;
-    const idle = slots.filter((slot) => slot.idle).length;
-    if (this.#waiting.length - idle < queueLimit) return;
-    throw new ExoError(
+    return this.#waiting.length - slots.filter((slot) => slot.idle).length >= queueLimit;
+  }
+
+  #overloaded(): ExoError {
+    const { slots, queueLimit } = this.#options;
+    // By then half of those who wait have made room.
+    const retryAfterSeconds = this.#turnover.turnAway(this.#waiting.length / 2);
+    return new ExoError(
       "overloaded",
       `All ${slots.length} slots are taken, and as many requests wait already as may (${queueLimit}); try again later.`,
+      { retryAfterSeconds },
     );
   }
 
   add(job: Job): void {
+    if (this.#waiting.length === 0 && this.#options.slots.some(({ idle }) => idle)) this.#turnover.idle();
     this.#waiting.push({ job, leader: null });
   }
 
@@ -81,22 +112,29 @@ export class Admission {
   }
 
   /**
-   * Gives waiting jobs idle slots, in order of arrival, and adds the KV operations that make the slots ready for them;
-   * returns those slots. Must come before rows are added: every stage applies a micro-batch's KV operations first.
+   * Gives waiting jobs idle slots, to clients in turn and to each in order of arrival, and adds the KV operations that
+   * make the slots ready for them; returns those slots. Must come before rows are added: every stage applies a
+   * micro-batch's KV operations first.
    */
   admit(builder: RingBatchBuilder): readonly Slot[] {
     const taken: Slot[] = [];
     const isIdle = (slot: Slot): boolean => slot.idle;
     if (!this.#options.slots.some(isIdle)) return taken;
-    for (const waiting of [...this.#waiting]) {
+    for (const waiting of this.#turns.order([...this.#waiting], this.#running())) {
       if (!this.#options.slots.some(isIdle)) break;
       if (this.#waitsForLeader(waiting)) continue;
       const slot = this.#give(waiting.job, builder);
       if (slot === null) break;
       this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+      this.#turns.served(waiting.job);
+      this.#turnover.admitted();
       taken.push(slot);
     }
     return taken;
+  }
+
+  #running(): readonly Job[] {
+    return this.#options.slots.flatMap(({ job, text }) => job ?? text ?? []);
   }
 
   /** Notes that a slot's tokens were of use to somebody until now. */

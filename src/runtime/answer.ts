@@ -29,6 +29,7 @@ export interface AnswerOptions {
   readonly sampler: Sampler;
   readonly maxTokens: number;
   readonly signal: AbortSignal;
+  readonly client: string;
   readonly reusePrefix: boolean;
   readonly speculation: boolean;
   readonly timeLimitMs: number | null;
@@ -48,6 +49,7 @@ export class Answer implements GenerationJob {
   readonly maxTokens: number;
   readonly logprobs: number;
   readonly signal: AbortSignal;
+  readonly client: string;
   readonly reusePrefix: boolean;
   readonly speculation: boolean;
   readonly keepTokens: number;
@@ -75,6 +77,7 @@ export class Answer implements GenerationJob {
     this.maxTokens = options.maxTokens;
     this.logprobs = options.logprobs;
     this.signal = options.signal;
+    this.client = options.client;
     this.reusePrefix = options.reusePrefix;
     this.speculation = options.speculation;
     this.keepTokens = prompt.keepTokens;

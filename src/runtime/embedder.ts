@@ -48,7 +48,7 @@ export class Embedder {
   async embed(request: EmbedRequest, signal: AbortSignal): Promise<readonly Embedding[]> {
     const wanted = this.#wanted();
     this.#checkDimensions(request);
-    this.#options.scheduler.checkRoom();
+    this.#options.scheduler.checkRoom(request.client);
     const texts = await this.#tokenizeAll(request);
     const failed = new AbortController();
     const all = AbortSignal.any([signal, failed.signal]);
@@ -56,7 +56,7 @@ export class Embedder {
     const queue = texts.entries();
     const lane = async (): Promise<void> => {
       for (const [index, tokens] of queue) {
-        const values = await this.#one(tokens, wanted, request.normalize, all);
+        const values = await this.#one(tokens, wanted, request, all);
         embeddings.set(index, { values, promptTokens: tokens.length });
       }
     };
@@ -74,7 +74,7 @@ export class Embedder {
   #one(
     tokens: readonly number[],
     wanted: EmbeddingJob["wanted"],
-    normalize: boolean,
+    { normalize, client = "" }: EmbedRequest,
     signal: AbortSignal,
   ): Promise<Float32Array> {
     const { info, scheduler, timeLimitMs } = this.#options;
@@ -85,6 +85,7 @@ export class Embedder {
       size: info.pooledSize,
       normalize,
       signal,
+      client,
       timeLimitMs,
     });
     scheduler.enqueue(job);

@@ -141,7 +141,7 @@ export class Engine {
   ): void {
     this.#checkGenerates();
     // What will be refused costs nothing before: a long prompt's template and tokens keep everybody waiting.
-    this.#scheduler.checkRoom();
+    this.#scheduler.checkRoom(request.client);
     this.#submit(request, this.#prepare(request, observed), signal, events, observed);
   }
 
@@ -253,6 +253,7 @@ export class Engine {
           sampler,
           maxTokens: Math.min(request.maxTokens ?? Math.max(room, contextSize), most),
           signal,
+          client: request.client ?? "",
           reusePrefix: request.cachePrompt ?? true,
           speculation: request.speculation ?? true,
           timeLimitMs: this.#timeLimitMs(request),

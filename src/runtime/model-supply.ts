@@ -5,12 +5,15 @@ import type { HostPort } from "../config/address.js";
 import type { Config } from "../config/config.js";
 import type { Service } from "../core/lifecycle.js";
 import type { Logger } from "../core/ports.js";
-import { systemDownloadIo } from "../model/download-io.js";
+import { type DownloadIo, systemDownloadIo } from "../model/download-io.js";
+import { hubSettings } from "../model/hub/hub-settings.js";
 import type { ModelPart } from "../model/memory-estimate.js";
 import type { CachedModel } from "../model/model-cache.js";
 import { type ModelDescription, ModelDescriptions } from "../model/model-descriptions.js";
 import { ModelInventory } from "../model/model-inventory.js";
 import { ModelStore } from "../model/model-store.js";
+import { hostKeyOf } from "../model/private-addresses/guarded-connector.js";
+import { guardedDownloadIo, vouchedFor } from "../model/private-addresses/guarded-io.js";
 import { RateLimiter } from "../model/rate-limit.js";
 import type { ModelHeader, ResolvedModel, ResolveOptions } from "../model/resolved-model.js";
 import type { DownloadState } from "../model/supply/downloads.js";
@@ -18,7 +21,10 @@ import { ServedModels } from "../model/supply/served-models.js";
 import { type ModelPeerClient, PeerRanges } from "./peer-ranges.js";
 
 export interface ModelSupplyOptions {
-  readonly config: Pick<Config, "paths" | "downloadLimit" | "uploadLimit">;
+  readonly config: Pick<
+    Config,
+    "paths" | "open" | "downloadLimit" | "uploadLimit" | "allowPrivateDownloads" | "model" | "pin" | "draftModel"
+  >;
   /** The other nodes that are there now. */
   readonly members: () => readonly Pick<Member, "name" | "address">[];
   readonly connect: (address: HostPort) => ModelPeerClient;
@@ -47,6 +53,7 @@ export class ModelSupply implements Service {
     this.#store = new ModelStore({
       modelsDir: config.paths.modelsDir,
       downloadLimit: config.downloadLimit,
+      io: downloadIo(config),
       logger,
     });
     this.#inventory = new ModelInventory({ store: this.#store, logger, everyMs: INVENTORY_MS });
@@ -98,6 +105,15 @@ export class ModelSupply implements Service {
     return this.#withPeers((peers) => this.#store.resolvePart(spec, part, { ...options, peers }));
   }
 
+  /**
+   * For heads elsewhere. The node that was asked for the model has seen to where it comes from; in an open cluster, where
+   * anybody may be a head, its word is not taken.
+   */
+  forHeads(): Pick<ModelSupply, "resolvePart"> {
+    if (this.#options.config.open) return this;
+    return { resolvePart: (...asked) => vouchedFor(() => this.resolvePart(...asked)) };
+  }
+
   async #withPeers<Result>(work: (peers: readonly PeerRanges[]) => Promise<Result>): Promise<Result> {
     const { members, connect } = this.#options;
     const peers = members().map(({ name, address }) => new PeerRanges(name, () => connect(address)));
@@ -107,6 +123,14 @@ export class ModelSupply implements Service {
       for (const peer of peers) peer.close();
     }
   }
+}
+
+/** Who asks is known no more when something is fetched, so what the owner named is told by where it is. */
+function downloadIo({ allowPrivateDownloads, model, pin, draftModel }: ModelSupplyOptions["config"]): DownloadIo {
+  if (allowPrivateDownloads) return systemDownloadIo;
+  const named = [model, draftModel, ...pin, hubSettings(process.env).endpoint].flatMap((text) => text ?? []);
+  const urls = named.filter((text) => /^https?:/i.test(text) && URL.canParse(text));
+  return guardedDownloadIo({ allowed: new Set(urls.map((url) => hostKeyOf(new URL(url)))) });
 }
 
 function toRecord({

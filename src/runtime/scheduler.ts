@@ -45,7 +45,6 @@ export interface SchedulerStats {
 
 /** Half of the frames that an edge lets be under way (`HOP_WINDOW`), less one. */
 const MOST_UNDER_WAY = 15;
-
 /** What is under way when everything ends may take so long to come back. */
 const LONGEST_LANDING_MS = 2000;
 
@@ -92,15 +91,17 @@ export class Scheduler {
     options.pipeline.onBroken((error) => this.#shutDown(error));
   }
 
-  /** Throws `overloaded` when the queue is full, or why nothing is computed any more. */
-  checkRoom(): void {
+  /** Throws `overloaded` when the queue has no room for this client, or why nothing is computed any more. */
+  checkRoom(client = ""): void {
     this.#checkOpen();
-    this.#admission.checkRoom();
+    this.#admission.checkRoom(client);
   }
 
   /** Queues a job. Throws as `checkRoom`. */
   submit(job: Job): void {
-    this.checkRoom();
+    this.checkRoom(job.client);
+    const out = this.#admission.makeRoom();
+    if (out !== null) this.#finish(out.job, { kind: "failed", error: out.error });
     this.enqueue(job);
   }
 

@@ -12,6 +12,8 @@ interface SlotJob {
   readonly signal: AbortSignal;
   /** Tokens of the prompt that a KV cache holds need not be computed again. */
   readonly reusePrefix: boolean;
+  /** Whose it is: jobs of different clients take turns. Absent: nobody's in particular. */
+  readonly client?: string;
   /** From submission to the end, in milliseconds; `null`: no limit. */
   readonly timeLimitMs: number | null;
   /** A slot was found; `cachedTokens` of the prompt are already in its KV cache. */

@@ -9,6 +9,7 @@ export interface TextJobOptions {
   readonly size: number;
   readonly normalize: boolean;
   readonly signal: AbortSignal;
+  readonly client: string;
   readonly timeLimitMs: number | null;
 }
 
@@ -19,6 +20,7 @@ export class TextJob implements EmbeddingJob {
   readonly pieces: TextPieces;
   readonly reusePrefix = false;
   readonly signal: AbortSignal;
+  readonly client: string;
   readonly timeLimitMs: number | null;
   readonly values: Promise<Float32Array>;
   readonly #normalize: boolean;
@@ -31,6 +33,7 @@ export class TextJob implements EmbeddingJob {
     this.wanted = options.wanted;
     this.pieces = options.pieces;
     this.signal = options.signal;
+    this.client = options.client;
     this.timeLimitMs = options.timeLimitMs;
     this.values = new Promise((resolve, reject) => {
       this.#resolve = resolve;

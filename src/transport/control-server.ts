@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import type { handleServerStreamingCall, handleUnaryCall, ServerUnaryCall, ServerWritableStream } from "@grpc/grpc-js";
 import { ExoError } from "../core/errors.js";
+import { faultPlace } from "../core/fault-place.js";
 import type { Embedding, InferenceEvent } from "../core/inference.js";
 import type { Logger } from "../core/ports.js";
 import { requireCaller } from "./caller.js";
@@ -28,6 +29,9 @@ import type { PeerWatch } from "./peer-watch.js";
 import { packData, unpackData } from "./plain-data.js";
 import { probeModelRequestSchema } from "./probe-messages.js";
 import { toGrpcStatus } from "./status-table.js";
+
+/** They carry prompts and answers. */
+const TEXT_METHODS: ReadonlySet<string> = new Set(["Generate", "Embed", "Call"]);
 
 export interface ControlServerOptions {
   readonly service: NodeService;
@@ -177,10 +181,12 @@ export class ControlServer {
 
   #failure(method: string, peer: string, thrown: unknown): ReturnType<typeof toGrpcStatus> {
     const error = ExoError.from(thrown);
-    const level = error.code === "internal" ? "error" : "debug";
-    this.#options.logger[level](
-      { method, peer, code: error.code, cause: error.cause },
-      `${method} failed: ${error.message}`,
+    const isFault = error.code === "internal";
+    // What calls with somebody's text fail with may repeat it.
+    const why = TEXT_METHODS.has(method) ? "" : `: ${error.message}`;
+    this.#options.logger[isFault ? "error" : "debug"](
+      { method, peer, code: error.code, ...(isFault ? faultPlace(thrown) : {}) },
+      `${method} failed${why}`,
     );
     return toGrpcStatus(error);
   }

@@ -52,6 +52,8 @@ const requestOrigin: z.ZodType<RequestOrigin> = z.object({
   traced: z.boolean(),
 });
 
+const clientName = z.string().max(64);
+
 export const inferenceRequestSchema: z.ZodType<InferenceRequest> = z.object({
   id: z.string(),
   model: z.string(),
@@ -65,6 +67,7 @@ export const inferenceRequestSchema: z.ZodType<InferenceRequest> = z.object({
   speculation: z.boolean().exactOptional(),
   timeoutSeconds: z.number().positive().exactOptional(),
   origin: requestOrigin.exactOptional(),
+  client: clientName.exactOptional(),
 });
 
 export const embedRequestSchema: z.ZodType<EmbedRequest> = z.object({
@@ -74,6 +77,7 @@ export const embedRequestSchema: z.ZodType<EmbedRequest> = z.object({
   normalize: z.boolean(),
   dimensions: z.int().positive().exactOptional(),
   truncate: z.boolean().exactOptional(),
+  client: clientName.exactOptional(),
 });
 
 /** -Infinity is the logarithm of a probability of 0. */

@@ -45,6 +45,7 @@ const FOREIGN_STATUS: Readonly<Partial<Record<Status, ErrorCode>>> = {
 const CODE_KEY = "exo-code";
 const RETRYABLE_KEY = "exo-retryable";
 const PARAM_KEY = "exo-param";
+const RETRY_AFTER_KEY = "exo-retry-after";
 /** Characters of a message that travel; gRPC puts them into one header, which HTTP/2 keeps short. */
 const MAX_MESSAGE = 4000;
 
@@ -53,6 +54,7 @@ export function toGrpcStatus(error: ExoError): Pick<StatusObject, "code" | "deta
   metadata.set(CODE_KEY, error.code);
   metadata.set(RETRYABLE_KEY, String(error.retryable));
   if (error.param !== null && /^[\x20-\x7e]+$/.test(error.param)) metadata.set(PARAM_KEY, error.param);
+  if (error.retryAfterSeconds !== null) metadata.set(RETRY_AFTER_KEY, String(error.retryAfterSeconds));
   return { code: GRPC_STATUS[error.code], details: wellFormed(error.message.slice(0, MAX_MESSAGE)), metadata };
 }
 
@@ -61,9 +63,11 @@ export function fromGrpcStatus(failure: ServiceError | StatusObject, peer: strin
   const [code] = failure.metadata.get(CODE_KEY);
   if (isErrorCode(code)) {
     const [param] = failure.metadata.get(PARAM_KEY);
+    const seconds = String(failure.metadata.get(RETRY_AFTER_KEY)[0] ?? "");
     return new ExoError(code, failure.details, {
       retryable: failure.metadata.get(RETRYABLE_KEY)[0] === "true",
       ...(typeof param === "string" ? { param } : {}),
+      ...(/^\d{1,4}$/.test(seconds) ? { retryAfterSeconds: Number(seconds) } : {}),
     });
   }
   const refusal = refusalIn(failure.details);

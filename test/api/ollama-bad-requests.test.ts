@@ -119,9 +119,22 @@ describe("a bad request to Ollama's routes", () => {
       const form = { "content-type": "application/x-www-form-urlencoded" };
       assert.equal((await send(form)).status, 200);
       const refused = await send({ ...form, origin: "http://elsewhere.example" });
-      assert.equal(refused.status, 415);
-      assert.match(errorSchema.parse(await refused.json()).error, /application\/json/);
+      assert.equal(refused.status, 403);
+      assert.match(errorSchema.parse(await refused.json()).error, /--cors-origin/);
       assert.equal(inference.requests.length, 1);
     });
+  });
+
+  test("sends JSON as JSON, also from a page that was named", async () => {
+    const origin = "http://elsewhere.example";
+    await withApi(
+      async ({ url }) => {
+        const headers = { origin, "content-type": "text/plain" };
+        const refused = await fetch(`${url}${CHAT}`, { method: "POST", body: "{}", headers });
+        assert.equal(refused.status, 415);
+        assert.match(errorSchema.parse(await refused.json()).error, /application\/json/);
+      },
+      { corsOrigins: [origin] },
+    );
   });
 });

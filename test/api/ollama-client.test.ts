@@ -439,7 +439,7 @@ describe("the ollama client", () => {
       await ollama.embed({ model: "tiny", input: "a", truncate: false, dimensions: 4 });
       assert.deepEqual((await ollama.embed({ model: "tiny", input: [] })).embeddings, []);
       assert.deepEqual(
-        inference.embeddings.map(({ id, ...request }) => request),
+        inference.embeddings.map(({ id, client, ...request }) => request),
         [
           { model: MODEL, inputs: ["ab", "abc"], normalize: true, truncate: true },
           { model: MODEL, inputs: ["abcd"], normalize: false, truncate: true },

@@ -87,10 +87,9 @@ describe("the server", () => {
 
   test("never invites other origins", async () => {
     await withApi(async ({ url, post }) => {
-      const answers = [
-        await fetch(`${url}/cluster`, { headers: { origin: "https://evil.example" } }),
-        await post(CHAT, QUESTION),
-      ];
+      const foreign = await fetch(`${url}/cluster`, { headers: { origin: "https://evil.example" } });
+      assert.equal(foreign.status, 403);
+      const answers = [foreign, await post(CHAT, QUESTION)];
       for (const answer of answers) {
         assert.equal(answer.headers.get("access-control-allow-origin"), null);
         assert.equal(answer.headers.get("x-content-type-options"), "nosniff");
@@ -234,7 +233,7 @@ describe("what a request asks for reaches the inference service", () => {
         reasoning_effort: "none",
         mirostat: 0,
       });
-      const { id, input, origin: _, ...asked } = inference.requests[0] ?? {};
+      const { id, input, origin: _, client: __, ...asked } = inference.requests[0] ?? {};
       assert.match(id ?? "", /^chatcmpl-/);
       assert.deepEqual(input, { kind: "chat", messages: QUESTION.messages, enableThinking: false });
       assert.deepEqual(asked, {

@@ -24,7 +24,8 @@ describe("the ollama client and the models of a node", () => {
     await hub.start();
     hub.serve("/tiny.gguf", { content: FILE });
     address = hub.url("/tiny.gguf");
-    node = await NodeProcess.start({ name: "library", args: ["--threads", "1", "--ctx", "256"] });
+    const args = ["--threads", "1", "--ctx", "256", "--allow-private-downloads"];
+    node = await NodeProcess.start({ name: "library", args });
     ollama = new Ollama({ host: node.http });
   });
   after(async () => {

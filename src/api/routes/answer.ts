@@ -23,6 +23,8 @@ export interface AnswerPorts {
   readonly systemFingerprint: string;
   /** Notes which model a request asks; what its head is to know of where it comes from. */
   readonly asks: (request: FastifyRequest, model: string) => RequestOrigin;
+  /** Whose request it is, for clients to be served in turn. */
+  readonly clientOf: (request: FastifyRequest) => string;
 }
 
 /** How a route puts the same events into its own words. */
@@ -45,7 +47,8 @@ export function generate(ports: AnswerPorts, reply: FastifyReply, parsed: Parsed
   const id = newId(idPrefix);
   const model = resolveModel(ports.models, parsed.model);
   const origin = ports.asks(reply.request, model);
-  const requests = toInferenceRequests(parsed, id, model).map((request) => ({ ...request, origin }));
+  const client = ports.clientOf(reply.request);
+  const requests = toInferenceRequests(parsed, id, model).map((request) => ({ ...request, origin, client }));
   const context: AnswerContext = {
     id,
     model,

@@ -1,3 +1,4 @@
+import { accessCheck } from "./access-check.js";
 import { buildCheck } from "./build-check.js";
 import { cacheCheck } from "./cache-check.js";
 import type { Check } from "./check.js";
@@ -20,6 +21,7 @@ import { trustCheck } from "./trust-check.js";
 /** Everything the doctor looks at, in the order in which it tells of it. */
 export const CHECKS: readonly Check[] = [
   configCheck,
+  accessCheck,
   buildCheck,
   nativeCheck,
   memoryCheck,

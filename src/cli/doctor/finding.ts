@@ -10,6 +10,8 @@ export const FINDING_IDS = [
   "trust.files",
   "trust.certificate",
   "trust.admins",
+  "access",
+  "access.keys",
   "node",
   "members.state",
   "members.version",

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { ExoError } from "../../core/errors.js";
 import type { DownloadIo } from "../download-io.js";
+import type { HttpResponse } from "../http-response.js";
 import { StallGuard } from "../stall-guard.js";
 import { hubRefusal } from "./hub-refusal.js";
 import type { HubSettings } from "./hub-settings.js";
@@ -92,7 +93,7 @@ export class HubClient {
   }
 
   /** Where the content lies is another's address, so only redirects within the hub (renamed repositories) are followed. */
-  async #head(first: string, what: string, signal: AbortSignal): Promise<Response> {
+  async #head(first: string, what: string, signal: AbortSignal): Promise<HttpResponse> {
     let url = first;
     for (let hops = 0; hops <= MOST_REDIRECTS; hops++) {
       const response = await this.#ask(url, "HEAD", what, signal);
@@ -118,7 +119,7 @@ export class HubClient {
   }
 
   /** An answer that is neither a refusal nor a passing trouble. */
-  async #ask(url: string, method: "GET" | "HEAD", what: string, signal: AbortSignal): Promise<Response> {
+  async #ask(url: string, method: "GET" | "HEAD", what: string, signal: AbortSignal): Promise<HttpResponse> {
     let trouble = "";
     for (let attempt = 0; attempt < TRIES; attempt++) {
       if (attempt > 0) await this.#io.sleep(PAUSE_MS * attempt, signal).catch(() => {});

@@ -1,7 +1,8 @@
 import { ExoError } from "../../core/errors.js";
+import type { HttpResponse } from "../http-response.js";
 
 /** What it means that the hub refuses a repository or a file of it. */
-export function hubRefusal(what: string, { status, headers }: Response, withToken: boolean): ExoError {
+export function hubRefusal(what: string, { status, headers }: HttpResponse, withToken: boolean): ExoError {
   return new ExoError("download_failed", sentence(what, status, headers.get("x-error-code") ?? "", withToken));
 }
 

@@ -10,6 +10,7 @@ import {
   validatorOf,
   webPage,
 } from "../http-answer.js";
+import type { HttpResponse } from "../http-response.js";
 import type { PinnedFile } from "../pinned-source.js";
 import type { RateLimiter } from "../rate-limit.js";
 import { responseBody } from "../response-body.js";
@@ -22,7 +23,7 @@ export interface HttpOrigin {
   /** Sent to the file's own host only: fetch drops them where a redirect leads to another. */
   readonly headers: Readonly<Record<string, string>>;
   /** What a status that no other try mends means. */
-  refusal(response: Response): ExoError;
+  refusal(response: HttpResponse): ExoError;
 }
 
 /** An answer that goes on: `body` gives the bytes `[begin, end)` of that file. */
@@ -70,7 +71,7 @@ export async function openHttpRange(
 }
 
 async function interpret(
-  response: Response,
+  response: HttpResponse,
   origin: HttpOrigin,
   begin: number,
   end: number,
@@ -92,7 +93,7 @@ async function interpret(
   throw new RangesIgnored();
 }
 
-function identityOf(response: Response, { sha256 }: PinnedFile, bytes: number): FileIdentity {
+function identityOf(response: HttpResponse, { sha256 }: PinnedFile, bytes: number): FileIdentity {
   // Of a file whose hash is known, one mirror may call the version otherwise than the next.
   if (sha256 !== null) return { bytes, version: `sha256:${sha256}` };
   const validator = validatorOf(response.headers);
@@ -100,7 +101,7 @@ function identityOf(response: Response, { sha256 }: PinnedFile, bytes: number): 
 }
 
 async function* bodyOf(
-  response: Response,
+  response: HttpResponse,
   bytes: number,
   limiter: RateLimiter,
   stall: StallGuard,

@@ -1,6 +1,7 @@
 import { ExoError } from "../../core/errors.js";
 import type { DownloadIo } from "../download-io.js";
 import { refusedBy } from "../http-answer.js";
+import type { HttpResponse } from "../http-response.js";
 import { isPinned } from "../hub/hf-spec.js";
 import { HubClient } from "../hub/hub-client.js";
 import { hubRefusal } from "../hub/hub-refusal.js";
@@ -44,7 +45,7 @@ export class RangedSources {
     const { token, offline } = this.#hub;
     if (ofHub && offline) return null;
     const headers: Record<string, string> = ofHub && token !== null ? { Authorization: `Bearer ${token}` } : {};
-    const refusal = (response: Response): ExoError =>
+    const refusal = (response: HttpResponse): ExoError =>
       new URL(response.url).origin === new URL(this.#hub.endpoint).origin
         ? hubRefusal(new URL(file.url).pathname.slice(1), response, token !== null)
         : refusedBy(response);

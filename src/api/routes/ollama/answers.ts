@@ -1,5 +1,7 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import type { ChatPrompt, TextPrompt } from "../../../core/inference.js";
+import { callerOf } from "../../access/caller.js";
+import { requireScope } from "../../access/key-check.js";
 import { begunAnswer, begunPrompt } from "../../begun-answer.js";
 import {
   answerLines,
@@ -26,6 +28,9 @@ async function answer(ports: OllamaPorts, reply: FastifyReply, question: OllamaQ
   const { clock } = ports;
   const context = { name: question.name, shape, clock, begun: clock.monotonic() };
   const signal = ports.live.open(reply.raw);
+  // Others may be using it.
+  const unloads = question.prompt === null && question.keepAliveSeconds === 0;
+  if (unloads) requireScope(callerOf(reply.request), ["admin"]);
   if (question.prompt === null) return emptyAnswer(context, await loadOrUnload(ports, question, signal));
   tellContextSize(ports, reply, question);
   await beginLoading(ports, question);

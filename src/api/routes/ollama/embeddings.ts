@@ -36,5 +36,6 @@ async function embed(ports: OllamaPorts, reply: FastifyReply, parsed: OllamaEmbe
   const model = resolveModel(ports.models, parsed.model);
   ports.asks(reply.request, model);
   if (parsed.request.inputs.length === 0) return [];
-  return ports.inference.embed({ id: newId("embd"), model, ...parsed.request }, ports.live.open(reply.raw));
+  const request = { id: newId("embd"), model, client: ports.clientOf(reply.request), ...parsed.request };
+  return ports.inference.embed(request, ports.live.open(reply.raw));
 }
