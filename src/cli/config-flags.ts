@@ -46,6 +46,7 @@ const GROUPS: Readonly<Record<SettingKey, string>> = {
   slots: "Computing:",
   queue: "Computing:",
   requestTimeout: "Computing:",
+  healTimeout: "Computing:",
   contextFull: "Computing:",
   speculation: "Computing:",
   draftModel: "Computing:",

@@ -77,6 +77,8 @@ export interface Settings {
   readonly queue: number;
   /** Seconds that a request may take, its wait in the queue included. */
   readonly requestTimeout: number | null;
+  /** Seconds that a request waits for a model whose ring broke. */
+  readonly healTimeout: number;
   /** What happens to an answer when the context is full. */
   readonly contextFull: ContextFullMode;
   /** What drafts tokens that are then computed together: the text so far, a small model, or either. */

@@ -14,6 +14,7 @@ import {
   STRATEGIES,
   WIRE_TYPES,
 } from "./config.js";
+import { HEAL_TIMEOUT_OPTION } from "./heal-option.js";
 import { parseInvite } from "./invite.js";
 import { parseLayerAssignments } from "./layer-assignment.js";
 import { MODEL_OPTIONS } from "./model-options.js";
@@ -214,6 +215,7 @@ export const OPTIONS: { readonly [Key in keyof Settings]: Option<Settings[Key]> 
     schema: wholeNumber(1, 86_400),
     default: null,
   },
+  healTimeout: HEAL_TIMEOUT_OPTION,
   contextFull: {
     flag: "context-full",
     argument: "what",

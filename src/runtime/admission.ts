@@ -2,7 +2,7 @@ import { ExoError } from "../core/errors.js";
 import { commonLength } from "./cached-tokens.js";
 import type { RingBatchBuilder } from "./micro-batch.js";
 import type { PrefixIndex } from "./prefix-index.js";
-import { type GenerationJob, isEmbedding, type Job, type Slot } from "./slot.js";
+import { type GenerationJob, isBegun, isEmbedding, type Job, type Slot } from "./slot.js";
 import { chooseSlot, type SlotChoice } from "./slot-choice.js";
 
 export interface AdmissionOptions {
@@ -64,8 +64,10 @@ export class Admission {
     );
   }
 
+  /** Readers of an answer that was begun elsewhere have waited already: it comes before those that are to begin. */
   add(job: Job): void {
-    this.#waiting.push({ job, leader: null });
+    const first = isBegun(job) ? this.#waiting.findIndex((waiting) => !isBegun(waiting.job)) : -1;
+    this.#waiting.splice(first < 0 ? this.#waiting.length : first, 0, { job, leader: null });
   }
 
   /** Takes a job out of the queue; `false` when it is not there. */
@@ -122,6 +124,8 @@ export class Admission {
     let most = this.#copyCost + Math.max(0, ...prefixes.commonPrefixes(job.promptTokens.slice(0, -1)).values());
     for (const slot of slots) {
       if (slot.job === null || slot.outcome !== null || slot.promptLeft === 0) continue;
+      // What its stages hold will not be the beginning of what it was given.
+      if (slot.job.promptTokens.length > this.#options.contextSize) continue;
       const tokens = commonLength(slot.job.promptTokens, job.promptTokens);
       if (tokens <= most) continue;
       leader = { slot, job: slot.job, tokens };

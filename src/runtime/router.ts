@@ -9,73 +9,79 @@ import type {
   InferenceService,
   TokenizeRequest,
 } from "../core/inference.js";
+import type { Clock, Logger } from "../core/ports.js";
+import { RingChoice, type RingDirectory } from "./ring-choice.js";
+import { RingSearch } from "./ring-search.js";
+import { RunningAnswer } from "./running-answer.js";
 import { RouteTrace } from "./tracing/route-trace.js";
 import type { TraceBuffer } from "./tracing/trace-buffer.js";
 
-/** The rings of the cluster; `ModelManager`. */
-export interface RingDirectory {
-  ensure(name: string, signal: AbortSignal): Promise<string>;
-  serving(name: string): readonly FoundRing[];
+export interface RouterOptions {
+  /** Answers for the rings whose head is here. */
+  readonly local: InferenceService;
+  readonly directory: RingDirectory;
+  /** As `RingChoiceOptions`. */
+  readonly healTimeoutMs: number;
+  readonly queueLimit: number;
+  /** Asks a node what it has to tell, before it would tell by itself. */
+  readonly refresh: (nodeId: string) => void;
+  /** `null`: nothing is recorded. */
+  readonly traces: TraceBuffer | null;
+  readonly clock: Clock;
+  readonly logger: Logger;
 }
 
-/** A ring that says so before its first token has computed nothing; another one may be able to. */
-const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+/** It is the ring that cannot go on, not the request: another ring may be able to, or the same one when it is mended. */
+const RING_FAILURES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "overloaded",
   "not_ready",
   "model_not_found",
   "stage_lost",
   "stale_epoch",
   "peer_unreachable",
+  "bad_frame",
+  // By the other side: whoever cancels here has aborted the signal.
+  "cancelled",
 ]);
+
+/** Rings that one short question may lose: it may be what breaks them. */
+const MOST_TRIES = 4;
 
 const never = new AbortController().signal;
 
 /**
  * Answers for every model of the cluster, loaded or still to be: here when this node is the head of its ring, else through
- * that head; where several rings have the model, by the one with least to do.
+ * that head; where several rings have the model, by the one with least to do. A request outlives its ring: what breaks in the
+ * middle of an answer goes on with the next ring where it was.
  */
 export class Router implements InferenceService {
-  readonly #local: InferenceService;
-  readonly #directory: RingDirectory;
-  readonly #refresh: (nodeId: string) => void;
-  readonly #traces: TraceBuffer | null;
-  /** Requests of this node under way, by ring: heads tell of theirs only now and then. */
-  readonly #underWay = new Map<string, number>();
+  readonly #options: RouterOptions;
+  readonly #choice: RingChoice;
 
-  /** @param refresh asks a node what it has to tell, before it would tell by itself */
-  constructor(
-    local: InferenceService,
-    directory: RingDirectory,
-    refresh: (nodeId: string) => void = () => {},
-    traces: TraceBuffer | null = null,
-  ) {
-    this.#local = local;
-    this.#directory = directory;
-    this.#refresh = refresh;
-    this.#traces = traces;
+  constructor(options: RouterOptions) {
+    this.#options = options;
+    this.#choice = new RingChoice(options);
   }
 
   async *generate(request: InferenceRequest, signal: AbortSignal): AsyncGenerator<InferenceEvent, void, void> {
-    const trace = new RouteTrace(this.#traces, request);
-    const refused = new Set<string>();
-    let wasStarted = false;
+    const { traces, clock } = this.#options;
+    const trace = new RouteTrace(traces, request);
+    const answer = new RunningAnswer(request, clock);
+    const search = new RingSearch(request.model, signal);
     try {
       for (;;) {
         const begun = trace.now();
-        const target = await this.#choose(request.model, signal, refused);
+        const target = await this.#choice.choose(search);
         trace.routed(begun, target);
         const asked = trace.now();
-        let answered = false;
         try {
-          for await (const event of this.#through(target, request, signal)) {
-            if (event.type !== "started") answered = true;
-            else if (wasStarted) continue;
-            wasStarted = true;
-            yield event;
+          for await (const event of this.#through(target, answer.ask(), signal)) {
+            if (event.type === "started") search.taken();
+            yield* answer.take(event);
           }
           return;
         } catch (thrown) {
-          this.#refused(ExoError.from(thrown), target, request.model, refused, answered || signal.aborted);
+          this.#lose(ExoError.from(thrown), target, search, answer);
         } finally {
           trace.asked(asked, target);
         }
@@ -85,92 +91,93 @@ export class Router implements InferenceService {
     }
   }
 
-  async embed(request: EmbedRequest, signal: AbortSignal): Promise<readonly Embedding[]> {
-    const refused = new Set<string>();
-    for (;;) {
-      const target = await this.#choose(request.model, signal, refused);
-      const { ring, client } = target;
-      this.#count(ring.id, 1);
+  embed(request: EmbedRequest, signal: AbortSignal): Promise<readonly Embedding[]> {
+    return this.#ask(request.model, signal, (service, model) => service.embed({ ...request, model }, signal));
+  }
+
+  tokenize(request: TokenizeRequest): Promise<readonly number[]> {
+    return this.#ask(request.model, never, (service, model) => service.tokenize({ ...request, model }));
+  }
+
+  detokenize(model: string, tokens: readonly number[]): Promise<string> {
+    return this.#ask(model, never, (service, spec) => service.detokenize(spec, tokens));
+  }
+
+  applyTemplate(model: string, prompt: ChatPrompt): Promise<string> {
+    return this.#ask(model, never, (service, spec) => service.applyTemplate(spec, prompt));
+  }
+
+  async *#through(
+    target: FoundRing,
+    request: InferenceRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<InferenceEvent, void, void> {
+    const { ring, client, head } = target;
+    this.#choice.began(target);
+    try {
+      // Its head may have another model of the same name.
+      yield* (client ?? this.#options.local).generate({ ...request, model: ring.spec }, signal);
+    } finally {
+      const others = this.#choice.ended(target);
+      // Or its slots would still be told to be busy for a while.
+      if (client !== null && !others) this.#options.refresh(head);
+    }
+  }
+
+  /** Asks until a ring answers: what is asked here has no state that could be lost. */
+  async #ask<Result>(
+    name: string,
+    signal: AbortSignal,
+    question: (service: InferenceService, model: string) => Promise<Result>,
+  ): Promise<Result> {
+    const search = new RingSearch(name, signal);
+    for (let tries = 1; ; ) {
+      const target = await this.#choice.choose(search);
+      this.#choice.began(target);
       try {
-        return await (client ?? this.#local).embed({ ...request, model: ring.spec }, signal);
+        return await question(target.client ?? this.#options.local, target.ring.spec);
       } catch (thrown) {
-        this.#refused(ExoError.from(thrown), target, request.model, refused, signal.aborted);
+        const error = ExoError.from(thrown);
+        const isNew = !search.hasRefused(target.ring);
+        this.#refuse(error, target, search);
+        if (isBreak(error) && isNew) tries += 1;
+        if (tries > MOST_TRIES) throw lostTooOften(error);
       } finally {
-        this.#count(ring.id, -1);
+        this.#choice.ended(target);
       }
     }
   }
 
-  async tokenize(request: TokenizeRequest): Promise<readonly number[]> {
-    const { ring, service } = await this.#target(request.model);
-    return service.tokenize({ ...request, model: ring.spec });
+  /** A ring ended without having answered: throws unless the answer can go on with another one. */
+  #lose(error: ExoError, target: FoundRing, search: RingSearch, answer: RunningAnswer): void {
+    if (answer.isStuck) throw error;
+    search.isBegun = answer.tokens > 0;
+    search.deadline = answer.deadline;
+    this.#refuse(error, target, search);
+    if (!answer.isComputed) return;
+    search.isLost = true;
+    if (!answer.lose()) throw lostTooOften(error);
+    const { model, id: ring } = target.ring;
+    const { code, message } = error;
+    this.#options.logger.warn({ model, ring, tokens: answer.tokens, code, error: message }, "an answer lost its ring");
   }
 
-  async detokenize(model: string, tokens: readonly number[]): Promise<string> {
-    const { ring, service } = await this.#target(model);
-    return service.detokenize(ring.spec, tokens);
+  /** Notes that a ring refused a request, or broke; throws the reason where there is no use in asking again. */
+  #refuse(error: ExoError, { ring }: FoundRing, search: RingSearch): void {
+    const isFinal = error.code === "not_ready" && !error.retryable;
+    if (search.signal.aborted || isFinal || !RING_FAILURES.has(error.code)) throw error;
+    search.refuse(ring, error, this.#options.clock.monotonic());
+    if (isBreak(error)) search.isLost = true;
+    // Who has not begun is told that there is no room.
+    if (error.code === "overloaded" && !search.isBegun && !this.#choice.hasOther(search)) throw error;
   }
+}
 
-  async applyTemplate(model: string, prompt: ChatPrompt): Promise<string> {
-    const { ring, service } = await this.#target(model);
-    return service.applyTemplate(ring.spec, prompt);
-  }
+function isBreak({ code }: ExoError): boolean {
+  return code !== "overloaded" && code !== "not_ready" && code !== "model_not_found";
+}
 
-  async *#through(
-    { ring, client, head }: FoundRing,
-    request: InferenceRequest,
-    signal: AbortSignal,
-  ): AsyncGenerator<InferenceEvent, void, void> {
-    this.#count(ring.id, 1);
-    try {
-      // Its head may have another model of the same name.
-      yield* (client ?? this.#local).generate({ ...request, model: ring.spec }, signal);
-    } finally {
-      this.#count(ring.id, -1);
-      // Or its slots would still be told to be busy for a while.
-      if (client !== null && !this.#underWay.has(ring.id)) this.#refresh(head);
-    }
-  }
-
-  async #target(model: string): Promise<{ readonly ring: FoundRing["ring"]; readonly service: InferenceService }> {
-    const { ring, client } = await this.#choose(model, never, new Set());
-    return { ring, service: client ?? this.#local };
-  }
-
-  /** The ready ring with least to do, this node's own among equals; waits for one that is loaded on demand. */
-  async #choose(model: string, signal: AbortSignal, refused: ReadonlySet<string>): Promise<FoundRing> {
-    for (;;) {
-      await this.#directory.ensure(model, signal);
-      const ready = this.#ready(model);
-      const open = ready.filter(({ ring }) => !refused.has(ring.id));
-      const [best] = (open.length > 0 ? open : ready).toSorted(
-        (a, b) => this.#loadOf(a) - this.#loadOf(b) || Number(a.client !== null) - Number(b.client !== null),
-      );
-      if (best !== undefined) return best;
-    }
-  }
-
-  /** Notes that a ring refused a request; throws the reason when there is no other to ask, or no use in asking. */
-  #refused(error: ExoError, { ring }: FoundRing, model: string, refused: Set<string>, isOver: boolean): void {
-    refused.add(ring.id);
-    if (isOver || !REFUSALS.has(error.code) || !this.#hasOther(model, refused)) throw error;
-  }
-
-  #hasOther(model: string, refused: ReadonlySet<string>): boolean {
-    return this.#ready(model).some(({ ring }) => !refused.has(ring.id));
-  }
-
-  #ready(model: string): readonly FoundRing[] {
-    return this.#directory.serving(model).filter(({ ring }) => ring.state === "ready");
-  }
-
-  #loadOf({ ring }: FoundRing): number {
-    return Math.max(ring.busySlots + ring.waitingRequests, this.#underWay.get(ring.id) ?? 0);
-  }
-
-  #count(ringId: string, change: 1 | -1): void {
-    const count = (this.#underWay.get(ringId) ?? 0) + change;
-    if (count > 0) this.#underWay.set(ringId, count);
-    else this.#underWay.delete(ringId);
-  }
+function lostTooOften(error: ExoError): ExoError {
+  const message = `Ring after ring was lost with this request, so no further one is given it; the last one so: ${error.message}`;
+  return new ExoError(error.code, message, { cause: error, retryable: false });
 }

@@ -4,6 +4,7 @@ import type {
   EmbedRequest,
   InferenceEvent,
   InferenceRequest,
+  Resumption,
   TextPrompt,
   TokenizeRequest,
 } from "../core/inference.js";
@@ -52,6 +53,18 @@ const requestOrigin: z.ZodType<RequestOrigin> = z.object({
   traced: z.boolean(),
 });
 
+/** -Infinity is the logarithm of a probability of 0. */
+const logprob = z.number().or(z.literal(Number.NEGATIVE_INFINITY));
+
+const tokenLogprob = z.object({ token: z.int(), text: z.string(), bytes: z.array(z.int()), logprob });
+const tokenLogprobs = z.array(tokenLogprob.extend({ top: z.array(tokenLogprob) }));
+
+const resumption: z.ZodType<Resumption> = z.object({
+  tokens,
+  held: tokenLogprobs.exactOptional(),
+  elapsedSeconds: z.number().nonnegative().exactOptional(),
+});
+
 export const inferenceRequestSchema: z.ZodType<InferenceRequest> = z.object({
   id: z.string(),
   model: z.string(),
@@ -65,6 +78,7 @@ export const inferenceRequestSchema: z.ZodType<InferenceRequest> = z.object({
   speculation: z.boolean().exactOptional(),
   timeoutSeconds: z.number().positive().exactOptional(),
   origin: requestOrigin.exactOptional(),
+  resume: resumption.exactOptional(),
 });
 
 export const embedRequestSchema: z.ZodType<EmbedRequest> = z.object({
@@ -75,11 +89,6 @@ export const embedRequestSchema: z.ZodType<EmbedRequest> = z.object({
   dimensions: z.int().positive().exactOptional(),
   truncate: z.boolean().exactOptional(),
 });
-
-/** -Infinity is the logarithm of a probability of 0. */
-const logprob = z.number().or(z.literal(Number.NEGATIVE_INFINITY));
-
-const tokenLogprob = z.object({ token: z.int(), text: z.string(), bytes: z.array(z.int()), logprob });
 
 const toolCallDelta = z.object({
   index: count,
@@ -95,7 +104,9 @@ export const inferenceEventSchema: z.ZodType<InferenceEvent> = z.discriminatedUn
     text: z.string(),
     reasoning: z.string().exactOptional(),
     toolCalls: z.array(toolCallDelta).exactOptional(),
-    logprobs: z.array(tokenLogprob.extend({ top: z.array(tokenLogprob) })).exactOptional(),
+    logprobs: tokenLogprobs.exactOptional(),
+    tokens: tokens.exactOptional(),
+    held: tokenLogprobs.exactOptional(),
   }),
   z.object({
     type: z.literal("finished"),
