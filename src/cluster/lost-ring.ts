@@ -23,9 +23,9 @@ export function requestLike(ring: RingRecord, settings: RequestSettings): ModelR
   const request = modelRequest(spec, settings, { contextSize: contextSize || null, slots: slots || null, pinned });
   if (computing === null) return request;
   const { ubatch, ...types } = computing;
-  const ring = { ...request.ring, ...types, batchSize: ubatch, microBatchSize: ubatch };
+  const like = { ...request.ring, ...types, batchSize: ubatch, microBatchSize: ubatch };
   try {
-    return parseModelRequest({ ...request, ring });
+    return parseModelRequest({ ...request, ring: like });
   } catch {
     // Its record was well formed, but said what no ring can be.
     return request;

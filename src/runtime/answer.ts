@@ -80,8 +80,8 @@ export class Answer implements GenerationJob {
   #draftedTokens = { accepted: 0, rejected: 0 };
 
   constructor(options: AnswerOptions) {
-    const { prompt } = options;
-    const { tokens: begun = [], held = [] } = options.resume ?? {};
+    const { prompt, resume } = options;
+    const begun = resume?.tokens ?? [];
     this.begun = begun.length === 0 ? null : { from: prompt.tokens.length, alike: !options.reusePrefix };
     this.promptTokens = begun.length === 0 ? prompt.tokens : [...prompt.tokens, ...begun];
     this.#promptLength = prompt.tokens.length;
@@ -108,7 +108,7 @@ export class Answer implements GenerationJob {
       parser: prompt.parser,
       withLogprobs: this.#withLogprobs,
     });
-    this.#assembler.resume(begun, this.#withLogprobs ? held : []);
+    this.#assembler.resume(begun, this.#withLogprobs ? (resume?.held ?? []) : []);
   }
 
   /** Nothing is left to generate of an answer that was begun elsewhere: how it ends, else `null`. */

@@ -9,7 +9,11 @@ const MOST_TOKENS = 512 * 1024;
  *
  * @param maxTokens that the request allows; `null`: it does not say
  */
-export function checkResumption({ tokens, held = [] }: Resumption, vocabularySize: number, maxTokens: number | null): void {
+export function checkResumption(
+  { tokens, held = [] }: Resumption,
+  vocabularySize: number,
+  maxTokens: number | null,
+): void {
   const most = Math.min(maxTokens ?? MOST_TOKENS, MOST_TOKENS);
   if (tokens.length > most) {
     throw wrong(`An answer of at most ${most} tokens cannot go on behind ${tokens.length}.`);

@@ -247,7 +247,10 @@ export class FlightPlanner {
     // Where an answer that goes on had been so long, its context was full here, too.
     if (slot.cached.length >= contextSize) slot.shifted += shiftContext(builder, slot, job.keepTokens);
     const begin = slot.promptSent;
-    const rows = job.promptTokens.slice(begin, begin + Math.min(room, contextSize - slot.cached.length, alikeRows(slot)));
+    const rows = job.promptTokens.slice(
+      begin,
+      begin + Math.min(room, contextSize - slot.cached.length, alikeRows(slot)),
+    );
     for (const [offset, token] of rows.entries()) {
       const last = begin + offset === job.promptTokens.length - 1;
       builder.addRow(slot.sequence, slot.cached.length, token, last ? sampleOf(job) : null);

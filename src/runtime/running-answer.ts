@@ -106,7 +106,7 @@ export class RunningAnswer {
     }
     this.#firstTokenAt ??= this.#clock.monotonic();
     this.#lostInARow = 0;
-    this.#tokens.push(...tokens);
+    for (const token of tokens) this.#tokens.push(token);
     this.#held = held;
     return [told];
   }

@@ -46,7 +46,10 @@ class StreamedAnswer {
   usage: unknown = null;
   isDone = false;
 
-  static async ask(node: NodeProcess, { path, body }: Question): Promise<{ answer: StreamedAnswer; end: Promise<void> }> {
+  static async ask(
+    node: NodeProcess,
+    { path, body }: Question,
+  ): Promise<{ answer: StreamedAnswer; end: Promise<void> }> {
     const response = await post(node, path, body);
     assert.equal(response.status, 200);
     const answer = new StreamedAnswer();
@@ -128,10 +131,14 @@ describe("answers of a ring that loses a node in the middle of them", () => {
   async function killedAmidAnswers(entry: NodeProcess, victim: NodeProcess): Promise<void> {
     const asked = await Promise.all(QUESTIONS.map((question) => StreamedAnswer.ask(entry, question)));
     await eventually(async () => assert.ok(asked.every(({ answer }) => answer.chunks >= 20)));
-    assert.ok(asked.every(({ answer }) => !answer.isDone), "they are under way");
+    assert.ok(
+      asked.every(({ answer }) => !answer.isDone),
+      "they are under way",
+    );
     await victim.kill();
     await Promise.all(asked.map(({ end }) => end));
-    for (const [index, { answer }] of asked.entries()) assert.deepEqual({ ...answer }, { ...expected[index], chunks: answer.chunks });
+    for (const [index, { answer }] of asked.entries())
+      assert.deepEqual({ ...answer }, { ...expected[index], chunks: answer.chunks });
   }
 
   test("a worker: all of them go on, and end as they would have", async () => {

@@ -56,7 +56,8 @@ async function engineOf(model: ParityModel, contextFull: "stop" | "shift", conte
 }
 
 before(async () => {
-  for (const model of ["plain", "tools", "thinking"] as const) engines.set(model, await engineOf(model, "stop", CONTEXT));
+  for (const model of ["plain", "tools", "thinking"] as const)
+    engines.set(model, await engineOf(model, "stop", CONTEXT));
   engines.set("shifting", await engineOf("plain", "shift", 64));
 });
 after(async () => {
@@ -144,13 +145,21 @@ const SHAPES: readonly (readonly [string, ParityModel | "shifting", Shape])[] = 
     "plain",
     { input: text("Once"), sampling: greedy, logprobs: 3, stop: ["e e e", "\n\n"], maxTokens: 24 },
   ],
-  ["a JSON schema, seeded", "plain", { input: { kind: "chat", messages }, sampling: { ...seeded, jsonSchema: schema } }],
+  [
+    "a JSON schema, seeded",
+    "plain",
+    { input: { kind: "chat", messages }, sampling: { ...seeded, jsonSchema: schema } },
+  ],
   ["a grammar, greedy", "plain", { input: text("Say"), sampling: { ...greedy, grammar: 'root ::= [a-f]{20} "."' } }],
   ["a tool call, seeded", "tools", { input: calling, sampling: seeded, maxTokens: 200 }],
   ["a tool call, greedy", "tools", { input: calling, sampling: greedy, maxTokens: 200 }],
   ["thoughts", "thinking", { input: { kind: "chat", messages }, sampling: greedy }],
   ["no end", "plain", { input: text("Once"), sampling: seeded, ignoreEos: true, maxTokens: 30 }],
-  ["a context that is shifted", "shifting", { input: text("Once upon a time"), sampling: greedy, ignoreEos: true, maxTokens: 150 }],
+  [
+    "a context that is shifted",
+    "shifting",
+    { input: text("Once upon a time"), sampling: greedy, ignoreEos: true, maxTokens: 150 },
+  ],
 ];
 
 /** Places to break an answer off at. */
@@ -186,7 +195,12 @@ describe("an answer that another head began", () => {
   });
 
   test("has the time that is left of what the request allowed", async () => {
-    const shape: Shape = { input: text("Once"), sampling: greedy, timeoutSeconds: 5, resume: { tokens: [70], elapsedSeconds: 6 } };
+    const shape: Shape = {
+      input: text("Once"),
+      sampling: greedy,
+      timeoutSeconds: 5,
+      resume: { tokens: [70], elapsedSeconds: 6 },
+    };
     const [end] = await ask("plain", shape);
     assert.ok(end?.type === "finished" && end.reason === "length");
   });

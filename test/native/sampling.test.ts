@@ -126,7 +126,11 @@ describe("choosing a token", () => {
     }
 
     const free = { temperature: 1.2, topK: 0, topP: 0.95, minP: 0.01, seed: 99 };
-    const schema = { type: "object", properties: { a: { enum: ["one", "two"] }, b: { type: "integer" } }, required: ["b"] };
+    const schema = {
+      type: "object",
+      properties: { a: { enum: ["one", "two"] }, b: { type: "integer" } },
+      required: ["b"],
+    };
     const cases: readonly [string, SamplerOptions][] = [
       ["greedy", { temperature: 0 }],
       ["greedy with penalties", { temperature: 0, repeatPenalty: 1.4, repeatLastN: 8, presencePenalty: 0.5 }],

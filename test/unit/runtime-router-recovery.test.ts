@@ -4,7 +4,7 @@ import { type ErrorCode, ExoError } from "../../src/core/errors.js";
 import type { InferenceEvent, InferenceRequest } from "../../src/core/inference.js";
 import { silentLogger } from "../../src/core/ports.js";
 import { Router } from "../../src/runtime/router.js";
-import { finished, logprob, type Script, STARTED, ScriptedInference } from "../api/scripted-inference.js";
+import { finished, logprob, type Script, ScriptedInference, STARTED } from "../api/scripted-inference.js";
 import { settled } from "../support/manual-time.js";
 import { OtherNode, RingShelf, ringOf } from "../support/ring-shelf.js";
 

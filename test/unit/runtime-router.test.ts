@@ -69,10 +69,8 @@ describe("Router", () => {
     assert.deepEqual(refreshed, [], "another one is still under way");
     await all(first);
     assert.deepEqual(refreshed, ["there"]);
-    const own = routerWith(
-      new ScriptedInference(() => saying(["here"])),
-      new RingShelf([ringOf("here", null)]),
-      () => assert.fail("this node knows its own load"),
+    const own = routerWith(new ScriptedInference(() => saying(["here"])), new RingShelf([ringOf("here", null)]), () =>
+      assert.fail("this node knows its own load"),
     );
     await all(own.generate(request, anySignal));
   });
