@@ -138,9 +138,10 @@ export class Router implements InferenceService {
         return await question(target.client ?? this.#options.local, target.ring.spec);
       } catch (thrown) {
         const error = ExoError.from(thrown);
-        const isNew = !search.hasRefused(target.ring);
+        // A head that is gone is still told to be there for a while.
+        const isNews = error.code !== "peer_unreachable" || !search.hasRefused(target.ring);
         this.#refuse(error, target, search);
-        if (isBreak(error) && isNew) tries += 1;
+        if (isBreak(error) && isNews) tries += 1;
         if (tries > MOST_TRIES) throw lostTooOften(error);
       } finally {
         this.#choice.ended(target);

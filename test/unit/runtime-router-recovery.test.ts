@@ -145,6 +145,7 @@ describe("an answer whose ring is lost", () => {
     shelf.broke("It waits: 1 of 2 nodes are there.");
     for (let waited = 0; waited <= HEAL_MS; waited += 1000) await pass(1000);
     await failed;
+    shelf.healed();
     assert.equal(shelf.listeners, 0);
   });
 
