@@ -29,6 +29,7 @@ import { libraryInfo } from "./native/load.js";
 import { setNativeLogger } from "./native/log.js";
 import { createManager } from "./runtime/create-manager.js";
 import { createPlanner } from "./runtime/create-planner.js";
+import { createRouter } from "./runtime/create-router.js";
 import { LocalRings } from "./runtime/local-rings.js";
 import { MemoryCap } from "./runtime/memory-cap.js";
 import { MemoryWatch } from "./runtime/memory-watch.js";
@@ -40,7 +41,7 @@ import { ownRecord } from "./runtime/own-record.js";
 import { PeerService } from "./runtime/peer-service.js";
 import { Measurement } from "./runtime/probe/measurement.js";
 import type { RingHead } from "./runtime/ring-head.js";
-import { Router } from "./runtime/router.js";
+import type { Router } from "./runtime/router.js";
 import { StageHost } from "./runtime/stage-host.js";
 import { StageWatchdog } from "./runtime/stage-watchdog.js";
 import { TraceBuffer } from "./runtime/tracing/trace-buffer.js";
@@ -211,7 +212,8 @@ class RunningNode implements ExoNode {
     });
     this.#rings = new LocalRings(() => this.#manager.local());
     this.#measurement = this.#createMeasurement();
-    this.inference = new Router(this.#rings, this.#manager, (nodeId) => this.#membership.refresh(nodeId), this.#traces);
+    const [local, directory, membership, traces] = [this.#rings, this.#manager, this.#membership, this.#traces];
+    this.inference = createRouter({ config, local, directory, membership, traces, logger });
     this.#transport = this.#createTransport();
     this.#api = this.#createApi();
     this.#services = new ServiceGroup(`node ${this.name}`, [

@@ -101,10 +101,26 @@ common_params_sampling to_common(const SamplerParams & params, const llama_vocab
     return common;
 }
 
+// The last of the chain, which draws a random number for every choice, even for one among one.
+llama_sampler * dice_of(common_sampler * sampler) {
+    llama_sampler * chain = common_sampler_get(sampler);
+    return llama_sampler_chain_get(chain, llama_sampler_chain_n(chain) - 1);
+}
+
+void roll(llama_sampler * dice) {
+    llama_token_data       only{ 0, 0.0f, 0.0f };
+    llama_token_data_array choice{ &only, 1, -1, false };
+    llama_sampler_apply(dice, &choice);
+}
+
 }  // namespace
 
 void Sampler::SamplerDeleter::operator()(common_sampler * sampler) const {
     common_sampler_free(sampler);
+}
+
+void Sampler::DiceDeleter::operator()(llama_sampler * dice) const {
+    llama_sampler_free(dice);
 }
 
 Sampler::Sampler(const void * owner, const llama_model * model, const SamplerParams & params, int32_t context_size) :
@@ -120,6 +136,7 @@ Sampler::Sampler(const void * owner, const llama_model * model, const SamplerPar
     } catch (const std::exception & error) {
         refuse(std::string("These sampling options cannot be used: ") + error.what());
     }
+    if (!params.grammar.empty() || !params.constraint.empty()) dice_.reset(llama_sampler_init_dist(params.seed));
 }
 
 Sampler::~Sampler() = default;
@@ -128,29 +145,43 @@ void Sampler::accept(const std::vector<int32_t> & tokens, bool generated) {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (!sampler_) refuse("The sampler is closed.");
     const AbortGuard guard;
-    const int32_t    size  = llama_vocab_n_tokens(vocabulary_);
-    llama_sampler *  chain = common_sampler_get(sampler_.get());
-    llama_sampler *  dice  = llama_sampler_chain_get(chain, llama_sampler_chain_n(chain) - 1);
+    const int32_t    size = llama_vocab_n_tokens(vocabulary_);
     for (const auto token : tokens) {
         if (token < 0 || token >= size) {
             refuse(format("Token %d is outside the model's vocabulary of %d tokens.", token, size));
         }
-        if (generated) {
-            // the last of the chain draws once for each choice, even for a choice among one
-            llama_token_data       only{ token, 0.0f, 0.0f };
-            llama_token_data_array choice{ &only, 1, -1, false };
-            llama_sampler_apply(dice, &choice);
-        }
-        try {
-            common_sampler_accept(sampler_.get(), token, generated);
-        } catch (const std::exception & error) {
-            refuse(format("Token %d does not fit the grammar: %s", token, error.what()));
-        }
+        accept_one(token, generated);
     }
 }
 
+void Sampler::accept_one(int32_t token, bool generated) {
+    if (generated) draw();
+    try {
+        common_sampler_accept(sampler_.get(), token, generated);
+    } catch (const std::exception & error) {
+        refuse(format("Token %d does not fit the grammar: %s", token, error.what()));
+    }
+}
+
+// llama-common chooses once more where its choice does not fit the grammar, and draws again for that. So that a token's
+// numbers depend on nothing but its place, each place has two of its own, used or not.
+void Sampler::draw() {
+    if (greedy_) return;
+    if (!dice_) {
+        roll(dice_of(sampler_.get()));
+        return;
+    }
+    roll(dice_.get());
+    roll(dice_.get());
+}
+
 int32_t Sampler::choose(llama_context * context, int32_t row) {
-    if (!greedy_) return common_sampler_sample(sampler_.get(), context, row);
+    if (!greedy_) {
+        if (dice_) llama_sampler_copy(dice_.get(), dice_of(sampler_.get()));
+        const int32_t token = common_sampler_sample(sampler_.get(), context, row);
+        if (dice_) draw();
+        return token;
+    }
     return best_token(llama_get_logits_ith(context, row), llama_vocab_n_tokens(vocabulary_), biases_);
 }
 
@@ -179,6 +210,7 @@ Sample Sampler::sample(llama_context * context, int32_t row, int32_t logprobs) {
 void Sampler::close() {
     const std::lock_guard<std::mutex> lock(mutex_);
     sampler_.reset();
+    dice_.reset();
 }
 
 bool Sampler::is_closed() const {

@@ -11,6 +11,7 @@
 #include "llama.h"
 
 struct common_sampler;
+struct llama_sampler;
 
 namespace exo {
 
@@ -43,7 +44,8 @@ struct Sample {
 };
 
 // llama-common's sampler of one sequence. The stage's thread samples while other threads may accept or close, so each
-// step holds the lock.
+// step holds the lock. What it will choose depends on its parameters, the prompt, and the tokens that were chosen so far,
+// on nothing else: another one that accepts the same tokens goes on alike.
 class Sampler {
   public:
     // `owner`: the stage it samples for. `context_size`: how far back penalties may look. Throws `invalid_argument`.
@@ -62,9 +64,15 @@ class Sampler {
 
   private:
     int32_t choose(llama_context * context, int32_t row);
+    void    accept_one(int32_t token, bool generated);
+    // Uses up the random numbers of one token of the answer.
+    void    draw();
 
     struct SamplerDeleter {
         void operator()(common_sampler * sampler) const;
+    };
+    struct DiceDeleter {
+        void operator()(llama_sampler * dice) const;
     };
 
     Counted<&Counters::samplers>                    counted_;
@@ -74,6 +82,8 @@ class Sampler {
     bool                                            greedy_ = false;
     std::map<int32_t, float>                        biases_;
     std::unique_ptr<common_sampler, SamplerDeleter> sampler_;
+    // With a grammar: where the random numbers of the next token begin. Else the chain's own are always there.
+    std::unique_ptr<llama_sampler, DiceDeleter>     dice_;
 };
 
 }  // namespace exo

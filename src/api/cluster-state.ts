@@ -40,7 +40,7 @@ export class ClusterState implements ClusterView, ModelCatalog {
     const held = this.#onDisk();
     const cards = [
       ...rings.filter((ring) => ring.state === "ready").map((ring) => toCard(ring, "loaded")),
-      ...rings.filter((ring) => ring.state === "loading").map((ring) => toCard(ring, "loading")),
+      ...rings.filter(isComing).map((ring) => toCard(ring, "loading")),
       ...this.#sources.known().map(toKnownCard),
     ];
     const unique = cards.filter((card, index) => cards.findIndex((other) => other.id === card.id) === index);
@@ -110,6 +110,11 @@ function withUniqueNames(rings: readonly RingRecord[]): readonly RingRecord[] {
   const isShared = ({ model, spec }: RingRecord): boolean =>
     rings.some((other) => other.model === model && other.spec !== spec);
   return rings.map((ring) => (isShared(ring) ? { ...ring, model: ring.spec } : ring));
+}
+
+/** It is being loaded, or was and comes back: requests for it wait. */
+function isComing({ state, epoch, gaveUp }: RingRecord): boolean {
+  return state === "loading" || (state !== "ready" && epoch > 0 && !gaveUp);
 }
 
 function toCard(ring: RingRecord, state: "loaded" | "loading"): ModelCard {

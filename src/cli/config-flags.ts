@@ -54,6 +54,7 @@ const GROUPS: Readonly<Record<SettingKey, string>> = {
   queue: "Computing:",
   requestTimeout: "Computing:",
   stageTimeout: "Computing:",
+  healTimeout: "Computing:",
   contextFull: "Computing:",
   speculation: "Computing:",
   draftModel: "Computing:",

@@ -6,6 +6,7 @@ import { Changes } from "./changes.js";
 import { type FoundRing, FoundRings } from "./found-rings.js";
 import type { LoadedHead } from "./head-port.js";
 import { canonicalSpec, type KnownModel, type KnownModels, specShaped } from "./known-models.js";
+import { lostRing, requestLike } from "./lost-ring.js";
 import type { MemberView } from "./member-view.js";
 import { type LoadOptions, type ModelRequest, modelRequest, type RequestSettings } from "./model-request.js";
 import type { ModelSource } from "./model-source.js";
@@ -203,7 +204,8 @@ export class ModelManager<Head extends LoadedHead> implements Service {
     if (placed === null) return false;
     const { pinned, idleSeconds } = placed.record();
     if (order.onlyIfIdle && (pinned || idleSeconds === null)) return false;
-    await this.#own.remove(placed, new ExoError("not_ready", "The model was unloaded."));
+    // Nor shall answers that it was in the middle of wait for it to come back.
+    await this.#own.remove(placed, new ExoError("not_ready", "The model was unloaded.", { retryable: false }));
     return true;
   }
 
@@ -243,7 +245,13 @@ export class ModelManager<Head extends LoadedHead> implements Service {
   }
 
   #loadOnDemand(name: string): void {
-    const { onDemand, settings } = this.#options;
+    const { onDemand, settings, membership } = this.#options;
+    // A head that is lost is not what the user forbade or allowed: its ring comes back with another one.
+    const lost = lostRing(membership.members(), name);
+    if (lost !== null) {
+      this.#ringFor(requestLike(lost, settings));
+      return;
+    }
     const found = onDemand === "off" ? null : this.#known(name);
     const spec = found ?? (onDemand === "any" ? specShaped(name) : null);
     if (spec === null) throw notKnown(name, onDemand, this.#names());

@@ -79,6 +79,8 @@ export interface Settings {
   readonly requestTimeout: number | null;
   /** Seconds that a computing thread is given at least before it counts as hung. */
   readonly stageTimeout: number;
+  /** Seconds that a request waits for a model whose ring broke. */
+  readonly healTimeout: number;
   /** What happens to an answer when the context is full. */
   readonly contextFull: ContextFullMode;
   /** What drafts tokens that are then computed together: the text so far, a small model, or either. */

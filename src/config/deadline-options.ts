@@ -1,7 +1,7 @@
 import type { Settings } from "./config.js";
 import { type Option, wholeNumber } from "./option.js";
 
-type DeadlineSettings = Pick<Settings, "stageTimeout">;
+type DeadlineSettings = Pick<Settings, "stageTimeout" | "healTimeout">;
 
 const DAY_SECONDS = 86_400;
 
@@ -14,6 +14,14 @@ export const DEADLINE_OPTIONS: { readonly [Key in keyof DeadlineSettings]: Optio
       "a computing thread that is not back for longer, and for far longer than it ever took, counts as hung: the node starts again",
     expects: `a whole number of seconds from 1 to ${DAY_SECONDS}`,
     schema: wholeNumber(1, DAY_SECONDS),
+    default: 60,
+  },
+  healTimeout: {
+    flag: "heal-timeout",
+    argument: "seconds",
+    description: "let requests wait so long for a model whose ring broke",
+    expects: `a whole number of seconds from 0 to ${DAY_SECONDS}`,
+    schema: wholeNumber(0, DAY_SECONDS),
     default: 60,
   },
 };

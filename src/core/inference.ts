@@ -81,6 +81,18 @@ export interface InferenceRequest {
   readonly origin?: RequestOrigin;
   /** Whose request it is, as the entry node calls him: those of different clients are served in turn. */
   readonly client?: string;
+  /** The answer was begun by another head, which is lost: it goes on here. Absent: it begins here. */
+  readonly resume?: Resumption;
+}
+
+/** What is known of an answer that was begun elsewhere. Nothing of it is told again; limits and usage are of the whole. */
+export interface Resumption {
+  /** Its tokens so far, in order. */
+  readonly tokens: readonly number[];
+  /** Log-probabilities of the last of them that were not told yet, because a stop string may begin there. Absent: none. */
+  readonly held?: readonly TokenLogprob[];
+  /** Since the request arrived at the first head. Absent: 0. */
+  readonly elapsedSeconds?: number;
 }
 
 export interface TokenLogprob {
@@ -134,6 +146,13 @@ export type InferenceEvent =
       readonly reasoning?: string;
       readonly toolCalls?: readonly ToolCallDelta[];
       readonly logprobs?: readonly TokenLogprob[];
+      /**
+       * Those chosen since the last event that named some: what another head needs to go on behind this event. Absent: the
+       * answer ends with this, and `finished` follows at once.
+       */
+      readonly tokens?: readonly number[];
+      /** As `Resumption.held`, behind this event. */
+      readonly held?: readonly TokenLogprob[];
     }
   | {
       readonly type: "finished";

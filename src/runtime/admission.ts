@@ -4,7 +4,7 @@ import { commonLength } from "./cached-tokens.js";
 import { ClientTurns, clientOf, greediest } from "./client-turns.js";
 import type { RingBatchBuilder } from "./micro-batch.js";
 import type { PrefixIndex } from "./prefix-index.js";
-import { type GenerationJob, isEmbedding, type Job, type Slot } from "./slot.js";
+import { type GenerationJob, isBegun, isEmbedding, type Job, type Slot } from "./slot.js";
 import { chooseSlot, type SlotChoice } from "./slot-choice.js";
 import { Turnover } from "./turnover.js";
 
@@ -63,7 +63,7 @@ export class Admission {
   /** Throws `overloaded` when the queue is full, unless another client has so much in it that this one may go first. */
   checkRoom(client: string): void {
     if (!this.#isFull()) return;
-    const waiting = this.#waiting.map(({ job }) => job);
+    const waiting = this.#toBegin().map(({ job }) => job);
     const own = waiting.filter((job) => clientOf(job) === client).length;
     const { count } = greediest(waiting);
     if (count <= own + 1) throw this.#overloaded();
@@ -72,7 +72,7 @@ export class Admission {
   /** Of a full queue, the newest job of whoever has most in it is taken out; `null`: there is room. */
   makeRoom(): { readonly job: Job; readonly error: ExoError } | null {
     if (!this.#isFull()) return null;
-    const { job } = greediest(this.#waiting.map((waiting) => waiting.job));
+    const { job } = greediest(this.#toBegin().map((waiting) => waiting.job));
     if (job === null) return null;
     this.withdraw(job);
     return { job, error: this.#overloaded() };
@@ -94,9 +94,11 @@ export class Admission {
     );
   }
 
+  /** Readers of an answer that was begun elsewhere have waited already: it comes before those that are to begin. */
   add(job: Job): void {
     if (this.#waiting.length === 0 && this.#options.slots.some(({ idle }) => idle)) this.#turnover.idle();
-    this.#waiting.push({ job, leader: null });
+    const first = isBegun(job) ? this.#waiting.findIndex((waiting) => !isBegun(waiting.job)) : -1;
+    this.#waiting.splice(first < 0 ? this.#waiting.length : first, 0, { job, leader: null });
   }
 
   /** Takes a job out of the queue; `false` when it is not there. */
@@ -120,7 +122,7 @@ export class Admission {
     const taken: Slot[] = [];
     const isIdle = (slot: Slot): boolean => slot.idle;
     if (!this.#options.slots.some(isIdle)) return taken;
-    for (const waiting of this.#turns.order([...this.#waiting], this.#running())) {
+    for (const waiting of this.#inTurn()) {
       if (!this.#options.slots.some(isIdle)) break;
       if (this.#waitsForLeader(waiting)) continue;
       const slot = this.#give(waiting.job, builder);
@@ -131,6 +133,16 @@ export class Admission {
       taken.push(slot);
     }
     return taken;
+  }
+
+  /** What was begun elsewhere first, the others by their clients' turns. */
+  *#inTurn(): Generator<Waiting, void> {
+    yield* this.#waiting.filter(({ job }) => isBegun(job));
+    yield* this.#turns.order(this.#toBegin(), this.#running());
+  }
+
+  #toBegin(): Waiting[] {
+    return this.#waiting.filter(({ job }) => !isBegun(job));
   }
 
   #running(): readonly Job[] {
@@ -160,6 +172,8 @@ export class Admission {
     let most = this.#copyCost + Math.max(0, ...prefixes.commonPrefixes(job.promptTokens.slice(0, -1)).values());
     for (const slot of slots) {
       if (slot.job === null || slot.outcome !== null || slot.promptLeft === 0) continue;
+      // What its stages hold will not be the beginning of what it was given.
+      if (slot.job.promptTokens.length > this.#options.contextSize) continue;
       const tokens = commonLength(slot.job.promptTokens, job.promptTokens);
       if (tokens <= most) continue;
       leader = { slot, job: slot.job, tokens };

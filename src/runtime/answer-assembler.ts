@@ -2,6 +2,7 @@ import type { InferenceEvent, TokenLogprob } from "../core/inference.js";
 import type { ParsedAnswer } from "../native/chat.js";
 import type { Sample } from "../native/stage.js";
 import type { Tokenizer } from "../native/tokenizer.js";
+import { firstTrue } from "./first-true.js";
 import { growth } from "./growth.js";
 import { TextAssembler } from "./text-assembler.js";
 import { ToolCallStream } from "./tool-call-stream.js";
@@ -65,6 +66,30 @@ export class AnswerAssembler {
     return this.#reasoningTokens;
   }
 
+  /** Log-probabilities of the last tokens, which are not told yet: a stop string may begin there. */
+  get held(): readonly TokenLogprob[] {
+    return this.#logprobs.map(({ logprob }) => logprob);
+  }
+
+  /**
+   * Comes to where another assembler is after the same tokens, and has told the same; instead of the first `push`.
+   *
+   * @param held of the other one
+   */
+  resume(tokens: readonly number[], held: readonly TokenLogprob[]): void {
+    const told = tokens.length - held.length;
+    const ends = tokens.map((token, index) => {
+      const start = this.#text.received;
+      this.#raw += this.#text.push(this.#bytesOf(token));
+      const logprob = held[index - told];
+      if (logprob !== undefined) this.#logprobs.push({ start, logprob });
+      return this.#raw.length;
+    });
+    this.#tokens = tokens.length;
+    const { parser } = this.#options;
+    if (parser !== null && this.#raw !== "") this.#resumeParsed(parser, ends);
+  }
+
   /** Adds one sample; returns what may be shown now, or `null` when that is nothing yet. */
   push(sample: Sample): DeltaEvent | null {
     this.#tokens += 1;
@@ -89,6 +114,25 @@ export class AnswerAssembler {
     if (empty && (logprobs.length === 0 || partial)) return null;
     this.#logprobs.splice(0, logprobs.length);
     return { type: "delta", ...change, ...(logprobs.length > 0 && { logprobs }) };
+  }
+
+  /**
+   * What was parsed last tells what was shown, because parsers only add to what they find. Where they do not go on, they go
+   * on no more, and the last that they found is what was shown.
+   *
+   * @param ends how long the text was after each token
+   */
+  #resumeParsed(parser: AnswerParser, ends: readonly number[]): void {
+    const after = (tokens: number): ParsedAnswer | null => parsedOrNull(parser, this.#raw.slice(0, ends[tokens - 1]));
+    const parsable = after(ends.length) === null ? firstTrue(ends.length, (at) => after(at + 1) === null) : ends.length;
+    this.#parsed = (parsable === 0 ? null : after(parsable)) ?? NOTHING;
+    const { content, reasoning, toolCalls } = this.#parsed;
+    this.#shown.content = content;
+    this.#shown.reasoning = reasoning;
+    this.#toolCalls.push(toolCalls, true);
+    if (reasoning === "") return;
+    const whole = (tokens: number): boolean => (after(tokens)?.reasoning.length ?? 0) >= reasoning.length;
+    this.#reasoningTokens = 1 + firstTrue(parsable, (at) => whole(at + 1));
   }
 
   /** Those of tokens that begin in text that was released: the others may belong to a stop string, or do. */
@@ -136,6 +180,15 @@ export class AnswerAssembler {
       ...describe(sample.token, bytes, sample.logprob ?? Number.NEGATIVE_INFINITY),
       top: sample.top.map(({ token, logprob }) => describe(token, this.#bytesOf(token), logprob)),
     };
+  }
+}
+
+function parsedOrNull(parser: AnswerParser, text: string): ParsedAnswer | null {
+  if (text === "") return NOTHING;
+  try {
+    return parser(text, true);
+  } catch {
+    return null;
   }
 }
 

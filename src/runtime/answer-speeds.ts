@@ -18,12 +18,16 @@ export class AnswerSpeeds {
   #underWay = 0;
   #begun = 0;
 
-  /** Hands the events of one answer on, and learns from how it ended. */
-  async *watch(events: AsyncIterable<InferenceEvent>): AsyncGenerator<InferenceEvent, void, void> {
+  /**
+   * Hands the events of one answer on, and learns from how it ended.
+   *
+   * @param whole not so where only its end is computed here: that is no answer as predicted
+   */
+  async *watch(events: AsyncIterable<InferenceEvent>, whole = true): AsyncGenerator<InferenceEvent, void, void> {
     this.#underWay += 1;
     this.#begun += 1;
     const begun = this.#begun;
-    const first = this.#underWay === 1;
+    const first = whole && this.#underWay === 1;
     try {
       for await (const event of events) {
         if (event.type === "finished" && first && this.#begun === begun) this.#record(event.usage, event.timings);

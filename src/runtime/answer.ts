@@ -1,12 +1,12 @@
 import type { AsyncQueue } from "../core/async-queue.js";
 import { ExoError } from "../core/errors.js";
-import type { FinishReason, InferenceEvent, Usage } from "../core/inference.js";
+import type { FinishReason, InferenceEvent, Resumption, Usage } from "../core/inference.js";
 import type { Clock } from "../core/ports.js";
 import type { Sampler } from "../native/sampler.js";
 import type { Sample, Stage } from "../native/stage.js";
 import { AnswerAssembler, type AnswerParser, type DeltaEvent } from "./answer-assembler.js";
 import type { ObservedAnswer } from "./answer-observer.js";
-import type { GenerationJob, JobOutcome } from "./slot.js";
+import type { BegunPart, GenerationJob, JobOutcome } from "./slot.js";
 import type { AnswerTrace } from "./tracing/answer-trace.js";
 
 /** What a prompt becomes before it is scheduled. */
@@ -27,7 +27,10 @@ export interface AnswerOptions {
   /** As `InferenceRequest.logprobs`. */
   readonly logprobs: number;
   readonly sampler: Sampler;
+  /** Of the whole answer. */
   readonly maxTokens: number;
+  /** What of it another head gave; `null`: it begins here. */
+  readonly resume: Resumption | null;
   readonly signal: AbortSignal;
   readonly client: string;
   readonly reusePrefix: boolean;
@@ -54,6 +57,7 @@ export class Answer implements GenerationJob {
   readonly speculation: boolean;
   readonly keepTokens: number;
   readonly timeLimitMs: number | null;
+  readonly begun: BegunPart | null;
   readonly passes: AnswerTrace | null;
   readonly #observed: ObservedAnswer;
   readonly #events: AsyncQueue<InferenceEvent>;
@@ -61,20 +65,31 @@ export class Answer implements GenerationJob {
   readonly #assembler: AnswerAssembler;
   readonly #queuedAt: number;
   readonly #requestStops: readonly string[];
+  readonly #withLogprobs: boolean;
+  /** Of the request; a resumed answer's `promptTokens` go on with its own. */
+  readonly #promptLength: number;
   #startedAt = 0;
   #firstTokenAt = 0;
   #lastTokenAt = 0;
   #cachedTokens = 0;
-  #completionTokens = 0;
+  #completionTokens: number;
+  /** Of this head. */
+  #ownTokens = 0;
   /** Not yet given to the reader. */
   readonly #deltas: DeltaEvent[] = [];
+  /** Tokens that no event names yet. */
+  #unnamed: number[] = [];
   #draftedTokens = { accepted: 0, rejected: 0 };
 
   constructor(options: AnswerOptions) {
-    const { prompt } = options;
-    this.promptTokens = prompt.tokens;
+    const { prompt, resume } = options;
+    const begun = resume?.tokens ?? [];
+    this.begun = begun.length === 0 ? null : { from: prompt.tokens.length, alike: !options.reusePrefix };
+    this.promptTokens = begun.length === 0 ? prompt.tokens : [...prompt.tokens, ...begun];
+    this.#promptLength = prompt.tokens.length;
+    this.#completionTokens = begun.length;
     this.sampler = options.sampler;
-    this.maxTokens = options.maxTokens;
+    this.maxTokens = options.maxTokens - begun.length;
     this.logprobs = options.logprobs;
     this.signal = options.signal;
     this.client = options.client;
@@ -88,13 +103,23 @@ export class Answer implements GenerationJob {
     this.#clock = options.clock;
     this.#queuedAt = options.clock.monotonic();
     this.#requestStops = options.requestStops;
+    this.#withLogprobs = options.logprobs > 0;
     this.#assembler = new AnswerAssembler({
       tokenizer: options.tokenizer,
       stops: prompt.stops,
       preservedTokens: prompt.preservedTokens,
       parser: prompt.parser,
-      withLogprobs: options.logprobs > 0,
+      withLogprobs: this.#withLogprobs,
     });
+    this.#assembler.resume(begun, this.#withLogprobs ? (resume?.held ?? []) : []);
+  }
+
+  /** Nothing is left to generate of an answer that was begun elsewhere: how it ends, else `null`. */
+  get ended(): Extract<JobOutcome, { kind: "finished" }> | null {
+    if (this.begun === null) return null;
+    if (this.#assembler.stopped) return { kind: "finished", reason: "stop" };
+    const isOver = this.maxTokens <= 0 || (this.timeLimitMs !== null && this.timeLimitMs <= 0);
+    return isOver ? { kind: "finished", reason: "length" } : null;
   }
 
   get readerIsBehind(): boolean {
@@ -107,22 +132,24 @@ export class Answer implements GenerationJob {
 
   onStarted(cachedTokens: number): void {
     this.#startedAt = this.#clock.monotonic();
-    this.#cachedTokens = cachedTokens;
+    this.#cachedTokens = Math.min(cachedTokens, this.#promptLength);
     const { meter } = this.#observed;
     meter.queue.observe((this.#startedAt - this.#queuedAt) / 1000);
     meter.promptTokens += this.promptTokens.length;
     meter.cachedTokens += cachedTokens;
     this.passes?.queued(this.#queuedAt, cachedTokens);
-    this.#events.push({ type: "started", promptTokens: this.promptTokens.length, cachedTokens });
+    this.#events.push({ type: "started", promptTokens: this.#promptLength, cachedTokens: this.#cachedTokens });
   }
 
   onToken(sample: Sample): boolean {
     const now = this.#clock.monotonic();
     this.#measure(now);
     this.#completionTokens += 1;
+    this.#ownTokens += 1;
     const delta = this.#assembler.push(sample);
+    this.#unnamed.push(sample.token);
     this.passes?.detokenized(now);
-    if (delta !== null) this.#deltas.push(delta);
+    if (delta !== null) this.#deltas.push(this.#naming(delta));
     return !this.#assembler.stopped;
   }
 
@@ -159,12 +186,20 @@ export class Answer implements GenerationJob {
     this.#events.end();
   }
 
+  /** An event with the tokens that lead to it. */
+  #naming(delta: DeltaEvent): DeltaEvent {
+    const tokens = this.#unnamed;
+    this.#unnamed = [];
+    const held = this.#withLogprobs ? this.#assembler.held : [];
+    return { ...delta, tokens, ...(held.length > 0 && { held }) };
+  }
+
   /** At each token. */
   #measure(now: number): void {
     const { meter, arrivedAt } = this.#observed;
-    if (this.#completionTokens === 0) {
+    if (this.#ownTokens === 0) {
       this.#firstTokenAt = now;
-      meter.firstToken.observe((now - arrivedAt) / 1000);
+      if (this.begun === null) meter.firstToken.observe((now - arrivedAt) / 1000);
     } else {
       meter.betweenTokens.observe((now - this.#lastTokenAt) / 1000);
     }
@@ -174,7 +209,7 @@ export class Answer implements GenerationJob {
 
   /** @param outcome the finish reason, or an error's code */
   #tell(outcome: string): void {
-    const more = this.#completionTokens - 1;
+    const more = this.#ownTokens - 1;
     if (more > 0) this.#observed.meter.perToken.observe((this.#lastTokenAt - this.#firstTokenAt) / 1000 / more);
     this.#observed.ended(outcome, this.#usage());
   }
@@ -186,7 +221,7 @@ export class Answer implements GenerationJob {
   #usage(): Usage {
     const { reasoningTokens } = this.#assembler;
     return {
-      promptTokens: this.promptTokens.length,
+      promptTokens: this.#promptLength,
       completionTokens: this.#completionTokens,
       cachedTokens: this.#cachedTokens,
       acceptedDraftTokens: this.#draftedTokens.accepted,
@@ -197,6 +232,7 @@ export class Answer implements GenerationJob {
 
   #finished(reason: FinishReason): InferenceEvent {
     const now = this.#clock.monotonic();
+    const startedAt = this.#startedAt || now;
     const firstTokenAt = this.#firstTokenAt || now;
     const { stoppedBy } = this.#assembler;
     const stopSequence = stoppedBy !== null && this.#requestStops.includes(stoppedBy) ? stoppedBy : null;
@@ -206,8 +242,8 @@ export class Answer implements GenerationJob {
       ...(stopSequence !== null && { stopSequence }),
       usage: this.#usage(),
       timings: {
-        queueSeconds: (this.#startedAt - this.#queuedAt) / 1000,
-        prefillSeconds: (firstTokenAt - this.#startedAt) / 1000,
+        queueSeconds: (startedAt - this.#queuedAt) / 1000,
+        prefillSeconds: (firstTokenAt - startedAt) / 1000,
         decodeSeconds: (now - firstTokenAt) / 1000,
       },
     };

@@ -10,14 +10,15 @@ const MOST_KEPT = 3 / 4;
 
 /**
  * Makes room in a full slot: half of what follows the kept tokens goes, and the rest moves up. Every stage turns the
- * positions of its cached keys accordingly.
+ * positions of its cached keys accordingly. Returns how many tokens went.
  */
-export function shiftContext(builder: RingBatchBuilder, slot: Slot, keepTokens: number): void {
+export function shiftContext(builder: RingBatchBuilder, slot: Slot, keepTokens: number): number {
   const { sequence, cached } = slot;
   const { keep, drop } = shiftOf(cached.length, keepTokens);
   builder.addKvOperation({ op: "remove", sequence, from: keep, to: keep + drop });
   builder.addKvOperation({ op: "add", sequence, from: keep + drop, to: null, delta: -drop });
   cached.shift(keep, drop);
+  return drop;
 }
 
 /** How much of `length` tokens stays at the front, and how much goes behind that. */

@@ -15,6 +15,7 @@ import type { Stage } from "../native/stage.js";
 import { Answer, type PreparedPrompt } from "./answer.js";
 import type { AnswerObserver, ObservedAnswer } from "./answer-observer.js";
 import { AnswerSpeeds } from "./answer-speeds.js";
+import { checkResumption } from "./check-resumption.js";
 import type { ContextFull } from "./context-shift.js";
 import { Embedder } from "./embedder.js";
 import type { Pipeline } from "./pipeline.js";
@@ -96,7 +97,7 @@ export class Engine {
       throw thrown;
     }
     try {
-      yield* this.speeds.watch(events);
+      yield* this.speeds.watch(events, request.resume === undefined);
     } finally {
       gone.abort();
     }
@@ -221,10 +222,19 @@ export class Engine {
     throw new ExoError("invalid_argument", message, { param });
   }
 
-  #timeLimitMs({ timeoutSeconds }: InferenceRequest): number | null {
+  #timeLimitMs({ timeoutSeconds, resume }: InferenceRequest): number | null {
     const { requestTimeout } = this.#options;
-    if (timeoutSeconds === undefined) return requestTimeout === null ? null : requestTimeout * 1000;
-    return Math.min(timeoutSeconds, requestTimeout ?? LONGEST_TIMEOUT) * 1000;
+    if (timeoutSeconds === undefined && requestTimeout === null) return null;
+    const most = requestTimeout ?? LONGEST_TIMEOUT;
+    return (Math.min(timeoutSeconds ?? most, most) - (resume?.elapsedSeconds ?? 0)) * 1000;
+  }
+
+  /** Of the whole answer. */
+  #maxTokens({ maxTokens }: InferenceRequest, prompt: PreparedPrompt): number {
+    const { contextSize, contextFull } = this.#options;
+    const room = contextSize - prompt.tokens.length;
+    const most = contextFull === "stop" ? room : MOST_CONTEXTS * contextSize;
+    return Math.min(maxTokens ?? Math.max(room, contextSize), most);
   }
 
   #submit(
@@ -234,10 +244,11 @@ export class Engine {
     events: AsyncQueue<InferenceEvent>,
     observed: ObservedAnswer,
   ): void {
-    const { contextSize, contextFull } = this.#options;
-    const room = contextSize - prompt.tokens.length;
-    const most = contextFull === "stop" ? room : MOST_CONTEXTS * contextSize;
-    const sampler = this.#options.outputStage.createSampler({
+    const { outputStage, clock } = this.#options;
+    const resume = request.resume ?? null;
+    const maxTokens = this.#maxTokens(request, prompt);
+    if (resume !== null) checkResumption(resume, outputStage.info.vocabularySize, request.maxTokens ?? null);
+    const sampler = outputStage.createSampler({
       ...(request.sampling.temperature === undefined && this.#options.sampling),
       ...request.sampling,
       constraint: prompt.constraint,
@@ -245,24 +256,27 @@ export class Engine {
     });
     try {
       sampler.acceptPrompt(prompt.tokens);
-      this.#scheduler.submit(
-        new Answer({
-          prompt,
-          requestStops: request.stop,
-          logprobs: request.logprobs,
-          sampler,
-          maxTokens: Math.min(request.maxTokens ?? Math.max(room, contextSize), most),
-          signal,
-          client: request.client ?? "",
-          reusePrefix: request.cachePrompt ?? true,
-          speculation: request.speculation ?? true,
-          timeLimitMs: this.#timeLimitMs(request),
-          events,
-          clock: this.#options.clock,
-          tokenizer: this.#options.outputStage.tokenizer,
-          observed,
-        }),
-      );
+      if (resume !== null) sampler.acceptAnswer(resume.tokens);
+      const answer = new Answer({
+        prompt,
+        requestStops: request.stop,
+        logprobs: request.logprobs,
+        sampler,
+        maxTokens,
+        resume,
+        signal,
+        client: request.client ?? "",
+        reusePrefix: request.cachePrompt ?? true,
+        speculation: request.speculation ?? true,
+        timeLimitMs: this.#timeLimitMs(request),
+        events,
+        clock,
+        tokenizer: outputStage.tokenizer,
+        observed,
+      });
+      const { ended } = answer;
+      if (ended === null) this.#scheduler.submit(answer);
+      else answer.onEnd(ended);
     } catch (thrown) {
       sampler.close();
       throw thrown;

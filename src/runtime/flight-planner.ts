@@ -243,18 +243,30 @@ export class FlightPlanner {
   #addPromptRows(builder: RingBatchBuilder, slot: Slot, room: number, slots: Set<Slot>, sampled: Sampled[]): number {
     const job = slot.job;
     if (job === null || room <= 0) return 0;
-    const begin = slot.cached.length;
-    const rows = job.promptTokens.slice(begin, begin + room);
+    const { contextSize } = this.#options;
+    // Where an answer that goes on had been so long, its context was full here, too.
+    if (slot.cached.length >= contextSize) slot.shifted += shiftContext(builder, slot, job.keepTokens);
+    const begin = slot.promptSent;
+    const rows = job.promptTokens.slice(
+      begin,
+      begin + Math.min(room, contextSize - slot.cached.length, alikeRows(slot)),
+    );
     for (const [offset, token] of rows.entries()) {
-      const position = begin + offset;
-      const last = position === job.promptTokens.length - 1;
-      builder.addRow(slot.sequence, position, token, last ? sampleOf(job) : null);
+      const last = begin + offset === job.promptTokens.length - 1;
+      builder.addRow(slot.sequence, slot.cached.length, token, last ? sampleOf(job) : null);
       if (last) sampled.push({ slot, job, draft: [] });
       slot.cached.push(token);
     }
     slots.add(slot);
     return rows.length;
   }
+}
+
+/** How many rows of its prompt may be computed together. */
+function alikeRows({ job, promptSent }: Slot): number {
+  const begun = job?.begun ?? null;
+  if (begun === null || !begun.alike) return Number.POSITIVE_INFINITY;
+  return promptSent < begun.from ? begun.from - promptSent : 1;
 }
 
 function sampleOf(job: GenerationJob): Omit<SampleRequest, "row"> {

@@ -9,7 +9,7 @@ import { type Flight, FlightPlanner } from "./flight-planner.js";
 import { JobWatch } from "./job-watch.js";
 import type { Pipeline, PipelineResult } from "./pipeline.js";
 import { PrefixIndex } from "./prefix-index.js";
-import { type GenerationJob, type Job, type JobOutcome, Slot } from "./slot.js";
+import { type GenerationJob, isBegun, type Job, type JobOutcome, Slot } from "./slot.js";
 import { type Sampled, SlotDrafts } from "./slot-drafts.js";
 import type { Speculator } from "./speculation/speculator.js";
 import { landTexts } from "./text-batch.js";
@@ -178,7 +178,7 @@ export class Scheduler {
   /** What has been generated is of use; nothing at all is a failure. */
   #overdue(job: Job): JobOutcome {
     const slot = this.#slotOf(job);
-    if (slot !== undefined && slot.generated > 0) return { kind: "finished", reason: "length" };
+    if (isBegun(job) || (slot !== undefined && slot.generated > 0)) return { kind: "finished", reason: "length" };
     const seconds = (job.timeLimitMs ?? 0) / 1000;
     const where = slot === undefined ? "waited for a slot" : "its prompt was being computed";
     const message = `The request was to take ${seconds} s at most, and ${where} until then; try again later or allow it more time.`;
@@ -317,13 +317,7 @@ export class Scheduler {
     }
     // What the stages hold of a text is of no use to others.
     if (slot.text !== null) slot.stale = true;
-    slot.text = null;
-    slot.textSent = 0;
-    slot.job = null;
-    slot.outcome = null;
-    slot.nextToken = null;
-    slot.generated = 0;
-    slot.paused = false;
+    slot.free();
     this.#admission.touch(slot);
     this.#finish(job, outcome);
   }

@@ -22,10 +22,23 @@ interface SlotJob {
   onEnd(outcome: JobOutcome): void;
 }
 
-/** One request as the scheduler sees it: tokens in, samples out. The prompt leaves room in the context. */
+/** The end of a job's `promptTokens` that are not of its prompt: an answer that was begun by another head. */
+export interface BegunPart {
+  /** Where it begins. */
+  readonly from: number;
+  /** Its tokens are computed as they were, each in a pass of its own, so that the last bits are as they were. */
+  readonly alike: boolean;
+}
+
+/**
+ * One request as the scheduler sees it: tokens in, samples out. The prompt leaves room in the context; what was begun of
+ * the answer may go beyond it where the context is shifted.
+ */
 export interface GenerationJob extends SlotJob {
   readonly sampler: Sampler;
-  /** Most tokens to generate, already bounded by the context. */
+  /** `null`, absent: the answer begins here. */
+  readonly begun?: BegunPart | null;
+  /** Most tokens still to generate, already bounded by the context. */
   readonly maxTokens: number;
   /** As `SampleRequest.logprobs`. */
   readonly logprobs: number;
@@ -67,6 +80,11 @@ export function isEmbedding(job: Job): job is EmbeddingJob {
   return "onStates" in job;
 }
 
+/** It goes on with an answer of which readers know a part. */
+export function isBegun(job: Job): boolean {
+  return !isEmbedding(job) && (job.begun ?? null) !== null;
+}
+
 export type JobOutcome =
   | { readonly kind: "finished"; readonly reason: Exclude<FinishReason, "tool_calls"> }
   | { readonly kind: "cancelled" }
@@ -92,6 +110,8 @@ export class Slot {
   /** When `nextToken` was chosen; milliseconds of the scheduler's clock. */
   readySince = 0;
   generated = 0;
+  /** Of the tokens sent before the first was generated, those that made way when the context was full. */
+  shifted = 0;
   /** Nothing is generated until the reader has caught up. */
   paused = false;
   /** Micro-batches under way that hold rows of this slot. */
@@ -117,13 +137,29 @@ export class Slot {
     return this.generated > 0 && this.outcome === null;
   }
 
+  /** Prompt tokens that the stages have, or had, or that are on their way there. */
+  get promptSent(): number {
+    return this.shifted + this.cached.length;
+  }
+
   /** Prompt tokens not yet sent. */
   get promptLeft(): number {
-    return this.job === null || this.generated > 0 ? 0 : Math.max(0, this.job.promptTokens.length - this.cached.length);
+    return this.job === null || this.generated > 0 ? 0 : Math.max(0, this.job.promptTokens.length - this.promptSent);
   }
 
   /** Tokens of a text to embed that are not yet sent. */
   get textLeft(): number {
     return this.text === null ? 0 : this.text.promptTokens.length - this.textSent;
+  }
+  /** Its job has ended; the tokens stay. */
+  free(): void {
+    this.job = null;
+    this.text = null;
+    this.textSent = 0;
+    this.nextToken = null;
+    this.generated = 0;
+    this.shifted = 0;
+    this.paused = false;
+    this.outcome = null;
   }
 }

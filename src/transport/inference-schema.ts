@@ -4,6 +4,7 @@ import type {
   EmbedRequest,
   InferenceEvent,
   InferenceRequest,
+  Resumption,
   TextPrompt,
   TokenizeRequest,
 } from "../core/inference.js";
@@ -54,6 +55,18 @@ const requestOrigin: z.ZodType<RequestOrigin> = z.object({
 
 const clientName = z.string().max(64);
 
+/** -Infinity is the logarithm of a probability of 0. */
+const logprob = z.number().or(z.literal(Number.NEGATIVE_INFINITY));
+
+const tokenLogprob = z.object({ token: z.int(), text: z.string(), bytes: z.array(z.int()), logprob });
+const tokenLogprobs = z.array(tokenLogprob.extend({ top: z.array(tokenLogprob) }));
+
+const resumption: z.ZodType<Resumption> = z.object({
+  tokens,
+  held: tokenLogprobs.exactOptional(),
+  elapsedSeconds: z.number().nonnegative().exactOptional(),
+});
+
 export const inferenceRequestSchema: z.ZodType<InferenceRequest> = z.object({
   id: z.string(),
   model: z.string(),
@@ -68,6 +81,7 @@ export const inferenceRequestSchema: z.ZodType<InferenceRequest> = z.object({
   timeoutSeconds: z.number().positive().exactOptional(),
   origin: requestOrigin.exactOptional(),
   client: clientName.exactOptional(),
+  resume: resumption.exactOptional(),
 });
 
 export const embedRequestSchema: z.ZodType<EmbedRequest> = z.object({
@@ -79,11 +93,6 @@ export const embedRequestSchema: z.ZodType<EmbedRequest> = z.object({
   truncate: z.boolean().exactOptional(),
   client: clientName.exactOptional(),
 });
-
-/** -Infinity is the logarithm of a probability of 0. */
-const logprob = z.number().or(z.literal(Number.NEGATIVE_INFINITY));
-
-const tokenLogprob = z.object({ token: z.int(), text: z.string(), bytes: z.array(z.int()), logprob });
 
 const toolCallDelta = z.object({
   index: count,
@@ -99,7 +108,9 @@ export const inferenceEventSchema: z.ZodType<InferenceEvent> = z.discriminatedUn
     text: z.string(),
     reasoning: z.string().exactOptional(),
     toolCalls: z.array(toolCallDelta).exactOptional(),
-    logprobs: z.array(tokenLogprob.extend({ top: z.array(tokenLogprob) })).exactOptional(),
+    logprobs: tokenLogprobs.exactOptional(),
+    tokens: tokens.exactOptional(),
+    held: tokenLogprobs.exactOptional(),
   }),
   z.object({
     type: z.literal("finished"),

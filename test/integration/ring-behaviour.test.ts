@@ -169,7 +169,10 @@ describe("a ring that loses a node", () => {
     const worker = await NodeProcess.start({ name: "worker", args: ["--threads", "1"] });
     const head = await NodeProcess.start({
       name: "head",
-      args: [model, "--threads", "1", "--min-nodes", "2", "--ctx", String(CONTEXT), "--peer", worker.grpc],
+      args: [
+        ...[model, "--threads", "1", "--min-nodes", "2", "--ctx", String(CONTEXT), "--peer", worker.grpc],
+        ...["--heal-timeout", "1"],
+      ],
     });
     try {
       await head.ready();
@@ -188,7 +191,7 @@ describe("a ring that loses a node", () => {
         rest += Buffer.from(piece.value).toString();
       }
       assert.match(rest, /data: \[DONE\]\s*$/);
-      assert.match(rest, /"error":|"finish_reason":"(length|stop)"/);
+      assert.match(rest, /"error":\{"message":"No ring of .* came back within 1 s[^"]+\."|"finish_reason":"(length|stop)"/);
 
       await eventually(async () => assert.equal((await fetch(`${head.http}/readyz`)).status, 503));
       assert.equal(head.running, true);

@@ -99,6 +99,63 @@ describe("choosing a token", () => {
     resumed.close();
   });
 
+  describe("that was broken off at any token goes on as if it had not been", () => {
+    const PROMPT = someTokens(6);
+    const LENGTH = 16;
+
+    /** Decodes what was told before one by one, as it was computed, and goes on. */
+    async function goOn(sampler: Sampler, told: readonly number[]): Promise<number[]> {
+      sampler.acceptPrompt(PROMPT);
+      sampler.acceptAnswer(told);
+      const tokens = [...told];
+      let rows = rowsOf(PROMPT);
+      let position = 0;
+      while (position < PROMPT.length + LENGTH - 1) {
+        const isNew = position + rows.length === PROMPT.length + tokens.length;
+        const last = rows.length - 1;
+        const result = await stage.decode({
+          rows: encodeRows(rows.map((row, index) => ({ ...row, output: isNew && index === last }))),
+          kvOperations: position === 0 ? RESET : new Int32Array(0),
+          samples: isNew ? [{ row: last, sampler, logprobs: 0 }] : [],
+        });
+        if (isNew) tokens.push(sampleOf(result.samples[0]).token);
+        position += rows.length;
+        rows = rowsOf(tokens.slice(position - PROMPT.length, position - PROMPT.length + 1), position);
+      }
+      return tokens;
+    }
+
+    const free = { temperature: 1.2, topK: 0, topP: 0.95, minP: 0.01, seed: 99 };
+    const schema = {
+      type: "object",
+      properties: { a: { enum: ["one", "two"] }, b: { type: "integer" } },
+      required: ["b"],
+    };
+    const cases: readonly [string, SamplerOptions][] = [
+      ["greedy", { temperature: 0 }],
+      ["greedy with penalties", { temperature: 0, repeatPenalty: 1.4, repeatLastN: 8, presencePenalty: 0.5 }],
+      ["seeded", { ...free, repeatPenalty: 1.3, frequencyPenalty: 0.4 }],
+      ["seeded, likeliest token only", { ...free, topK: 1 }],
+      ["seeded, with a bias", { ...free, logitBias: { "40": 3, "41": -100 } }],
+      ["held to a grammar, seeded", { ...free, grammar: 'root ::= ("ab" | "ba" | [0-9] "-")+' }],
+      ["held to a JSON schema, seeded", { ...free, jsonSchema: JSON.stringify(schema) }],
+      ["held to a JSON schema, greedy", { temperature: 0, jsonSchema: JSON.stringify(schema) }],
+    ];
+    for (const [name, options] of cases) {
+      test(name, async () => {
+        const whole = stage.createSampler(options);
+        const text = await goOn(whole, []);
+        whole.close();
+        const length = text.indexOf(TINY_EOS) < 0 ? text.length : text.indexOf(TINY_EOS);
+        for (let told = 1; told < length; told += 1) {
+          const sampler = stage.createSampler(options);
+          assert.deepEqual(await goOn(sampler, text.slice(0, told)), text, `after ${told} tokens`);
+          sampler.close();
+        }
+      });
+    }
+  });
+
   test("log-probabilities are those of the raw logits, best first", async () => {
     const { sample, logits } = await sampleOnce({ temperature: 0, logitBias: { "5": 100 } }, 4);
     const normalizer = Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit), 0));

@@ -108,6 +108,76 @@ describe("an answer that its template takes apart", () => {
   });
 });
 
+/** `<thought>content`, then calls of `name(arguments)`; throws where a call has no name. */
+const callsTools: AnswerParser = (text, partial) => {
+  const [, thought = "", rest = text] = /^<([^>]*)>?(.*)$/s.exec(text) ?? [];
+  const [content = "", ...calls] = rest.split("@");
+  if (calls.some((call) => call.startsWith("("))) throw new Error("a call without a name");
+  const toolCalls = calls.map((call) => {
+    const [name = "", parameters = ""] = call.split("(");
+    return { id: "", name, arguments: partial ? parameters : parameters.replace(/\)$/, "") };
+  });
+  return { reasoning: thought, content, toolCalls };
+};
+
+describe("an answer that goes on with another assembler", () => {
+  /** What a reader gets where the answer breaks after the event at `breakAt`, and goes on from the tokens up to there. */
+  function broken(pieces: readonly string[], stops: readonly string[], parser: AnswerParser | null, breakAt: number) {
+    const first = assembler(pieces, stops, parser);
+    const deltas: DeltaEvent[] = [];
+    let token = 0;
+    while (token < pieces.length && deltas.length <= breakAt && !first.answer.stopped) {
+      const delta = first.push(token++);
+      if (delta !== null) deltas.push(delta);
+    }
+    const second = assembler(pieces, stops, parser);
+    second.answer.resume([...Array(token).keys()], first.answer.held);
+    assert.equal(second.answer.reasoningTokens, first.answer.reasoningTokens);
+    assert.equal(second.answer.stoppedBy, first.answer.stoppedBy);
+    while (token < pieces.length && !second.answer.stopped) {
+      const delta = second.push(token++);
+      if (delta !== null) deltas.push(delta);
+    }
+    const rest = second.answer.finish();
+    return { deltas: rest === null ? deltas : [...deltas, rest], reasoningTokens: second.answer.reasoningTokens };
+  }
+
+  const withoutIds = (deltas: readonly DeltaEvent[]): unknown =>
+    deltas.map(({ toolCalls = [], ...delta }) => ({ ...delta, toolCalls: toolCalls.map(({ id, ...call }) => call) }));
+
+  const pieces = fc.array(fc.constantFrom("a", "E", "N", "D", "é", "<", ">", "@", "f(", "(", ")", "", "x y"), {
+    maxLength: 14,
+  });
+
+  for (const [name, parser] of [
+    ["plain text", null],
+    ["what a template takes apart", callsTools],
+  ] as const) {
+    test(`tells the rest as if nothing had happened: ${name}`, () => {
+      fc.assert(
+        fc.property(pieces, fc.constantFrom([], ["END"], ["END", "a"]), fc.nat(8), (texts, stops, breakAt) => {
+          const whole = withoutIds(run(texts, stops, parser));
+          assert.deepEqual(withoutIds(broken(texts, stops, parser, breakAt).deltas), whole);
+        }),
+        { numRuns: 300 },
+      );
+    });
+  }
+
+  test("has a stop string that began before and ends after, and tells no log-probability twice or never", () => {
+    const { deltas } = broken(["Hel", "lo E", "N", "D", "more"], ["END"], null, 1);
+    assert.equal(textOf(deltas), "Hello ");
+    assert.deepEqual(tokensOf(deltas), [0, 1]);
+  });
+
+  test("is over at once where a stop string was completed", () => {
+    const { answer } = assembler(["yes", " END"], ["END"]);
+    answer.resume([0, 1], []);
+    assert.equal(answer.stopped, true);
+    assert.equal(answer.finish(), null);
+  });
+});
+
 describe("tool calls", () => {
   const call = (name: string, text: string, id = ""): ToolCall => ({ id, name, arguments: text });
 

@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { FoundRing } from "../../src/cluster/found-rings.js";
-import type { PeerClient } from "../../src/cluster/membership.js";
-import { emptyRingRecord } from "../../src/cluster/ring-record.js";
 import { type ErrorCode, ExoError } from "../../src/core/errors.js";
 import type { InferenceEvent, InferenceRequest } from "../../src/core/inference.js";
+import { silentLogger, systemClock } from "../../src/core/ports.js";
+import type { RingDirectory } from "../../src/runtime/ring-choice.js";
 import { Router } from "../../src/runtime/router.js";
 import { waitAtMost } from "../../src/runtime/wait-limit.js";
 import { endless, finished, type Script, ScriptedInference, STARTED, saying } from "../api/scripted-inference.js";
+import { OtherNode, RingShelf, ringOf } from "../support/ring-shelf.js";
 
 const anySignal = new AbortController().signal;
 
@@ -20,40 +21,25 @@ const request: InferenceRequest = {
   logprobs: 0,
 };
 
-/** A ring on another node that answers as the script says. */
-class OtherNode extends ScriptedInference implements PeerClient {
-  hello = unused;
-  health = unused;
-  gossip = unused;
-  probeModel = unused;
-  offerModel = unused;
-  hashModel = unused;
-  readModel = unused;
-  loadStage = unused;
-  unloadStage = unused;
-  placeModel = unused;
-  stopModel = unused;
-  readTraces = unused;
-  interrupt = (): void => {};
-  close = (): void => {};
-}
-
-function unused(): never {
-  throw new ExoError("internal", "A router does not ask that.");
-}
-
-function ringOf(id: string, client: PeerClient | null, busySlots = 0, waitingRequests = 0): FoundRing {
-  const empty = emptyRingRecord({ id, spec: "spec", replica: 0, proposedBy: id, pinned: false });
-  return {
-    ring: { ...empty, model: "model", state: "ready", busySlots, waitingRequests },
-    head: id,
-    client,
-    reachable: true,
-  };
+function routerWith(
+  local: ScriptedInference,
+  directory: RingDirectory,
+  refresh: (nodeId: string) => void = () => {},
+): Router {
+  return new Router({
+    local,
+    directory,
+    healTimeoutMs: 60_000,
+    queueLimit: 8,
+    refresh,
+    traces: null,
+    clock: systemClock,
+    logger: silentLogger,
+  });
 }
 
 function routerOver(local: ScriptedInference, rings: readonly FoundRing[]): Router {
-  return new Router(local, { ensure: async () => "model", serving: () => rings });
+  return routerWith(local, new RingShelf(rings));
 }
 
 function refusing(code: ErrorCode, first: readonly InferenceEvent[] = []): Script {
@@ -76,18 +62,16 @@ describe("Router", () => {
   test("has a head tell its load anew when the last answer through this node has ended", async () => {
     const other = new OtherNode(() => saying(["yes"]));
     const refreshed: string[] = [];
-    const directory = { ensure: async () => "model", serving: () => [ringOf("there", other)] };
-    const router = new Router(new ScriptedInference(), directory, (nodeId) => refreshed.push(nodeId));
+    const directory = new RingShelf([ringOf("there", other)]);
+    const router = routerWith(new ScriptedInference(), directory, (nodeId) => refreshed.push(nodeId));
     const first = router.generate(request, anySignal);
     await first.next();
     await all(router.generate(request, anySignal));
     assert.deepEqual(refreshed, [], "another one is still under way");
     await all(first);
     assert.deepEqual(refreshed, ["there"]);
-    const own = new Router(
-      new ScriptedInference(() => saying(["here"])),
-      { ensure: async () => "model", serving: () => [ringOf("here", null)] },
-      () => assert.fail("this node knows its own load"),
+    const own = routerWith(new ScriptedInference(() => saying(["here"])), new RingShelf([ringOf("here", null)]), () =>
+      assert.fail("this node knows its own load"),
     );
     await all(own.generate(request, anySignal));
   });
@@ -131,14 +115,11 @@ describe("Router", () => {
     });
   }
 
-  test("says no when all refuse, and does not begin anew what has begun", async () => {
+  test("says no when all are full", async () => {
     const full = new OtherNode(refusing("overloaded"));
     const both = routerOver(new ScriptedInference(refusing("overloaded")), [ringOf("f", full), ringOf("h", null)]);
     await assert.rejects(all(both.generate(request, anySignal)), { code: "overloaded" });
     assert.equal(full.requests.length, 1);
-    const lost = new OtherNode(refusing("stage_lost", [STARTED, { type: "delta", text: "Par" }]));
-    const router = routerOver(new ScriptedInference(), [ringOf("lost", lost), ringOf("here", null, 3)]);
-    await assert.rejects(all(router.generate(request, anySignal)), { code: "stage_lost" });
   });
 
   test("does not try again what is wrong with the request", async () => {
