@@ -291,7 +291,7 @@ export class ControlClient implements NodeService {
     const { result } = await this.#unary<CallResponse__Output>(
       this.#deadlines.callMs,
       (options, callback) => this.#stub.Call(request, this.#metadata, options, callback),
-      signal,
+      { signal },
     );
     return unpackData(result, `The result of ${method}`, "peer_incompatible");
   }

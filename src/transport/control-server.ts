@@ -4,7 +4,7 @@ import { ExoError } from "../core/errors.js";
 import { faultPlace } from "../core/fault-place.js";
 import type { Embedding, InferenceEvent } from "../core/inference.js";
 import type { Logger } from "../core/ports.js";
-import { requireCaller } from "./caller.js";
+import { type Caller, requireCaller } from "./caller.js";
 import { type NodeBuild, requireCompatible } from "./compatibility.js";
 import {
   loadStageRequestSchema,

@@ -43,8 +43,6 @@ export interface HopClientOptions {
   readonly clock: Clock;
   /** Ends the stream when the next node falls silent, and is told of its replies. Default: nobody watches it. */
   readonly watch?: PeerWatch;
-  /** Id of the next node. */
-  readonly nextNode?: string;
   /** Called once: `null` after `close()`, else why the stream ended. */
   readonly onClosed: (error: ExoError | null) => void;
 }

@@ -14,7 +14,9 @@ import { NO_SPECULATION } from "../../src/runtime/speculation/settings.js";
 import { TraceBuffer } from "../../src/runtime/tracing/trace-buffer.js";
 import { plaintextCredentials } from "../../src/transport/credentials.js";
 import { HopServer } from "../../src/transport/hop-server.js";
+import { noWatch } from "../../src/transport/peer-watch.js";
 import { tinyModel } from "../support/models.js";
+import { patientWatchdog } from "../support/patient-watchdog.js";
 import { BUILD } from "./transport-harness.js";
 
 const path = tinyModel();
@@ -40,6 +42,8 @@ function open(memory: MemoryCap, change: Partial<RingHeadOptions> = {}): Promise
     credentials: plaintextCredentials(),
     build: BUILD,
     nodeId: "head",
+    watch: noWatch,
+    watchdog: patientWatchdog(),
     clock: systemClock,
     logger: silentLogger,
     memory,

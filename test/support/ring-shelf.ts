@@ -20,7 +20,6 @@ export class OtherNode extends ScriptedInference implements PeerClient {
   stopModel = unused;
   readTraces = unused;
   interrupt = (): void => {};
-  interrupt = (): void => {};
   close = (): void => {};
 }
 

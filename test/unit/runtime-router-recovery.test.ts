@@ -315,7 +315,7 @@ describe("short questions", () => {
       if (asked < 3) throw lost();
       return [1, 2];
     };
-    const tokens = router.tokenize({ model: "model", text: "ab", addSpecial: true, parseSpecial: true });
+    const tokens = router.tokenize({ model: "model", text: "ab", addSpecial: true, parseSpecial: true }, anySignal);
     for (let times = 0; times < 2; times += 1) {
       await settled();
       shelf.healed();

@@ -165,9 +165,10 @@ describe("what texts ask of a model", () => {
   test("is no longer waited for when the client has gone, be it for the model or for its head", async () => {
     for (const ask of asks) {
       const left = new AbortController();
-      const loading = new Router(new ScriptedInference(), {
+      const loading = routerWith(new ScriptedInference(), {
         ensure: (_, signal) => untilAborted(signal, () => left.abort()),
         serving: () => [],
+        onChange: () => () => {},
       });
       await assert.rejects(ask(loading, left.signal), { code: "cancelled" });
 

@@ -52,9 +52,9 @@ export function checkedInference(inference: InferenceService, paths: Paths): Inf
       yield* inference.generate(request, signal);
     },
     embed: (request, signal) => checked(request.model, () => inference.embed(request, signal)),
-    tokenize: (request) => checked(request.model, () => inference.tokenize(request)),
-    detokenize: (model, tokens) => checked(model, () => inference.detokenize(model, tokens)),
-    applyTemplate: (model, prompt) => checked(model, () => inference.applyTemplate(model, prompt)),
+    tokenize: (request, signal) => checked(request.model, () => inference.tokenize(request, signal)),
+    detokenize: (model, tokens, signal) => checked(model, () => inference.detokenize(model, tokens, signal)),
+    applyTemplate: (model, prompt, signal) => checked(model, () => inference.applyTemplate(model, prompt, signal)),
   };
 }
 
