@@ -4,7 +4,7 @@ import { ExoError } from "../core/errors.js";
  * Version of everything on the wire: services, stream metadata and frames. Raised with every change that an older node
  * would misread.
  */
-export const PROTOCOL_VERSION = 3;
+export const PROTOCOL_VERSION = 4;
 
 /** What two nodes must agree on to work together. */
 export interface NodeBuild {

@@ -191,7 +191,10 @@ describe("a ring that loses a node", () => {
         rest += Buffer.from(piece.value).toString();
       }
       assert.match(rest, /data: \[DONE\]\s*$/);
-      assert.match(rest, /"error":\{"message":"No ring of .* came back within 1 s[^"]+\."|"finish_reason":"(length|stop)"/);
+      assert.match(
+        rest,
+        /"error":\{"message":"No ring of .* came back within 1 s[^"]+\."|"finish_reason":"(length|stop)"/,
+      );
 
       await eventually(async () => assert.equal((await fetch(`${head.http}/readyz`)).status, 503));
       assert.equal(head.running, true);

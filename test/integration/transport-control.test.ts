@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { Client, Metadata } from "@grpc/grpc-js";
 import { ExoError } from "../../src/core/errors.js";
-import type { InferenceEvent, InferenceRequest } from "../../src/core/inference.js";
+import type { InferenceEvent, InferenceRequest, TokenLogprob } from "../../src/core/inference.js";
 import { PROTOCOL_VERSION } from "../../src/transport/compatibility.js";
 import { ControlClient, type ControlClientOptions } from "../../src/transport/control-client.js";
 import { openCredentials, plaintextCredentials } from "../../src/transport/credentials.js";
@@ -22,6 +22,14 @@ function clientOf(context: TestContext, node: TestNode, overrides: Partial<Contr
 
 const NEVER = new AbortController().signal;
 
+const HELD: TokenLogprob = {
+  token: 5,
+  text: "é",
+  bytes: [195, 169],
+  logprob: Number.NEGATIVE_INFINITY,
+  top: [{ token: 6, text: "e", bytes: [101], logprob: -1.5 }],
+};
+
 const REQUEST: InferenceRequest = {
   id: "chatcmpl-1",
   model: "demo",
@@ -35,6 +43,7 @@ const REQUEST: InferenceRequest = {
   maxTokens: 16,
   stop: ["\n\n"],
   logprobs: 2,
+  resume: { tokens: [15043, 29892], held: [HELD], elapsedSeconds: 1.5 },
 };
 
 const EVENTS: readonly InferenceEvent[] = [
@@ -44,15 +53,9 @@ const EVENTS: readonly InferenceEvent[] = [
     text: "Hé",
     reasoning: "hm",
     toolCalls: [{ index: 0, id: "call_1", name: "f", arguments: "{" }],
-    logprobs: [
-      {
-        token: 5,
-        text: "é",
-        bytes: [195, 169],
-        logprob: Number.NEGATIVE_INFINITY,
-        top: [{ token: 6, text: "e", bytes: [101], logprob: -1.5 }],
-      },
-    ],
+    logprobs: [HELD],
+    tokens: [15043, 29892],
+    held: [HELD],
   },
   {
     type: "finished",
