@@ -11,7 +11,7 @@ import type { NodeRecord } from "./cluster/node-record.js";
 import { ownAddresses } from "./cluster/own-addresses.js";
 import { followProgress, type PlacementProgress } from "./cluster/placement-progress.js";
 import type { ClusterTrust } from "./cluster/trust/cluster-trust.js";
-import { openTrust, trustedPeers } from "./cluster/trust/open-trust.js";
+import { discoverySettings, openTrust } from "./cluster/trust/open-trust.js";
 import { formatHostPort, type HostPort } from "./config/address.js";
 import { clusterOf } from "./config/cluster-name.js";
 import type { Config } from "./config/config.js";
@@ -35,7 +35,7 @@ import { MemoryCap } from "./runtime/memory-cap.js";
 import { MemoryWatch } from "./runtime/memory-watch.js";
 import { NodeMeters } from "./runtime/meters.js";
 import { ModelSupply } from "./runtime/model-supply.js";
-import { NodeTrust } from "./runtime/node-trust.js";
+import { credentialsFor, NodeTrust } from "./runtime/node-trust.js";
 import { OwnCompute } from "./runtime/own-compute.js";
 import { ownRecord } from "./runtime/own-record.js";
 import { PeerService } from "./runtime/peer-service.js";
@@ -45,10 +45,9 @@ import type { Router } from "./runtime/router.js";
 import { StageHost } from "./runtime/stage-host.js";
 import { StageWatchdog } from "./runtime/stage-watchdog.js";
 import { TraceBuffer } from "./runtime/tracing/trace-buffer.js";
-import { ClusterCredentials } from "./transport/cluster-credentials.js";
 import { type NodeBuild, PROTOCOL_VERSION } from "./transport/compatibility.js";
 import { ControlClient } from "./transport/control-client.js";
-import { openCredentials, plaintextCredentials, type TransportCredentials } from "./transport/credentials.js";
+import type { TransportCredentials } from "./transport/credentials.js";
 import { HopServer } from "./transport/hop-server.js";
 import type { NodeHello } from "./transport/node-service.js";
 import type { Role } from "./transport/peer-certificate.js";
@@ -99,14 +98,9 @@ export async function startNode(options: NodeOptions): Promise<ExoNode> {
   const { port } = config.grpc;
   const id = trust?.nodeId(port) ?? options.nodeId ?? (await loadNodeId(config.paths.configDir, port));
   const machine = await machineOf(coreLimitGroup());
-  const node = new RunningNode(options, id, machine, await credentialsFor(config, trust), trust);
+  const node = new RunningNode(options, id, machine, await credentialsFor(trust, config.open), trust);
   await node.start();
   return node;
-}
-
-async function credentialsFor({ open }: Config, trust: ClusterTrust | null): Promise<TransportCredentials> {
-  if (trust !== null) return new ClusterCredentials(trust);
-  return open ? await openCredentials() : plaintextCredentials();
 }
 
 /** The composition root: makes every part and tells it of the others. */
@@ -184,7 +178,7 @@ class RunningNode implements ExoNode {
     this.#memory = new MemoryWatch({ memory: hostMemory, logger });
     this.#watchdog = new StageWatchdog({ leastSeconds: config.stageTimeout, clock: systemClock, logger, onHang });
     this.#discovery = createDiscovery({
-      config: this.#discoveryConfig(),
+      config: discoverySettings(config, keys),
       probe: (address, signal) => this.#membership.probe(address, signal),
       interfaces: this.#interfaces,
       own: () => this.#hello(),
@@ -366,13 +360,6 @@ class RunningNode implements ExoNode {
       membership: () => this.#membership,
       logger: this.#logger,
     });
-  }
-
-  /** In a cluster with a secret others are looked for as on a trusted network: who they are is seen by their certificates. */
-  #discoveryConfig(): Config {
-    if (this.#keys === null) return this.#config;
-    const peer = [...this.#config.peer, ...trustedPeers(this.#keys, this.#config.grpc.host)];
-    return { ...this.#config, open: true, peer };
   }
 
   #createTransport(): TransportServer {

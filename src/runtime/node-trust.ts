@@ -4,7 +4,8 @@ import type { ClusterTrust } from "../cluster/trust/cluster-trust.js";
 import { Refusals } from "../cluster/trust/refusals.js";
 import { TrustKeeper } from "../cluster/trust/trust-keeper.js";
 import type { Logger } from "../core/ports.js";
-import type { TransportCredentials } from "../transport/credentials.js";
+import { ClusterCredentials } from "../transport/cluster-credentials.js";
+import { openCredentials, plaintextCredentials, type TransportCredentials } from "../transport/credentials.js";
 import { isCertifiedFor } from "../transport/peer-certificate.js";
 import { TrustClient } from "../transport/trust-client.js";
 import type { TrustService } from "../transport/trust-service.js";
@@ -17,6 +18,12 @@ export interface NodeTrustOptions {
   readonly name: string;
   readonly membership: () => Membership;
   readonly logger: Logger;
+}
+
+/** How a node's connections are secured. */
+export async function credentialsFor(keys: ClusterTrust | null, open: boolean): Promise<TransportCredentials> {
+  if (keys !== null) return new ClusterCredentials(keys);
+  return open ? await openCredentials() : plaintextCredentials();
 }
 
 /** A node's part in a cluster with a secret: it lets others in, keeps keys in step, and remembers whom it refused. */

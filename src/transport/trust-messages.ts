@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { NODE_NAME } from "../config/node-name.js";
 import { CERTIFIED_ID } from "./peer-certificate.js";
 import type { IssuedCertificate, JoinedCluster, JoinRequest, TrustState } from "./trust-service.js";
 
@@ -12,7 +13,8 @@ const MOST_REVOCATIONS = 8192;
 
 const pem = z.string().min(1).max(8192);
 const request = z.instanceof(Uint8Array).refine(({ byteLength }) => byteLength <= 4096, "it is too large");
-const name = z.string().max(256);
+/** It is shown on terminals. */
+const name = z.string().regex(NODE_NAME);
 
 const revocation = z.object({
   nodeId: z.string().regex(CERTIFIED_ID),

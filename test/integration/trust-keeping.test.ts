@@ -199,6 +199,31 @@ function newestSubject({ trust }: TrustedNode): string {
   return new X509Certificate(trust.state().authorities.at(-1)?.certificate ?? "").subject;
 }
 
+describe("what a hostile member says", () => {
+  test("fills up nothing: an authority that is written in many ways is one", async (t) => {
+    const [desk] = await machines(t, 1);
+    assert.ok(desk);
+    await rotateAuthority(new TrustStore(desk.directory), DAY, Date.now());
+    await desk.node.trust.reload();
+    const { authorities } = desk.node.trust.state();
+    const rewritten = authorities.flatMap(({ certificate, crossCertificate }) =>
+      Array.from({ length: 20 }, (_, n) => ({ certificate: certificate + "\n".repeat(n), crossCertificate })),
+    );
+    const garbage = { certificate: "-----BEGIN CERTIFICATE-----", crossCertificate: "x" };
+    await desk.node.trust.take({ authorities: [...rewritten, garbage], revocations: [] });
+    assert.deepEqual(desk.node.trust.state().authorities, authorities);
+  });
+
+  test("brings no authority in that none before has signed", async (t) => {
+    const [desk, other] = await Promise.all([machines(t, 1), machines(t, 1)]);
+    assert.ok(desk[0] && other[0]);
+    await rotateAuthority(new TrustStore(other[0].directory), DAY, Date.now());
+    await other[0].node.trust.reload();
+    await desk[0].node.trust.take(other[0].node.trust.state());
+    assert.equal(desk[0].node.trust.state().authorities.length, 1);
+  });
+});
+
 describe("leaving", () => {
   test("tells an admin, who revokes, and removes the keys", async (t) => {
     const [desk, attic] = await machines(t, 2);

@@ -79,7 +79,13 @@ async function seenBy(node: NodeProcess): Promise<z.infer<typeof clusterSchema>[
 /** Each with the names of the nodes that hold its stages. */
 async function ringsOf(node: NodeProcess): Promise<readonly string[]> {
   const { rings } = clusterSchema.parse(await (await fetch(`${node.http}/cluster`)).json());
-  return rings.map(({ state, stages }) => `${state}: ${stages.map(({ node_name }) => node_name).sort().join(" ")}`);
+  return rings.map(
+    ({ state, stages }) =>
+      `${state}: ${stages
+        .map(({ node_name }) => node_name)
+        .sort()
+        .join(" ")}`,
+  );
 }
 
 async function states(node: NodeProcess): Promise<readonly string[]> {
@@ -134,7 +140,10 @@ describe("nodes of a cluster with a secret", () => {
     assert.equal(await ask(), 200);
     await desk.cluster("revoke", "attic");
     await eventually(async () => {
-      assert.equal((await ringsOf(head)).some((ring) => ring.includes("attic") && ring.startsWith("ready")), false);
+      assert.equal(
+        (await ringsOf(head)).some((ring) => ring.includes("attic") && ring.startsWith("ready")),
+        false,
+      );
       assert.match((await seenBy(worker)).find(({ name }) => name === "desk")?.reason ?? "", /was revoked/);
     });
   });

@@ -11,7 +11,7 @@ import type {
 import { readRequest, type Signer } from "./certificates.js";
 import type { ClusterTrust } from "./cluster-trust.js";
 import { InviteBook } from "./invites.js";
-import { addMember } from "./known-members.js";
+import { addMember, plainName } from "./known-members.js";
 import { signRevocation } from "./revocations.js";
 import { issueNow, keyFor } from "./signer.js";
 
@@ -64,7 +64,7 @@ export class Admission implements TrustService {
 
   async leave({ id }: CertifiedNode): Promise<boolean> {
     const { trust, nameOf, logger } = this.#options;
-    const name = nameOf(id);
+    const name = plainName(nameOf(id), id);
     logger.info({ node: name, id }, "a member leaves the cluster");
     const signer = await trust.signer();
     if (signer === null) return false;

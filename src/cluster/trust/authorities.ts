@@ -1,5 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import type { AuthorityRecord } from "../../transport/trust-service.js";
+import { keyFingerprint } from "./certificates.js";
 
 /** Rotations are rare; more than these are somebody's mistake. */
 export const MOST_AUTHORITIES = 16;
@@ -46,8 +47,14 @@ export function mergeAuthorities(
   return all;
 }
 
-function isNew({ certificate }: AuthorityRecord, known: readonly AuthorityRecord[]): boolean {
-  return !known.some((one) => one.certificate === certificate);
+/** By its key: one certificate can be written in many ways. */
+export function isNew({ certificate }: AuthorityRecord, known: readonly AuthorityRecord[]): boolean {
+  try {
+    const key = keyFingerprint(certificate);
+    return !known.some((one) => keyFingerprint(one.certificate) === key);
+  } catch {
+    return false;
+  }
 }
 
 function isVouchedFor(offered: AuthorityRecord, trusted: readonly AuthorityRecord[], now: number): boolean {

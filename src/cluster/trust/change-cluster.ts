@@ -3,7 +3,7 @@ import { ExoError } from "../../core/errors.js";
 import { CERTIFIED_ID, type CertifiedNode, certifiedNodeOf } from "../../transport/peer-certificate.js";
 import { createAuthority, createKey, crossSign, readKey, type Signer } from "./certificates.js";
 import { AUTHORITY_MS } from "./found-cluster.js";
-import { readMembers } from "./known-members.js";
+import { plainName, readMembers } from "./known-members.js";
 import { signRevocation } from "./revocations.js";
 import { BACKDATED_MS, issueNow, signerOf } from "./signer.js";
 import type { TrustFiles, TrustStore } from "./trust-store.js";
@@ -24,7 +24,8 @@ export async function revoke(store: TrustStore, node: string, now: number): Prom
     throw new ExoError("invalid_argument", "That is this machine itself: exo-native cluster leave");
   }
   if (files.facts.revocations.some(({ nodeId }) => nodeId === target.id)) return target;
-  const facts = { nodeId: target.id, name: target.name, atMs: now, reason: "revoked" } as const;
+  const { id: nodeId } = target;
+  const facts = { nodeId, name: plainName(target.name, nodeId), atMs: now, reason: "revoked" } as const;
   const revocation = signRevocation(facts, signer.key.pem);
   await store.change((kept) => ({ ...kept, revocations: [...kept.revocations, revocation] }));
   return target;

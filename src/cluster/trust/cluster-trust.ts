@@ -6,7 +6,7 @@ import { type Clock, systemClock } from "../../core/ports.js";
 import { type CertifiedNode, certifiedNodeOf } from "../../transport/peer-certificate.js";
 import type { TrustState } from "../../transport/trust-service.js";
 import type { TrustMaterial, TrustView } from "../../transport/trust-view.js";
-import { mergeAuthorities, newest, trustedAt } from "./authorities.js";
+import { isNew, mergeAuthorities, newest, trustedAt } from "./authorities.js";
 import { createKey, createRequest, type Key, readRequest, type Signer } from "./certificates.js";
 import { mergeRevocations, revokedSentence } from "./revocations.js";
 import { issueNow, requireIssued, signerOf } from "./signer.js";
@@ -189,7 +189,7 @@ export class ClusterTrust implements TrustView {
   #isNews({ authorities, revocations }: TrustState): boolean {
     const known = this.#files.facts;
     return (
-      authorities.some((one) => !known.authorities.some(({ certificate }) => certificate === one.certificate)) ||
+      authorities.some((one) => isNew(one, known.authorities)) ||
       revocations.some((one) => !known.revocations.some(({ nodeId }) => nodeId === one.nodeId))
     );
   }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { NODE_NAME } from "../../config/node-name.js";
 import { type CertifiedNode, isCertifiedFor, ROLES } from "../../transport/peer-certificate.js";
 import type { ClusterTrust } from "./cluster-trust.js";
 import { readPrivate, writePrivate } from "./private-file.js";
@@ -53,7 +54,7 @@ export async function keepMembers(
   const own = { ...entry(trust.own), name, seenAt };
   const now = trust.known().flatMap((node): KnownMember[] => {
     const member = present.find(({ id }) => isCertifiedFor(node.id, id));
-    return member === undefined ? [] : [{ ...entry(node), name: member.name, seenAt }];
+    return member === undefined ? [] : [{ ...entry(node), name: plainName(member.name, node.id), seenAt }];
   });
   const all = new Map([...before, ...now, own].map((one) => [one.id, one]));
   const after = [...all.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
@@ -62,6 +63,11 @@ export async function keepMembers(
     // This machine left the cluster meanwhile.
     if (await trust.store.exists()) throw thrown;
   });
+}
+
+/** What a node calls itself is shown on terminals and signed in revocations: one that is no name becomes part of its id. */
+export function plainName(name: string, id: string): string {
+  return NODE_NAME.test(name) ? name : id.slice(0, 8);
 }
 
 function entry({ id, role, fingerprint, notAfter }: CertifiedNode): Omit<KnownMember, "name" | "seenAt"> {

@@ -42,8 +42,14 @@ function refuseContradictions({ open, cluster }: TrustConfig, trust: ClusterTrus
   );
 }
 
+/** In a cluster with a secret others are looked for as on a trusted network: who they are is seen by their certificates. */
+export function discoverySettings(config: Config, trust: ClusterTrust | null): Config {
+  if (trust === null) return config;
+  return { ...config, open: true, peer: [...config.peer, ...trustedPeers(trust, config.grpc.host)] };
+}
+
 /** Where nodes of the cluster were when this machine joined; a node that is on this machine only looks nowhere else. */
-export function trustedPeers(trust: ClusterTrust, ownHost: string | null): readonly HostPort[] {
+function trustedPeers(trust: ClusterTrust, ownHost: string | null): readonly HostPort[] {
   const peers = trust.peers.flatMap((peer) => parseHostPort(peer, DEFAULT_GRPC_PORT) ?? []);
   return ownHost !== null && isLoopback(ownHost) ? peers.filter(({ host }) => isLoopback(host)) : peers;
 }

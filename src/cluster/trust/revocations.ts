@@ -3,6 +3,8 @@ import type { AuthorityRecord, RevocationRecord } from "../../transport/trust-se
 
 /** More than a cluster of machines that people own will ever need. */
 export const MOST_REVOCATIONS = 4096;
+/** Whose signatures are checked of one message; the others come with the next. */
+const MOST_NEW = 256;
 
 type RevocationFacts = Omit<RevocationRecord, "signature">;
 
@@ -21,9 +23,9 @@ export function mergeRevocations(
   authorities: readonly AuthorityRecord[],
 ): readonly RevocationRecord[] {
   const all = new Map(known.map((one) => [one.nodeId, one]));
-  for (const one of offered) {
-    if (all.has(one.nodeId) || all.size >= MOST_REVOCATIONS || !isSigned(one, authorities)) continue;
-    all.set(one.nodeId, one);
+  const fresh = offered.filter(({ nodeId }) => !all.has(nodeId)).slice(0, MOST_NEW);
+  for (const one of fresh) {
+    if (all.size < MOST_REVOCATIONS && isSigned(one, authorities)) all.set(one.nodeId, one);
   }
   return all.size === known.length ? known : [...all.values()];
 }
