@@ -53,11 +53,17 @@ describe("a node that cannot load its stage", () => {
   });
 
   test("is left out when it refuses a model that crashed it", async (context) => {
-    const refuses = new ExoError("crash_loop", "This node crashed 3 times in a row with tiny.gguf, and refuses the model.");
+    const refuses = new ExoError(
+      "crash_loop",
+      "This node crashed 3 times in a row with tiny.gguf, and refuses the model.",
+    );
     const { network, a, ring } = await withBadPeer(context, { place: placeOver(2) }, refuses);
     await a.manager.whenReady("tiny", AbortSignal.timeout(5000));
     assert.deepEqual(network.ready(), ["tiny@a"]);
-    assert.match(ring().record().planReasons.join(" "), /b is not used: it could not load its stage: This node crashed/);
+    assert.match(
+      ring().record().planReasons.join(" "),
+      /b is not used: it could not load its stage: This node crashed/,
+    );
   });
 
   test("does not count among the nodes that are waited for; another one does", async (context) => {
