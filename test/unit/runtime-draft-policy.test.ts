@@ -228,10 +228,10 @@ describe("LossBudget", () => {
 
   test("what others won is not lost with one request, and a first failure does not end its drafts", () => {
     const budget = new LossBudget(LOSSES_OF_REQUEST);
-    assert.equal(budget.risk(1), 1);
-    budget.book(2, 1, 1);
-    assert.ok(budget.risk(1) > 0 && budget.risk(1) < 0.1);
-    budget.book(2, 1, 1);
+    assert.equal(budget.risk(1), 0.5);
+    budget.book(1.4, 1, 1);
+    assert.ok(budget.risk(1) > 0 && budget.risk(1) < 0.2);
+    budget.book(1.4, 1, 1);
     assert.equal(budget.risk(1), 0);
   });
 
