@@ -1,3 +1,6 @@
+/** A reader with so many unread items is behind. */
+const MANY = 16;
+
 /**
  * A queue with a push end and an `await`ing end. It has no bound of its own: use it where the producer is bounded, or
  * heeds `length`.
@@ -24,10 +27,14 @@ export class AsyncQueue<Item> implements AsyncIterable<Item> {
     this.#signal();
   }
 
-  /** As `push`, but in place of the last item when nobody has read it and it is of the same kind: the newest counts. */
+  /**
+   * As `push`, but once some items wait, in place of the last one if it is of the same kind: to a reader who is behind only
+   * the newest counts.
+   */
   pushOver(item: Item, isSameKind: (last: Item) => boolean): void {
     const last = this.#items.at(-1);
-    if (this.#end === null && last !== undefined && isSameKind(last)) this.#items[this.#items.length - 1] = item;
+    const isBehind = this.#items.length >= MANY && last !== undefined && isSameKind(last);
+    if (this.#end === null && isBehind) this.#items[this.#items.length - 1] = item;
     else this.push(item);
   }
 

@@ -60,7 +60,7 @@ export class StageHost {
     this.#reserve(request.place);
     const events = new AsyncQueue<LoadStageEvent>();
     const left = new AbortController();
-    // However slowly the head reads, only the newest word on each phase waits for it.
+    // A head that reads slowly skips to the newest word on each phase.
     const tell = (event: LoadStageEvent): void => events.pushOver(event, (last) => isSamePhase(last, event));
     this.#load(request, AbortSignal.any([signal, left.signal]), tell)
       .finally(() => this.#loading.delete(request.place.ringId))

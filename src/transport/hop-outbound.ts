@@ -6,6 +6,7 @@ import type { OutgoingFrame } from "./frame.js";
 import type { HopReply__Output } from "./generated/exo/v1/HopReply.js";
 import { HopBeats } from "./hop-beats.js";
 import type { HopClient, HopClientOptions, HopStats } from "./hop-client.js";
+import { noWatch } from "./peer-watch.js";
 import { fromGrpcStatus } from "./status-table.js";
 
 export type HopStream = ClientDuplexStream<Buffer, HopReply__Output>;
@@ -48,8 +49,10 @@ export class OutboundHop implements HopClient {
     stream.on("error", (error: ServiceError) => this.#end(fromGrpcStatus(error, peerName(options))));
     stream.on("end", () => setImmediate(() => this.#onRemoteEnd()));
     const { beatMs } = accepted;
-    this.#beats = beatMs > 0 ? new HopBeats(beatMs, options.clock, () => this.#end(this.#mute())) : null;
-    this.#unwatch = options.watch?.onSilent(options.nextNode ?? "", (reason) => this.#end(reason)) ?? (() => {});
+    const { clock, watch = noWatch, nextNode = "" } = options;
+    const wellAt = (): number | null => watch.wellAt(nextNode);
+    this.#beats = beatMs > 0 ? new HopBeats({ beatMs, clock, wellAt, onSilent: () => this.#end(this.#mute()) }) : null;
+    this.#unwatch = watch.onSilent(nextNode, (reason) => this.#end(reason));
   }
 
   send(frame: OutgoingFrame): Promise<void> {

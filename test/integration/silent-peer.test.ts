@@ -3,6 +3,7 @@ import { describe, type TestContext, test } from "node:test";
 import { formatHostPort, type HostPort, parseHostPort } from "../../src/config/address.js";
 import { ExoError } from "../../src/core/errors.js";
 import type { InferenceRequest } from "../../src/core/inference.js";
+import { systemClock } from "../../src/core/ports.js";
 import { ControlClient } from "../../src/transport/control-client.js";
 import { plaintextCredentials } from "../../src/transport/credentials.js";
 import type { PeerWatch } from "../../src/transport/peer-watch.js";
@@ -44,6 +45,11 @@ class ToldWatch implements PeerWatch {
     return () => this.#listeners.delete(nodeId);
   }
 
+  /** As if everybody answered everything at once. */
+  wellAt(): number {
+    return systemClock.monotonic();
+  }
+
   get watched(): readonly string[] {
     return [...this.#listeners.keys()];
   }
@@ -58,7 +64,7 @@ describe("a hop over which nothing comes back", () => {
     const node = await startNode(t);
     const { link, address } = await linkTo(t, node.address);
     node.hops.register(receiver(LIMITS.maxFrameBytes).registration);
-    const { client, closed } = await connect(t, address, { frameDeadlineMs: 600_000 });
+    const { client, closed } = await connect(t, address, { frameDeadlineMs: 600_000, watch: new ToldWatch() });
     await client.send(batch(LIMITS, 1));
     link.hold();
     const error = await closed;
@@ -136,7 +142,7 @@ describe("an edge of a node that falls silent", () => {
     const { link, address } = await linkTo(t, node.address);
     const before = receiver(LIMITS.maxFrameBytes);
     const old = node.hops.register(before.registration);
-    const { closed } = await connect(t, address);
+    const { closed } = await connect(t, address, { watch: new ToldWatch() });
     link.hold();
     old.close(new ExoError("stage_lost", "It was given up."));
     const after = receiver(LIMITS.maxFrameBytes, { epoch: RING.epoch + 1 });

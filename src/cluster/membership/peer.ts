@@ -1,5 +1,6 @@
 import type { Attention } from "../../core/attention.js";
 import { ExoError } from "../../core/errors.js";
+import type { Clock } from "../../core/ports.js";
 import { Silence } from "../../core/silence.js";
 import type { NodeRecord } from "../node-record.js";
 import type { AddressBook } from "./address-book.js";
@@ -15,6 +16,7 @@ export interface PeerOptions {
   /** Least milliseconds without an answer or another sign that are taken for silence. */
   readonly silenceMs: number;
   readonly attention: Attention;
+  readonly clock: Clock;
   readonly onAnswer: (peer: Peer, record: NodeRecord, before: PeerView) => void;
   readonly onMiss: (peer: Peer, error: ExoError, before: PeerView) => void;
 }
@@ -64,6 +66,7 @@ export class Peer {
   #stopped = false;
   /** Monotonic milliseconds; `null`: never. */
   #calledAt: number | null = null;
+  #wellAt: number | null = null;
 
   constructor(options: PeerOptions) {
     this.id = options.id;
@@ -81,6 +84,11 @@ export class Peer {
 
   get isUp(): boolean {
     return this.#linkState() === "up";
+  }
+
+  /** When it was last asked what it then answered: monotonic milliseconds; `null`: never. */
+  get wellAt(): number | null {
+    return this.#wellAt;
   }
 
   /** It called this node. */
@@ -157,14 +165,16 @@ export class Peer {
     this.#asking = true;
     this.#askAgain = false;
     const before = this.view();
-    const { attention } = this.#options;
+    const { attention, clock } = this.#options;
     const { lapses } = attention;
+    const begun = clock.monotonic();
     this.#askedAt = attention.listened();
     try {
       const record = await this.#recordNow(before);
       this.#asking = false;
       if (this.#stopped) return;
       this.#nudged = false;
+      this.#wellAt = begun;
       this.#answered(record);
     } catch (thrown) {
       this.#asking = false;

@@ -118,7 +118,7 @@ export class Roster {
       onCopy: (name, address) => onCopy(peer, name, address),
       onLate: (record) => peer.late(record),
     });
-    const beats = { heartbeatMs, missesUntilGone, silenceMs, attention };
+    const beats = { heartbeatMs, missesUntilGone, silenceMs, attention, clock };
     const peer: Peer = new Peer({ id, link, book, ...beats, onAnswer, onMiss });
     return peer;
   }

@@ -42,6 +42,10 @@ export class Watch implements PeerWatch {
     this.#options.roster.get(nodeId)?.heard();
   }
 
+  wellAt(nodeId: string): number | null {
+    return this.#options.roster.get(nodeId)?.wellAt ?? null;
+  }
+
   onSilent(nodeId: string, listener: (reason: ExoError) => void): () => void {
     const listeners = this.#listeners.get(nodeId) ?? new Set();
     this.#listeners.set(nodeId, listeners.add(listener));
