@@ -4,16 +4,26 @@ import type { NodeUsage } from "./cluster.js";
 const MOST_FILES = 40;
 const MOST_BYTES = 150 * 2 ** 20;
 
-/** Watches what each node process takes, from when it is first seen on. */
+/** Watches what each node process takes, from when it is first seen on, or later where it is seen while it starts. */
 export class LeakWatch {
+  readonly #ignoredLooks: number;
+  readonly #looks = new Map<number, number>();
   readonly #first = new Map<number, NodeUsage>();
   readonly #told = new Set<string>();
   #last: readonly NodeUsage[] = [];
+
+  /** @param ignoredLooks so many looks at a process, before it has warmed up, say nothing */
+  constructor(ignoredLooks: number) {
+    this.#ignoredLooks = ignoredLooks;
+  }
 
   /** Sentences about what grew too much; each once for a process. */
   look(usage: readonly NodeUsage[]): readonly string[] {
     this.#last = usage;
     return usage.flatMap((now) => {
+      const looks = (this.#looks.get(now.pid) ?? 0) + 1;
+      this.#looks.set(now.pid, looks);
+      if (looks <= this.#ignoredLooks) return [];
       const first = this.#first.get(now.pid);
       if (first === undefined) this.#first.set(now.pid, now);
       return first === undefined ? [] : this.#new(now.pid, growth(first, now));

@@ -15,7 +15,7 @@ async function chaos(options: ChaosOptions): Promise<number> {
       ? Array.from({ length: options.faults }, (_, at) => seedOf(options.seed, at))
       : [options.faultSeed];
   const { ground, again, close } = await prepare(options);
-  const leaks = new LeakWatch();
+  const leaks = new LeakWatch(0);
   const results: RoundResult[] = [];
   let asked = false;
   process.once("SIGINT", () => {

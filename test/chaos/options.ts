@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { sharedModel, tinyModel } from "../support/models.js";
+import { tinyModel } from "../support/models.js";
 
 export interface ChaosOptions {
   readonly faults: number;
@@ -19,6 +19,7 @@ export interface ChaosOptions {
 }
 
 const MOST_NODES = 8;
+const TEMPLATE = "{% for message in messages %}{{ message.content }}{% endfor %}";
 
 export function readOptions(args: readonly string[]): ChaosOptions {
   const text = { type: "string" } as const;
@@ -48,10 +49,7 @@ export function readOptions(args: readonly string[]): ChaosOptions {
     only: values.only?.split(",") ?? null,
     save: values.save ?? null,
     // With f16 matrices the bits of a row do not depend on the rows beside it.
-    model:
-      values.model ??
-      sharedModel("stories260K-f16.gguf") ??
-      tinyModel({ matrices: "f16", plainText: true, contextLength: 512 }),
+    model: values.model ?? tinyModel({ matrices: "f16", plainText: true, contextLength: 512, chatTemplate: TEMPLATE }),
     loopback: values.loopback === true,
     middle: values.middle ?? null,
   };

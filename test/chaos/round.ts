@@ -52,7 +52,9 @@ export async function runRound(ground: Ground, seed: number): Promise<RoundResul
   const victims: string[] = [];
   const progress = { pieces: 0, over: false };
   if (phase === "load") await reload(ground, random);
-  const streams = startStreams(ground, random, victims, progress);
+  // Its short name is known once its header has been read.
+  const asked = phase === "load" ? { ...ground, model: ground.modelPath } : ground;
+  const streams = startStreams(asked, random, victims, progress);
   await until(phase, random, progress);
   const happening = await makeHappen(fault, { nodes: cluster.nodes, wire, random });
   victims.push(...happening.victims);

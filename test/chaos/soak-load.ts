@@ -110,7 +110,9 @@ async function answered({ node, isVictim }: Asking, ask: (signal: AbortSignal) =
       return { result: "answered", violation: null };
     }
     const { error } = refusal.parse(await response.json());
-    return { result: error.code, violation: null };
+    // Every other code says what is the matter with the cluster or the request.
+    const ownFault = error.code === "internal" ? `a request at ${node.name} met a fault: ${error.message}` : null;
+    return { result: error.code, violation: ownFault };
   } catch (thrown) {
     if (signal.aborted) return { result: "hung", violation: `a request at ${node.name} hung` };
     const excused = isVictim();

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import type { ChaosNode } from "./chaos-node.js";
 import { faultNames, makeHappen } from "./faults.js";
 import { prepare } from "./ground.js";
 import { runInMiddle } from "./inside-network.js";
@@ -18,8 +19,10 @@ const MOST_CALM = 30_000;
 const WHOLE_LIMIT = 90_000;
 /** Garbage is collected, and connections of clients that are gone are closed, within this. */
 const SETTLE = 15_000;
-/** The connections of a node that was taken down may fail for so long after. */
-const EXCUSED = 15_000;
+/** The connections of a node that was taken down may fail until it answers, and for so long after. */
+const EXCUSED = 5_000;
+const UP_LIMIT = 90_000;
+const LOOK = 500;
 const CLIENTS_OF_EACH_KIND = 2;
 
 /** Mixed load for some minutes while nodes come and go. */
@@ -82,13 +85,25 @@ class Soak {
       this.faults += 1;
       say(`  ${fault} (${what})`);
       await lift();
-      for (const name of victims) this.#victims.set(name, performance.now() + EXCUSED);
+      for (const node of cluster.nodes.filter(({ name }) => victims.includes(name))) {
+        await untilUp(node);
+        this.#victims.set(node.name, performance.now() + EXCUSED);
+      }
     }
   }
 
   #tell(violation: string): void {
     this.violations.push(violation);
     say(`    VIOLATION: ${violation}`);
+  }
+}
+
+async function untilUp({ url }: ChaosNode): Promise<void> {
+  const deadline = performance.now() + UP_LIMIT;
+  while (performance.now() < deadline) {
+    const answer = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(LOOK) }).catch(() => null);
+    if (answer?.ok === true) return;
+    await delay(LOOK);
   }
 }
 
@@ -103,7 +118,7 @@ async function watchMemory(soak: Soak, ground: Ground, leaks: LeakWatch): Promis
 async function runSoak(options: ChaosOptions): Promise<number> {
   const { ground, close } = await prepare(options);
   const soak = new Soak(ground, options);
-  const leaks = new LeakWatch();
+  const leaks = new LeakWatch(1);
   try {
     leaks.look(await ground.cluster.usage());
     await Promise.all([soak.run(), watchMemory(soak, ground, leaks)]);

@@ -13,7 +13,7 @@ import { SupervisedNode } from "../support/supervised-node.js";
 import { writeTinyModel } from "../support/tiny-gguf.js";
 
 const MAIN = join(packageRoot(), "dist", "src", "cli", "main.js");
-const TIMEOUT = { timeout: 90_000 };
+const TIMEOUT = { timeout: 240_000 };
 
 interface ClusterView {
   readonly nodes: readonly { readonly id: string; readonly name: string; readonly state: string }[];
