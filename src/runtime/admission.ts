@@ -66,7 +66,7 @@ export class Admission {
     const waiting = this.#toBegin().map(({ job }) => job);
     const own = waiting.filter((job) => clientOf(job) === client).length;
     const { count } = greediest(waiting);
-    if (count <= own + 1) throw this.#overloaded();
+    if (count <= own + 1) throw this.#overloaded(own === 0);
   }
 
   /** Of a full queue, the newest job of whoever has most in it is taken out; `null`: there is room. */
@@ -75,7 +75,7 @@ export class Admission {
     const { job } = greediest(this.#toBegin().map((waiting) => waiting.job));
     if (job === null) return null;
     this.withdraw(job);
-    return { job, error: this.#overloaded() };
+    return { job, error: this.#overloaded(false) };
   }
 
   #isFull(): boolean {
@@ -83,10 +83,9 @@ export class Admission {
     return this.#waiting.length - slots.filter((slot) => slot.idle).length >= queueLimit;
   }
 
-  #overloaded(): ExoError {
+  #overloaded(isFirst: boolean): ExoError {
     const { slots, queueLimit } = this.#options;
-    // By then half of those who wait have made room.
-    const retryAfterSeconds = this.#turnover.turnAway(this.#waiting.length / 2);
+    const retryAfterSeconds = this.#turnover.turnAway(isFirst);
     return new ExoError(
       "overloaded",
       `All ${slots.length} slots are taken, and as many requests wait already as may (${queueLimit}); try again later.`,

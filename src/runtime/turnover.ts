@@ -3,6 +3,8 @@ import type { Clock } from "../core/ports.js";
 /** So many of the last ones say how fast it goes. */
 const REMEMBERED = 32;
 const LONGEST_MS = 60_000;
+/** Over so long a time those who are turned away together are spread: not all of them will come. */
+const SPREAD_MS = 10_000;
 
 /**
  * How fast waiting jobs get slots, for those who are turned away to know when to come again. Each is told a time of its own,
@@ -33,13 +35,13 @@ export class Turnover {
   /**
    * In how many seconds, from 1 to 60, somebody should come again.
    *
-   * @param jobs so many are to have been given slots by then
+   * @param isFirst he has nothing in the queue; who has does not make the line longer for others by asking for more
    */
-  turnAway(jobs: number): number {
+  turnAway(isFirst: boolean): number {
     const now = this.#clock.monotonic();
     const each = (now - (this.#admittedAt[0] ?? now)) / Math.max(1, this.#admittedAt.length);
-    const at = Math.max(this.#promisedAt, now + each * jobs) + each;
-    this.#promisedAt = Math.min(at, now + LONGEST_MS);
-    return Math.max(1, Math.ceil((this.#promisedAt - now) / 1000));
+    const at = Math.min(Math.max(this.#promisedAt, now) + each, now + each + SPREAD_MS, now + LONGEST_MS);
+    if (isFirst) this.#promisedAt = at;
+    return Math.max(1, Math.ceil((at - now) / 1000));
   }
 }

@@ -48,6 +48,7 @@ export async function runClients(load: ClientLoad): Promise<LoadOutcome> {
   );
   const clients = load.keys.map(newOutcome);
   const never = new AbortController().signal;
+  setMaxListeners(0, never);
   await Promise.all(
     clients.map((outcome, index) => client(load, load.keys[index] ?? "", outcome, load.answers, never)),
   );
@@ -110,12 +111,14 @@ async function oneAnswer(
   return false;
 }
 
-function ask({ url, maxTokens }: ClientLoad, key: string, agent: Agent): Promise<IncomingMessage> {
+function ask(load: ClientLoad, key: string, agent: Agent): Promise<IncomingMessage> {
+  const { url, maxTokens } = load;
   const body = JSON.stringify({ prompt: "Once upon a time", max_tokens: maxTokens, ignore_eos: true, stream: true });
   const headers = { "content-type": "application/json", authorization: `Bearer ${key}` };
   return new Promise((resolve, reject) => {
     const sent = request(new URL("/v1/completions", url), { method: "POST", agent, headers }, resolve);
-    sent.on("error", reject);
+    // A connection that the server closed, for nothing came for a while, just as it was used again.
+    sent.on("error", (error) => (sent.reusedSocket ? resolve(ask(load, key, agent)) : reject(error)));
     sent.end(body);
   });
 }

@@ -2,9 +2,13 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type ClientOutcome, type LoadOutcome, runClients } from "./client-load.js";
 import { type Held, LoadedNode } from "./loaded-node.js";
 
-/** `npm run test:load`: many HTTP clients against one node with a tiny model; prints a table, and fails when one was wronged. */
+/**
+ * `npm run test:load -- [clients] [queue]`: many HTTP clients against one node with a tiny model; prints a table, and fails
+ * when one was wronged.
+ */
 
 const CLIENTS = Number(process.argv[2] ?? "1000");
+const QUEUE = process.argv[3] ?? "64";
 const GREEDY = 4;
 const GREEDY_REQUESTS = 50;
 const ANSWERS = 2;
@@ -13,7 +17,16 @@ const LOOK_MS = 250;
 const REST_MS = 5000;
 
 async function main(): Promise<void> {
-  const loaded = await LoadedNode.start(CLIENTS + GREEDY, ["--threads", "1", "--ctx", "128", "--slots", "8"]);
+  const loaded = await LoadedNode.start(CLIENTS + GREEDY, [
+    "--threads",
+    "1",
+    "--ctx",
+    "128",
+    "--slots",
+    "8",
+    "--queue",
+    QUEUE,
+  ]);
   try {
     const before = await loaded.held();
     const looks = watch(loaded);

@@ -8,23 +8,30 @@ import { ManualTime } from "../support/manual-time.js";
 import { SteppedStages } from "../support/stepped-stages.js";
 
 describe("when to come again", () => {
-  test("is by how fast slots are given, later for each who is turned away, and never in more than a minute", async () => {
+  test("is by how fast slots are given, later for each who is turned away", async () => {
     const clock = new ManualTime();
     const turnover = new Turnover(clock);
-    assert.equal(turnover.turnAway(1000), 1, "nothing is known yet");
+    assert.equal(turnover.turnAway(true), 1, "nothing is known yet");
     for (let index = 0; index < 50; index += 1) {
       turnover.admitted();
-      await clock.advance(500);
+      await clock.advance(2000);
     }
     assert.deepEqual(
-      [1, 2, 3, 4].map(() => turnover.turnAway(7)),
-      [4, 5, 5, 6],
+      [1, 2, 3].map(() => turnover.turnAway(true)),
+      [2, 4, 6],
     );
-    for (let more = 0; more < 1000; more += 1) turnover.turnAway(7);
-    assert.equal(turnover.turnAway(7), 60);
-    await clock.advance(50_000);
+    assert.deepEqual(
+      [1, 2, 3].map(() => turnover.turnAway(false)),
+      [8, 8, 8],
+      "who has some in it already",
+    );
+    for (let more = 0; more < 1000; more += 1) turnover.turnAway(true);
+    assert.equal(turnover.turnAway(true), 12, "spread over ten seconds");
+    await clock.advance(10_000_000);
+    assert.equal(turnover.turnAway(true), 60, "nothing has moved for hours");
+    await clock.advance(60_000);
     turnover.idle();
-    assert.ok(turnover.turnAway(0) < 20, "those who were told to come later come by and by");
+    assert.equal(turnover.turnAway(true), 1, "those who were told to come later have come");
   });
 });
 
