@@ -62,11 +62,7 @@ describe("a node that cannot load its stage", () => {
     assert.deepEqual(network.ready(), ["tiny@a"]);
     assert.match(
       ring().record().planReasons.join(" "),
-<<<<<<< ours
       /b is not used: it is left out until .*, because it could not load its stage: This node crashed/,
-=======
-      /b is not used: it could not load its stage: This node crashed/,
->>>>>>> theirs
     );
   });
 
