@@ -27,6 +27,7 @@ import { libraryInfo } from "./native/load.js";
 import { setNativeLogger } from "./native/log.js";
 import { createManager } from "./runtime/create-manager.js";
 import { createPlanner } from "./runtime/create-planner.js";
+import { KeptStages } from "./runtime/kept-stages.js";
 import { LocalRings } from "./runtime/local-rings.js";
 import { NodeMeters } from "./runtime/meters.js";
 import { ModelSupply } from "./runtime/model-supply.js";
@@ -98,6 +99,7 @@ class RunningNode implements ExoNode {
   readonly #compute: OwnCompute;
   readonly #models: ModelSupply;
   readonly #hops: HopServer;
+  readonly #kept: KeptStages;
   readonly #stages: StageHost;
   readonly #measurement: Measurement;
   readonly #manager: ModelManager<RingHead>;
@@ -113,6 +115,7 @@ class RunningNode implements ExoNode {
   readonly #version = packageVersion();
   /** Tells this process from others with the same id. */
   readonly #instance = shortId();
+  #draining = false;
   #stopping: Promise<void> | null = null;
 
   constructor({ config, logger, doctor }: NodeOptions, id: string, machine: string, credentials: TransportCredentials) {
@@ -151,7 +154,9 @@ class RunningNode implements ExoNode {
       own: () => this.#hello(),
       logger,
     });
+    this.#kept = new KeptStages({ logger });
     this.#stages = new StageHost({
+      kept: this.#kept,
       ports: this.#hopPorts(),
       compute: (cores) => this.#compute.settings(cores),
       memoryCap: config.memory,
@@ -165,9 +170,10 @@ class RunningNode implements ExoNode {
       membership: this.#membership,
       store: this.#models,
       compute: this.#compute,
-      ports: { ...this.#hopPorts(), traces: this.#traces },
+      ports: { ...this.#hopPorts(), kept: this.#kept, traces: this.#traces },
+      setDraining: (draining) => this.#setDraining(draining),
       meters: this.#meters,
-      measure: (nodes, request, signal) => this.#measurement.gather(nodes, request, signal),
+      measure: (nodes, request, signal, withinMs) => this.#measurement.gather(nodes, request, signal, withinMs),
     });
     this.#rings = new LocalRings(() => this.#manager.local());
     this.#measurement = this.#createMeasurement();
@@ -213,8 +219,21 @@ class RunningNode implements ExoNode {
   }
 
   stop(): Promise<void> {
-    this.#stopping ??= this.#services.stop();
+    this.#stopping ??= this.#leave();
     return this.#stopping;
+  }
+
+  /** The others need not find out that it is gone. */
+  async #leave(): Promise<void> {
+    await this.#membership.leave();
+    await this.#services.stop();
+  }
+
+  #setDraining(draining: boolean): void {
+    if (this.#draining === draining) return;
+    this.#draining = draining;
+    this.#logger.info({ draining }, draining ? "this node is being drained" : "this node takes layers again");
+    this.#manager.tick();
   }
 
   /** This one first. */
@@ -263,6 +282,8 @@ class RunningNode implements ExoNode {
       knows: this.#membership.alive().map((member) => member.id),
       rings: this.#manager.local().map((placed) => placed.record()),
       held: this.#stages.held(),
+      kept: this.#kept.list(),
+      draining: this.#draining,
       ...this.#models.records(),
       power: this.#measurement.power,
       links: this.#measurement.links(),
@@ -317,6 +338,7 @@ class RunningNode implements ExoNode {
       models: this.#manager,
       speeds: this.#measurement,
       served: this.#models.served,
+      setDraining: (draining) => this.#setDraining(draining),
       traces: this.#traces,
       clock: systemClock,
     });

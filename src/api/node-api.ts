@@ -55,6 +55,7 @@ export function createNodeApi(node: NodeParts): Api {
     planner: node.planner,
     library: node.library,
     rings: new ManagedRings(manager),
+    nodes: manager,
     observation: createObservation({ ...node, activity: () => state.activity() }),
     ...(node.doctor === undefined ? {} : { doctor: node.doctor }),
     logger: node.logger,

@@ -6,6 +6,7 @@ import { addBench } from "./definitions/bench.js";
 import { addCompletion } from "./definitions/completion.js";
 import { addDemo } from "./definitions/demo.js";
 import { addDoctor } from "./definitions/doctor.js";
+import { addDrain } from "./definitions/drain.js";
 import { addEstimate } from "./definitions/estimate.js";
 import { addNotes } from "./definitions/help-notes.js";
 import { addModels } from "./definitions/models.js";
@@ -48,6 +49,7 @@ export function createProgram(io: CliIo): Command {
   addServe(program, io);
   addRun(program, io);
   addStatus(program, io);
+  addDrain(program, io);
   addPlan(program, io);
   addEstimate(program, io);
   addBench(program, io);

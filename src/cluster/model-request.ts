@@ -35,6 +35,15 @@ export interface ModelRequest {
   readonly pinned: boolean;
   /** Unloaded when nobody asked for so long; `null`, for JSON knows no infinity: never. */
   readonly keepAliveSeconds: number | null;
+  /** It goes on where rings left off that are gone; absent: there was none. */
+  readonly replaces?: RingRemains;
+}
+
+/** What rings left behind, for the one that takes their place. */
+export interface RingRemains {
+  readonly ringIds: readonly string[];
+  /** Tokens per slot: stages that are loaded have room for no more. */
+  readonly contextSize: number;
 }
 
 /** What of a request can be said; what is absent or `null` is as this node's settings have it. */
@@ -67,7 +76,10 @@ const positive = z
   .min(1)
   .max(2 ** 31);
 
-const schema: z.ZodType<ModelRequest> = z.object({
+const remainsSchema = z.object({ ringIds: z.array(text).max(64), contextSize: positive });
+
+/** The same as it comes from a peer or a file. */
+export const modelRequestSchema: z.ZodType<ModelRequest> = z.object({
   spec: text,
   replica: z.int().min(0).max(1024),
   head: text.nullable(),
@@ -91,11 +103,12 @@ const schema: z.ZodType<ModelRequest> = z.object({
   }),
   pinned: z.boolean(),
   keepAliveSeconds: z.number().min(0).nullable(),
+  replaces: remainsSchema.exactOptional(),
 });
 
 /** Reads what a peer asks for, or what a file holds. Throws `invalid_argument` naming the field that is wrong. */
 export function parseModelRequest(value: unknown): ModelRequest {
-  const result = schema.safeParse(value);
+  const result = modelRequestSchema.safeParse(value);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   throw new ExoError(

@@ -1,5 +1,6 @@
 import { ExoError } from "../core/errors.js";
 import type { Clock, Logger } from "../core/ports.js";
+import type { DrainedRings } from "./drained-rings.js";
 import type { FoundRing, FoundRings } from "./found-rings.js";
 import type { LoadedHead } from "./head-port.js";
 import type { ModelRequest } from "./model-request.js";
@@ -14,6 +15,7 @@ export interface RingUpkeepOptions<Head extends LoadedHead> {
   readonly found: FoundRings;
   readonly pins: PinnedModels;
   readonly replanning: RingReplanning;
+  readonly drained: DrainedRings;
   /** Asks the head of a ring to keep it loaded. */
   readonly pinThere: (request: ModelRequest, found: FoundRing) => void;
   readonly selfId: string;
@@ -36,11 +38,11 @@ export class RingUpkeep<Head extends LoadedHead> {
   }
 
   check(): void {
-    const { own, replanning } = this.#options;
+    const { own, replanning, drained } = this.#options;
     for (const placed of own.list()) {
       if (placed.record().draining) continue;
       if (this.#loses(placed) || this.#isUnused(placed) || this.#isGivenUp(placed)) continue;
-      replanning.check(placed);
+      if (!drained.check(placed)) replanning.check(placed);
     }
     this.#keepPins();
   }

@@ -1,8 +1,8 @@
 import type { HopTimesRecord, StageWorkRecord } from "../cluster/node-record.js";
 import type { HostPort } from "../config/address.js";
 import type { Clock } from "../core/ports.js";
-import type { Stage } from "../native/stage.js";
 import { HeadEdges } from "./head-edges.js";
+import type { HeadStages } from "./head-stages.js";
 import type { MeteredPart } from "./held-stage.js";
 import { LocalPipeline } from "./local-pipeline.js";
 import { MeteredStage, NOTHING_RECEIVED, type ReceivedFrames, type SentFrames } from "./metered-stage.js";
@@ -10,13 +10,6 @@ import type { Pipeline } from "./pipeline.js";
 import type { RingHeadOptions, RingHeadPorts } from "./ring-head.js";
 import { RingPipeline } from "./ring-pipeline.js";
 import { frameLimits } from "./stage-settings.js";
-
-export interface HeadStages {
-  /** Embedding and the head's layers. */
-  readonly front: Stage;
-  /** Output head. */
-  readonly output: Stage;
-}
 
 /** The way round, and what is known of it. */
 export interface MeteredPipeline {
@@ -31,8 +24,8 @@ export interface MeteredPipeline {
 }
 
 /** Of a ring of one node. */
-export function localPipeline(layerCount: number, stage: Stage, clock: Clock): MeteredPipeline {
-  const metered = new MeteredStage(stage);
+export function localPipeline(layerCount: number, stages: HeadStages, clock: Clock): MeteredPipeline {
+  const metered = new MeteredStage(stages.output, () => stages.release(stages.output));
   return {
     pipeline: new LocalPipeline(metered, clock),
     work: () => metered.work(),
@@ -50,8 +43,8 @@ export function ringPipeline(
   ports: RingHeadPorts,
   stages: HeadStages,
 ): MeteredPipeline {
-  const front = new MeteredStage(stages.front);
-  const output = new MeteredStage(stages.output);
+  const front = new MeteredStage(stages.front, () => stages.release(stages.front));
+  const output = new MeteredStage(stages.output, () => stages.release(stages.output));
   const outgoing = frameLimits(options.ring, stages.front.info.outputSize, options.stageCount);
   const incoming = frameLimits(options.ring, stages.output.info.inputSize, options.stageCount);
   const edges = new HeadEdges({

@@ -5,9 +5,10 @@ import { ExoError } from "../core/errors.js";
 import type { ModelPart } from "../model/memory-estimate.js";
 import { fractionOf } from "../model/progress.js";
 import type { ResolvedModel, ResolveOptions } from "../model/resolved-model.js";
-import { Stage } from "../native/stage.js";
+import type { Stage } from "../native/stage.js";
 import type { LoadedStage, LoadStageEvent, LoadStageRequest, StagePlace } from "../transport/node-service.js";
 import { HeldStage } from "./held-stage.js";
+import type { KeptStages, WantedStage } from "./kept-stages.js";
 import type { HopPorts } from "./outgoing-edge.js";
 import { type ComputeSettings, stageOptions } from "./stage-settings.js";
 
@@ -20,6 +21,8 @@ export interface StageHostOptions {
   readonly models: {
     resolvePart(spec: string, part: ModelPart, options: ResolveOptions): Promise<ResolvedModel>;
   };
+  /** What is loaded here and in no ring. */
+  readonly kept: KeptStages;
   /** Where a node listens, as this node reaches it; `null` when it does not know the node. */
   readonly addressOf: (nodeId: string) => HostPort | null;
 }
@@ -28,8 +31,6 @@ export interface StageHostOptions {
 export class StageHost {
   readonly #options: StageHostOptions;
   readonly #held = new Map<string, HeldStage>();
-  /** By ring: settles when the stage that is no longer held has given its memory back. */
-  readonly #closing = new Map<string, Promise<void>>();
   /** Rings of which a stage is being loaded, and at which epoch. */
   readonly #loading = new Map<string, number>();
 
@@ -47,7 +48,10 @@ export class StageHost {
     return [...this.#held.values()];
   }
 
-  /** See `NodeService.loadStage`. A stage of an older epoch of the same ring makes way first. */
+  /**
+   * See `NodeService.loadStage`. A stage of an older epoch of the same ring, or of a ring that this one takes the place of,
+   * goes on in it where it is the same; else it makes way first.
+   */
   async *load(request: LoadStageRequest, signal: AbortSignal): AsyncGenerator<LoadStageEvent, void, void> {
     checkPlace(request);
     this.#reserve(request.place);
@@ -66,53 +70,64 @@ export class StageHost {
     }
   }
 
-  /** Resolves when the stage's memory is free; one of a newer epoch is left alone. */
-  async unload(place: StagePlace): Promise<void> {
-    const held = this.#held.get(place.ringId);
-    if (held !== undefined && held.request.place.epoch <= place.epoch) {
-      this.#drop(held, new ExoError("not_ready", "The head took the ring down."));
-    }
-    await this.#closing.get(place.ringId);
+  /**
+   * Resolves when the stage's memory is free; one of a newer epoch is left alone.
+   *
+   * @param keep it stays loaded for a moment, for a ring that comes after this one
+   */
+  async unload({ ringId, epoch }: StagePlace, keep: boolean): Promise<void> {
+    const held = this.#held.get(ringId);
+    const reason = new ExoError("not_ready", "The head took the ring down.");
+    if (held !== undefined && held.request.place.epoch <= epoch) this.#leave(held, reason);
+    if (keep || this.#held.has(ringId) || this.#loading.has(ringId)) return;
+    await this.#options.kept.free((kept) => kept.ringId === ringId);
   }
 
   async close(): Promise<void> {
     const reason = new ExoError("stage_lost", "This node is shutting down.");
     const all = this.held();
-    for (const held of all) this.#drop(held, reason);
-    await Promise.all([...this.#closing.values(), ...all.map((held) => held.left())]);
+    for (const held of all) this.#leave(held, reason);
+    await Promise.all([this.#options.kept.close(), ...all.map((held) => held.left())]);
   }
 
   async #load(request: LoadStageRequest, signal: AbortSignal, tell: (event: LoadStageEvent) => void): Promise<void> {
     const begun = this.#options.ports.clock.monotonic();
-    await this.#makeWay(request.place);
-    const model = await this.#options.models.resolvePart(request.model, partOf(request), {
-      signal,
-      hash: request.modelHash === "" ? null : request.modelHash,
-      onProgress: (progress) => tell({ type: "progress", phase: "fetch", fraction: fractionOf(progress) }),
-    });
-    const stage = await Stage.load(
-      {
-        ...stageOptions({ ...request, slots: request.maxSequences }, this.#options.compute(request.cores)),
-        modelPath: model.path,
-        layerBegin: request.layerBegin,
-        layerEnd: request.layerEnd,
-        hasOutput: request.hasOutput,
-      },
-      { signal, onProgress: (fraction) => tell({ type: "progress", phase: "load", fraction }) },
-    );
+    const kept = await this.#claim(request);
+    const stage = kept ?? (await this.#loadAnew(request, signal, tell));
     try {
       if (signal.aborted) throw new ExoError("cancelled", "Loading was cancelled by the head.");
-      this.#checkCap(stage);
-      this.#hold(stage, request);
+      await this.#checkCap(stage);
+      this.#hold(stage, request, kept !== null);
     } catch (thrown) {
       await stage.close();
       throw thrown;
     }
     const seconds = (this.#options.ports.clock.monotonic() - begun) / 1000;
-    tell({ type: "done", stage: describe(stage, seconds) });
+    tell({ type: "done", stage: describe(stage, seconds, kept !== null) });
   }
 
-  #hold(stage: Stage, request: LoadStageRequest): void {
+  async #loadAnew(
+    request: LoadStageRequest,
+    signal: AbortSignal,
+    tell: (event: LoadStageEvent) => void,
+  ): Promise<Stage> {
+    const model = await this.#options.models.resolvePart(request.model, partOf(request), {
+      signal,
+      hash: request.modelHash === "" ? null : request.modelHash,
+      onProgress: (progress) => tell({ type: "progress", phase: "fetch", fraction: fractionOf(progress) }),
+    });
+    const options = { ...this.#wanted(request).options, modelPath: model.path };
+    const onProgress = (fraction: number): void => tell({ type: "progress", phase: "load", fraction });
+    return this.#options.kept.load(options, { signal, onProgress });
+  }
+
+  #wanted(request: LoadStageRequest): WantedStage {
+    const { model: spec, modelHash, layerBegin, layerEnd, hasOutput, maxSequences: slots, cores } = request;
+    const settings = stageOptions({ ...request, slots }, this.#options.compute(cores));
+    return { spec, modelHash, options: { ...settings, layerBegin, layerEnd, hasOutput } };
+  }
+
+  #hold(stage: Stage, request: LoadStageRequest, kept: boolean): void {
     const { nodeId, host, port } = request.nextHop;
     const held: HeldStage = new HeldStage({
       stage,
@@ -134,7 +149,7 @@ export class StageHost {
         threads,
         batchThreads,
       },
-      "stage loaded",
+      kept ? "stage goes on" : "stage loaded",
     );
   }
 
@@ -142,17 +157,17 @@ export class StageHost {
     if (this.#held.get(held.request.place.ringId) !== held) return;
     this.#options.ports.logger.info(
       { ring: held.request.place.ringId, reason: reason.message },
-      "the ring is gone; freeing its stage",
+      "the ring is gone; its stage is kept for a while",
     );
-    this.#drop(held, reason);
+    this.#leave(held, reason);
   }
 
-  /** Only once for each stage, and a ring's next one waits for it, so there is one entry per ring. */
-  #drop(held: HeldStage, reason: ExoError): void {
-    const { ringId } = held.request.place;
-    this.#held.delete(ringId);
-    const closing = held.close(reason).finally(() => this.#closing.delete(ringId));
-    this.#closing.set(ringId, closing);
+  /** Nothing of its ring reaches the stage from then on. */
+  #leave(held: HeldStage, reason: ExoError): void {
+    const { place, model: spec, modelHash } = held.request;
+    this.#held.delete(place.ringId);
+    held.leave(reason);
+    this.#options.kept.keep({ ringId: place.ringId, spec, modelHash, stage: held.stage, spare: false });
   }
 
   /** One stage of a ring at a time: whoever comes while it is being loaded, or with an older epoch, is refused. */
@@ -167,11 +182,12 @@ export class StageHost {
     this.#loading.set(ringId, epoch);
   }
 
-  /** What the owner offers holds for the stages of all rings together. */
-  #checkCap(stage: Stage): void {
-    const { memoryCap } = this.#options;
+  /** What the owner offers holds for the stages of all rings together, and for those that are kept. */
+  async #checkCap(stage: Stage): Promise<void> {
+    const { memoryCap, kept } = this.#options;
     if (memoryCap === null) return;
-    const taken = [stage, ...this.held().map((held) => held.stage)].reduce((sum, one) => sum + bytesOf(one), 0);
+    const taken = sumOf([stage, ...this.held().map((held) => held.stage)]);
+    if (taken + sumOf(kept.list().map((one) => one.stage)) > memoryCap) await kept.free(() => true);
     if (taken <= memoryCap) return;
     throw new ExoError(
       "out_of_memory",
@@ -179,11 +195,17 @@ export class StageHost {
     );
   }
 
-  /** Two stages of a ring at once may be more than the node's memory holds. */
-  async #makeWay({ ringId, epoch }: StagePlace): Promise<void> {
-    const held = this.#held.get(ringId);
-    if (held !== undefined) this.#drop(held, new ExoError("stale_epoch", `Ring ${ringId} went on to epoch ${epoch}.`));
-    await this.#closing.get(ringId);
+  /** Two stages of a ring at once may be more than the node's memory holds: what has no place in it any more is freed. */
+  async #claim(request: LoadStageRequest): Promise<Stage | null> {
+    const { ringId, epoch } = request.place;
+    const rings = new Set([ringId, ...request.replaces]);
+    for (const id of rings) {
+      const held = this.#held.get(id);
+      if (held !== undefined) this.#leave(held, new ExoError("stale_epoch", `Ring ${ringId} goes on in epoch ${epoch}.`));
+    }
+    const stage = await this.#options.kept.take(this.#wanted(request));
+    await this.#options.kept.free((kept) => rings.has(kept.ringId) && !kept.spare);
+    return stage;
   }
 }
 
@@ -206,7 +228,11 @@ function bytesOf(stage: Stage): number {
   return weights + kvCache + compute + output;
 }
 
-function describe(stage: Stage, loadSeconds: number): LoadedStage {
+function sumOf(stages: readonly Stage[]): number {
+  return stages.reduce((sum, stage) => sum + bytesOf(stage), 0);
+}
+
+function describe(stage: Stage, loadSeconds: number, kept: boolean): LoadedStage {
   const memory = stage.memory();
   return {
     architecture: stage.info.architecture,
@@ -218,5 +244,6 @@ function describe(stage: Stage, loadSeconds: number): LoadedStage {
     computeBytes: memory.compute,
     outputBytes: memory.output,
     loadSeconds,
+    kept,
   };
 }

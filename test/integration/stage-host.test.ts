@@ -4,6 +4,7 @@ import { silentLogger, systemClock } from "../../src/core/ports.js";
 import { ModelStore } from "../../src/model/model-store.js";
 import { libraryInfo, nativeCounters } from "../../src/native/load.js";
 import { encodeRows } from "../../src/native/micro-batch.js";
+import { KeptStages } from "../../src/runtime/kept-stages.js";
 import { StageHost } from "../../src/runtime/stage-host.js";
 import { PROTOCOL_VERSION } from "../../src/transport/compatibility.js";
 import { plaintextCredentials } from "../../src/transport/credentials.js";
@@ -36,6 +37,8 @@ function request(epoch: number, change: Partial<LoadStageRequest> = {}): LoadSta
     wireType: "f32",
     cores: 1,
     modelHash: "",
+    replaces: [],
+    spare: false,
     nextHop: { nodeId: "head", host: "127.0.0.1", port: 9 },
     ...change,
   };
@@ -53,9 +56,18 @@ function host(memoryCap: number | null = null, hopServer = new HopServer(build, 
     },
     compute: (cores) => ({ threads: cores, batchThreads: cores, devices: [], mmap: true, mlock: false }),
     memoryCap,
+    kept: new KeptStages({ logger: silentLogger }),
     models: new ModelStore({ modelsDir: "/nonexistent" }),
     addressOf: () => null,
   });
+}
+
+/** Whether the stage that is there stayed. */
+async function keeps(on: StageHost, wanted: LoadStageRequest): Promise<boolean> {
+  for await (const event of on.load(wanted, new AbortController().signal)) {
+    if (event.type === "done") return event.stage.kept;
+  }
+  throw new Error("the load did not end with done");
 }
 
 async function load(on: StageHost, wanted: LoadStageRequest): Promise<LoadStageEvent["type"][]> {
@@ -119,10 +131,48 @@ describe("StageHost", () => {
       stages.held().map((held) => held.request.place.epoch),
       [2],
     );
-    await stages.unload(request(1).place);
+    await stages.unload(request(1).place, false);
     assert.equal(stages.held().length, 1, "an older epoch cannot unload it");
-    await stages.unload(request(2).place);
+    await stages.unload(request(2).place, false);
     assert.equal(stages.held().length, 0);
+  });
+
+  test("a stage goes on in the next epoch where its range is the same, and makes way where it is not", async () => {
+    const stages = host();
+    assert.equal(await keeps(stages, request(1)), false);
+    assert.equal(await keeps(stages, request(2)), true);
+    const elsewhere = { place: { ringId: "ring", epoch: 3, stageIndex: 2, stageCount: 3 }, wireType: "f16" } as const;
+    assert.equal(await keeps(stages, request(3, elsewhere)), true, "its place in the ring does not matter");
+    assert.equal(await keeps(stages, request(4, { layerBegin: 1 })), false);
+    assert.equal(nativeCounters().stages, 1);
+    await stages.unload(request(4).place, true);
+    assert.deepEqual([stages.held().length, nativeCounters().stages], [0, 1], "it waits for the next epoch");
+    assert.equal(await keeps(stages, request(5, { layerBegin: 1 })), true);
+    await stages.close();
+  });
+
+  test("a stage goes on in a ring that takes the place of its own", async () => {
+    const stages = host();
+    const place = { ringId: "next", epoch: 1, stageIndex: 1, stageCount: 2 };
+    await load(stages, request(1));
+    assert.equal(await keeps(stages, request(1, { place })), false, "its own ring may still need it");
+    assert.equal(nativeCounters().stages, 2);
+    const third = { ringId: "third", epoch: 1, stageIndex: 1, stageCount: 2 };
+    assert.equal(await keeps(stages, request(1, { place: third, replaces: ["ring", "next"] })), true);
+    assert.equal(nativeCounters().stages, 1, "of two one is used, and the other is freed");
+    await stages.close();
+  });
+
+  test("frames of an old epoch do not reach a stage that went on", async (context) => {
+    const node = await startNode(context, { build });
+    const stages = host(null, node.hops);
+    const edge = { ringId: "ring", epoch: 1, fromStage: 0, nodeId: "head" };
+    await load(stages, request(1));
+    const { closed } = await connect(context, node.address, { build, edge });
+    assert.equal(await keeps(stages, request(2)), true);
+    assert.equal((await closed)?.code, "stale_epoch");
+    await assert.rejects(connect(context, node.address, { build, edge }), { code: "stale_epoch" });
+    await stages.close();
   });
 
   test("loads one stage of a ring at a time, and refuses an older epoch", async () => {
@@ -170,7 +220,7 @@ describe("StageHost", () => {
   test("unloads a stage that still computes for a ring that broke, before it says so", async (context) => {
     const stages = await orphanWhileComputing(context);
     assert.equal(nativeCounters().stages, 1, "the prompt is still being computed");
-    await stages.unload(request(1).place);
+    await stages.unload(request(1).place, false);
     assert.equal(nativeCounters().stages, 0);
   });
 

@@ -30,6 +30,7 @@ class OtherNode extends ScriptedInference implements PeerClient {
   readModel = unused;
   loadStage = unused;
   unloadStage = unused;
+  drain = unused;
   placeModel = unused;
   stopModel = unused;
   readTraces = unused;

@@ -41,6 +41,10 @@ const node = z.looseObject({
   reason: text.nullable(),
   devices: z.array(device),
   stages: z.array(heldStage).optional(),
+  /** It takes no new layers. */
+  draining: shown(z.boolean()),
+  /** Loaded for no ring: what one left behind, or spares. */
+  kept: shown(z.array(z.looseObject({ spec: text, layer_begin: number, layer_end: number, spare: z.boolean() }))),
   /** `mains`, `battery` or `unknown`. */
   power: shown(text),
   downloads: shown(z.array(download)),

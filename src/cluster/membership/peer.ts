@@ -82,6 +82,12 @@ export class Peer {
     return this.#askAgain;
   }
 
+  /** It said that it stops: it counts as one that does not answer. */
+  left(): void {
+    this.#misses = this.#options.missesUntilGone;
+    this.#reason = "It left.";
+  }
+
   /** Asks now instead of after the pause. */
   askNow(): void {
     if (this.#asking) this.#askAgain = true;
