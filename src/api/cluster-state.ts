@@ -231,6 +231,13 @@ export function toRing(ring: RingRecord, names: ReadonlyMap<string, string>): Cl
       planned_weights: stage.plannedWeights,
       kept: stage.kept ?? false,
     })),
+    spares: (ring.spares ?? []).map(({ nodeId, layerBegin, layerEnd, state }) => ({
+      node_id: nodeId,
+      node_name: names.get(nodeId) ?? nodeId,
+      layer_begin: layerBegin,
+      layer_end: layerEnd,
+      state,
+    })),
   };
 }
 

@@ -21,6 +21,8 @@ interface Candidate {
   readonly placement: Placement;
   /** Until it answers. */
   readonly seconds: number;
+  /** Made around what is loaded. */
+  readonly around: boolean;
 }
 
 /** What of a model the nodes have loaded: stages of these rings, and stages of none. */
@@ -47,19 +49,18 @@ export function keptRanges(
 export function healRing({ question, kept, place }: HealQuestion): Placement | null {
   const { model, nodes, request } = question;
   const { layerCount } = model.info;
-  const byHand =
-    request.layers === null ? healCandidates({ layerCount, kept, nodes: nodes.map(({ id }) => id) }) : [];
-  const placements = [
-    ...byHand.map((layers) => placeIfItFits({ ...question, request: { ...request, layers } }, place)),
-    placeIfItFits(question, place),
-  ].filter((placement) => placement !== null);
+  const byHand = request.layers === null ? healCandidates({ layerCount, kept, nodes: nodes.map(({ id }) => id) }) : [];
+  const candidateOf = (asked: PlaceQuestion, around: boolean): readonly Candidate[] => {
+    const placement = placeIfItFits(asked, place);
+    return placement === null ? [] : [{ placement, around, seconds: secondsUntilReady(question, kept, placement) }];
+  };
+  const candidates = [
+    ...byHand.flatMap((layers) => candidateOf({ ...question, request: { ...request, layers } }, true)),
+    ...candidateOf(question, false),
+  ];
   const least = Math.min(request.minNodes, nodes.length);
-  const wide = placements.filter(({ plan }) => plan.stages.length >= least);
-  const candidates = (wide.length > 0 ? wide : placements).map((placement) => ({
-    placement,
-    seconds: secondsUntilReady(question, kept, placement),
-  }));
-  const best = candidates.reduce<Candidate | null>(
+  const wide = candidates.filter(({ placement: { plan } }) => plan.stages.length >= least);
+  const best = (wide.length > 0 ? wide : candidates).reduce<Candidate | null>(
     (before, one) => (before === null || isBetter(one, before) ? one : before),
     null,
   );
@@ -95,11 +96,11 @@ function secondsUntilReady(
   });
 }
 
-/** Tokens within the next minute; where nothing is measured, whichever answers first. */
+/** Tokens within the next minute; where nothing is measured, what is loaded stays, and then whichever answers first. */
 function isBetter(one: Candidate, than: Candidate): boolean {
   const [rate, other] = [planRate(one.placement.plan), planRate(than.placement.plan)];
   if (rate === null || other === null || one.placement.plan.strategy !== than.placement.plan.strategy) {
-    return one.seconds < than.seconds;
+    return one.around === than.around ? one.seconds < than.seconds : one.around;
   }
   return rate * (HEAL_HORIZON - one.seconds) > other * (HEAL_HORIZON - than.seconds);
 }

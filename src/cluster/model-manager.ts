@@ -11,13 +11,14 @@ import { goOnWith, hasSilentHead } from "./lost-rings.js";
 import type { MemberView } from "./member-view.js";
 import { type LoadOptions, type ModelRequest, modelRequest, type RequestSettings } from "./model-request.js";
 import type { ModelSource } from "./model-source.js";
-import type { RingRecord } from "./node-record.js";
 import { type DrainOutcome, NodeDrain } from "./node-drain.js";
+import type { RingRecord } from "./node-record.js";
 import { OwnRings, type OwnRingsOptions } from "./own-rings.js";
 import { isFor } from "./pinned-models.js";
 import type { PlacedModel } from "./placed-model.js";
 import { RingPlanner, type RingPlannerOptions } from "./ring-planner.js";
 import { RingReplanning, type RingReplanningOptions } from "./ring-replanning.js";
+import { RingSpares } from "./ring-spares.js";
 import { RingUpkeep, type RingUpkeepOptions } from "./ring-upkeep.js";
 import { UnfitNodes } from "./unfit-nodes.js";
 
@@ -27,7 +28,7 @@ export interface ModelManagerOptions<Head extends LoadedHead>
     Pick<RingReplanningOptions, "worthReplacing" | "replanAfterMs" | "remeasureAfterMs" | "idleMomentMs">,
     Pick<RingUpkeepOptions<Head>, "pins" | "failedMs" | "clock" | "logger"> {
   readonly selfId: string;
-  readonly membership: Pick<MemberView, "alive" | "members" | "find" | "onChange">;
+  readonly membership: Pick<MemberView, "alive" | "members" | "find" | "onChange" | "ownAddress">;
   readonly models: Pick<ModelSource, "header">;
   readonly known: KnownModels;
   readonly settings: RequestSettings;
@@ -75,6 +76,7 @@ export class ModelManager<Head extends LoadedHead> implements Service {
       found: this.#found,
       replanning: new RingReplanning({ ...options, planner: this.#planner }),
       drained: new DrainedRings({ ...options, planner: this.#planner }),
+      spares: new RingSpares(options),
       pinThere: (request, found) => this.#pinThere(request, found),
     });
     this.#drain = new NodeDrain({ ...options, found: this.#found, planner: this.#planner });

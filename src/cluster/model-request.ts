@@ -35,6 +35,8 @@ export interface ModelRequest {
   readonly pinned: boolean;
   /** Unloaded when nobody asked for so long; `null`, for JSON knows no infinity: never. */
   readonly keepAliveSeconds: number | null;
+  /** Other nodes that stand by for each stage. */
+  readonly spares: number;
   /** It goes on where rings left off that are gone; absent: there was none. */
   readonly replaces?: RingRemains;
 }
@@ -61,13 +63,24 @@ export interface LoadOptions {
   readonly pinned?: boolean | null;
   /** `Infinity`: never. */
   readonly keepAliveSeconds?: number | null;
+  readonly spares?: number | null;
   /** Rings of the model, each on one node that holds it whole. */
   readonly replicas?: number | null;
 }
 
 export type RequestSettings = Pick<
   Settings,
-  "minNodes" | "strategy" | "ctx" | "slots" | "ubatch" | "kv" | "kvV" | "flashAttention" | "wire" | "keepAlive"
+  | "minNodes"
+  | "strategy"
+  | "ctx"
+  | "slots"
+  | "ubatch"
+  | "kv"
+  | "kvV"
+  | "flashAttention"
+  | "wire"
+  | "keepAlive"
+  | "spares"
 >;
 
 const text = z.string().min(1).max(4096);
@@ -103,6 +116,7 @@ export const modelRequestSchema: z.ZodType<ModelRequest> = z.object({
   }),
   pinned: z.boolean(),
   keepAliveSeconds: z.number().min(0).nullable(),
+  spares: z.int().min(0).max(64).default(0),
   replaces: remainsSchema.exactOptional(),
 });
 
@@ -131,6 +145,7 @@ export function modelRequest(spec: string, settings: RequestSettings, options: L
     ring: withCache({ ...ringSettingsOf(settings), slots: options.slots ?? settings.slots }, options),
     pinned: options.pinned ?? false,
     keepAliveSeconds: finite(options.keepAliveSeconds ?? settings.keepAlive),
+    spares: options.spares ?? settings.spares,
   };
 }
 

@@ -96,6 +96,14 @@ const computing = z.object({
   wireType: text,
 });
 
+/** A node that stands by for a stage. */
+const spare = z.object({
+  nodeId: text,
+  layerBegin: count,
+  layerEnd: count,
+  state: z.enum(["fetching", "fetched", "loaded", "failed"]),
+});
+
 /** A model on a ring, as its head tells it. */
 const ring = z.object({
   id: text,
@@ -144,6 +152,8 @@ const ring = z.object({
   hopMs: z.array(z.number().nonnegative()).max(1024),
   microBatchesUnderWay: count,
   stages: z.array(ringStage).max(1024),
+  /** Absent: none. */
+  spares: z.array(spare).max(1024).exactOptional(),
   /** Why it was placed so. */
   planReasons: z.array(text).max(1024),
   prediction: predictionSchema,
@@ -201,6 +211,7 @@ export type HeldStage = z.infer<typeof heldStage>;
 export type KeptStageRecord = z.infer<typeof keptStage>;
 export type RingRecord = z.infer<typeof ring>;
 export type RingStageRecord = z.infer<typeof ringStage>;
+export type SpareRecord = z.infer<typeof spare>;
 export type StageMemoryRecord = z.infer<typeof memory>;
 
 export type StageWorkRecord = z.infer<typeof work>;

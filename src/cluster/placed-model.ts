@@ -8,7 +8,7 @@ import { Healing } from "./healing.js";
 import { whatIsPlanned, whyWaiting } from "./missing-nodes.js";
 import type { ModelRequest, RingRemains } from "./model-request.js";
 import type { PlaceableModel } from "./model-source.js";
-import type { RingRecord } from "./node-record.js";
+import type { RingRecord, SpareRecord } from "./node-record.js";
 import type { PlacedModelOptions, Placement } from "./placed-model-options.js";
 import { readHeader } from "./read-header.js";
 import { type LoadedRing, loadRing } from "./ring-loader.js";
@@ -129,6 +129,11 @@ export class PlacedModel<Head extends LoadedHead> {
     this.#request = request;
   }
 
+  /** Others stand by for its stages. */
+  noteSpares(spares: readonly SpareRecord[]): void {
+    this.#report.update({ spares: [...spares] });
+  }
+
   /** From now on it stays loaded. */
   pin(): void {
     this.#report.update({ pinned: true });
@@ -181,8 +186,7 @@ export class PlacedModel<Head extends LoadedHead> {
         if (signal.aborted) return;
         const ending = await this.#serveOnce(model, signal);
         if (signal.aborted || ending === "handed over") return;
-        const wait = ending === "broken" ? this.#healing.nextPause() : 0;
-        if (wait > 0) await pause(wait, signal);
+        if (ending === "broken") await pause(this.#healing.nextPause(), signal);
       }
     } catch (thrown) {
       if (!signal.aborted) this.#giveUp(ExoError.from(thrown));
@@ -308,6 +312,7 @@ export class PlacedModel<Head extends LoadedHead> {
     this.#placement = placement;
     const { contextSize, slots } = ring;
     this.#report.planned(plan, this.#again, { epoch: this.#epoch, contextSize, slots, computing: computingOf(ring) });
+    logger.info({ model: model.id, ring: ringId, epoch: this.#epoch }, "ring planned");
     const loaded = await loadRing({
       ...{ ringId, epoch: this.#epoch, model, models, plan, ring, self: ownRecord() },
       ...{ membership, openHead, signal, logger },

@@ -200,7 +200,7 @@ function stageRequest<Head extends LoadedHead>(options: RingLoaderOptions<Head>,
     cores: coresOf(options, stage),
     modelHash: model.hash,
     replaces: options.replaces,
-    spare: false,
+    spare: "",
     nextHop: { nodeId: next?.nodeId ?? self.id, ...(address ?? membership.ownAddress()) },
   };
 }

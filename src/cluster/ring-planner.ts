@@ -2,6 +2,7 @@ import { ExoError } from "../core/errors.js";
 import type { Logger } from "../core/ports.js";
 import { resolvedWithin } from "../core/waiting.js";
 import type { Speeds } from "../planning/speeds.js";
+import { withDrained } from "./draining.js";
 import { healRing, keptRanges } from "./heal-ring.js";
 import { KnownSpeeds } from "./known-speeds.js";
 import type { MemberView } from "./member-view.js";
@@ -10,7 +11,6 @@ import type { ModelRequest, RingRemains } from "./model-request.js";
 import type { PlaceableModel } from "./model-source.js";
 import { type NodeRecord, parseNodeRecord, type RingRecord } from "./node-record.js";
 import type { Placement } from "./placed-model.js";
-import { withDrained } from "./draining.js";
 import { replicaHeads } from "./replica-heads.js";
 import { type UnfitNodes, withUnfit } from "./unfit-nodes.js";
 
@@ -134,12 +134,7 @@ export class RingPlanner {
   }
 
   /** As far as memory goes, on nodes as they are said to be. Throws as `placeModel` does. */
-  placeOn(
-    records: readonly NodeRecord[],
-    ringId: string,
-    model: PlaceableModel,
-    request: ModelRequest,
-  ): Placement {
+  placeOn(records: readonly NodeRecord[], ringId: string, model: PlaceableModel, request: ModelRequest): Placement {
     const usable = withKeptFreed(withoutRings(withClaims(records, ringId), new Set([ringId])));
     const nodes = usable.filter((record) => this.#mayHold(record, model, request));
     return this.#options.place({ model, request, nodes, speeds: null });

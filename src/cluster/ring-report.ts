@@ -3,8 +3,8 @@ import { Changes } from "./changes.js";
 import type { HeadLoad, LoadedHead } from "./head-port.js";
 import type { RingRecord, RingStageRecord } from "./node-record.js";
 import type { PlacedModelOptions } from "./placed-model-options.js";
-import type { RingLoadObserver } from "./ring-loader.js";
 import { type PredictedSpeed, predictedBy } from "./prediction-record.js";
+import type { RingLoadObserver } from "./ring-loader.js";
 import { plannedRecord, withLoad } from "./ring-record.js";
 
 type ReportOptions = Pick<PlacedModelOptions<LoadedHead>, "self" | "membership" | "onChange">;

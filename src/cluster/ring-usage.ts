@@ -55,7 +55,10 @@ export class RingUsage {
 
   async #released(signal: AbortSignal): Promise<void> {
     if (this.#waiting >= this.#mostHeld) {
-      throw new ExoError("overloaded", `${this.#waiting} requests wait for the ring to be there again; try again later.`);
+      throw new ExoError(
+        "overloaded",
+        `${this.#waiting} requests wait for the ring to be there again; try again later.`,
+      );
     }
     this.#waiting += 1;
     try {

@@ -72,13 +72,13 @@ export class KeptStages {
     this.#entries.add(entry);
   }
 
-  /** Whether a spare like this is here; then it stays for longer. */
-  renew(wanted: WantedStage): boolean {
+  /** A stage like this stays for longer; `null`: there is none. */
+  renew(wanted: WantedStage): Stage | null {
     const entry = this.#find(wanted);
-    if (entry === undefined) return false;
+    if (entry === undefined) return null;
     clearTimeout(entry.timer);
     entry.timer = setTimeout(() => this.#expire(entry), SPARE_MS).unref();
-    return true;
+    return entry.stage;
   }
 
   /** A stage that is as it is wanted, with nothing of its past in it; `null`: there is none. */

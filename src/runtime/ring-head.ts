@@ -17,7 +17,7 @@ import { RingBatchBuilder } from "./micro-batch.js";
 import type { HopPorts } from "./outgoing-edge.js";
 import type { DraftModel } from "./speculation/draft-model.js";
 import { openDraftModel } from "./speculation/open-draft-model.js";
-import type { SpeculationSettings } from "./speculation/settings.js";
+import { outputRows, type SpeculationSettings } from "./speculation/settings.js";
 import { Speculator } from "./speculation/speculator.js";
 import type { ComputeSettings } from "./stage-settings.js";
 import type { TraceBuffer } from "./tracing/trace-buffer.js";

@@ -2,15 +2,14 @@ import type { HostPort } from "../config/address.js";
 import { formatByteSize } from "../config/byte-size.js";
 import { AsyncQueue } from "../core/async-queue.js";
 import { ExoError } from "../core/errors.js";
-import type { ModelPart } from "../model/memory-estimate.js";
-import { fractionOf } from "../model/progress.js";
-import type { ResolvedModel, ResolveOptions } from "../model/resolved-model.js";
 import type { Stage } from "../native/stage.js";
-import type { LoadedStage, LoadStageEvent, LoadStageRequest, StagePlace } from "../transport/node-service.js";
+import type { LoadStageEvent, LoadStageRequest, StagePlace } from "../transport/node-service.js";
 import { HeldStage } from "./held-stage.js";
 import type { KeptStages, WantedStage } from "./kept-stages.js";
+import { describeStage, fetchPart, type PartSource, sumOf, type TellLoad, wantedStage } from "./load-part.js";
 import type { HopPorts } from "./outgoing-edge.js";
-import { type ComputeSettings, stageOptions } from "./stage-settings.js";
+import { SpareStages } from "./spare-stages.js";
+import type { ComputeSettings } from "./stage-settings.js";
 
 export interface StageHostOptions {
   readonly ports: HopPorts;
@@ -18,9 +17,7 @@ export interface StageHostOptions {
   readonly compute: (cores: number) => ComputeSettings;
   /** Most bytes that the owner offers, or `null` for no cap. */
   readonly memoryCap: number | null;
-  readonly models: {
-    resolvePart(spec: string, part: ModelPart, options: ResolveOptions): Promise<ResolvedModel>;
-  };
+  readonly models: PartSource;
   /** What is loaded here and in no ring. */
   readonly kept: KeptStages;
   /** Where a node listens, as this node reaches it; `null` when it does not know the node. */
@@ -33,9 +30,15 @@ export class StageHost {
   readonly #held = new Map<string, HeldStage>();
   /** Rings of which a stage is being loaded, and at which epoch. */
   readonly #loading = new Map<string, number>();
+  readonly #spares: SpareStages;
 
   constructor(options: StageHostOptions) {
     this.#options = options;
+    this.#spares = new SpareStages({
+      ...options,
+      logger: options.ports.logger,
+      heldBytes: () => sumOf(this.held().map((held) => held.stage)),
+    });
   }
 
   /** Stages compute, or are being loaded. */
@@ -53,16 +56,16 @@ export class StageHost {
    * goes on in it where it is the same; else it makes way first.
    */
   async *load(request: LoadStageRequest, signal: AbortSignal): AsyncGenerator<LoadStageEvent, void, void> {
-    checkPlace(request);
-    this.#reserve(request.place);
     const events = new AsyncQueue<LoadStageEvent>();
     const left = new AbortController();
-    this.#load(request, AbortSignal.any([signal, left.signal]), (event) => events.push(event))
-      .finally(() => this.#loading.delete(request.place.ringId))
-      .then(
-        () => events.end(),
-        (thrown: unknown) => events.fail(thrown),
-      );
+    const either = AbortSignal.any([signal, left.signal]);
+    const tell = (event: LoadStageEvent): void => events.push(event);
+    const loading =
+      request.spare === "" ? this.#inPlace(request, either, tell) : this.#spares.prepare(request, either, tell);
+    loading.then(
+      () => events.end(),
+      (thrown: unknown) => events.fail(thrown),
+    );
     try {
       yield* events;
     } finally {
@@ -87,10 +90,23 @@ export class StageHost {
     const reason = new ExoError("stage_lost", "This node is shutting down.");
     const all = this.held();
     for (const held of all) this.#leave(held, reason);
+    this.#spares.close();
     await Promise.all([this.#options.kept.close(), ...all.map((held) => held.left())]);
   }
 
-  async #load(request: LoadStageRequest, signal: AbortSignal, tell: (event: LoadStageEvent) => void): Promise<void> {
+  async #inPlace(request: LoadStageRequest, signal: AbortSignal, tell: TellLoad): Promise<void> {
+    checkPlace(request);
+    const { ringId } = request.place;
+    this.#reserve(request.place);
+    this.#spares.leaveTo(ringId);
+    try {
+      await this.#load(request, signal, tell);
+    } finally {
+      this.#loading.delete(ringId);
+    }
+  }
+
+  async #load(request: LoadStageRequest, signal: AbortSignal, tell: TellLoad): Promise<void> {
     const begun = this.#options.ports.clock.monotonic();
     const kept = await this.#claim(request);
     const stage = kept ?? (await this.#loadAnew(request, signal, tell));
@@ -103,28 +119,18 @@ export class StageHost {
       throw thrown;
     }
     const seconds = (this.#options.ports.clock.monotonic() - begun) / 1000;
-    tell({ type: "done", stage: describe(stage, seconds, kept !== null) });
+    tell({ type: "done", stage: describeStage(stage, seconds, kept !== null) });
   }
 
-  async #loadAnew(
-    request: LoadStageRequest,
-    signal: AbortSignal,
-    tell: (event: LoadStageEvent) => void,
-  ): Promise<Stage> {
-    const model = await this.#options.models.resolvePart(request.model, partOf(request), {
-      signal,
-      hash: request.modelHash === "" ? null : request.modelHash,
-      onProgress: (progress) => tell({ type: "progress", phase: "fetch", fraction: fractionOf(progress) }),
-    });
-    const options = { ...this.#wanted(request).options, modelPath: model.path };
+  async #loadAnew(request: LoadStageRequest, signal: AbortSignal, tell: TellLoad): Promise<Stage> {
+    const modelPath = await fetchPart(this.#options.models, request, signal, tell);
+    const options = { ...this.#wanted(request).options, modelPath };
     const onProgress = (fraction: number): void => tell({ type: "progress", phase: "load", fraction });
     return this.#options.kept.load(options, { signal, onProgress });
   }
 
   #wanted(request: LoadStageRequest): WantedStage {
-    const { model: spec, modelHash, layerBegin, layerEnd, hasOutput, maxSequences: slots, cores } = request;
-    const settings = stageOptions({ ...request, slots }, this.#options.compute(cores));
-    return { spec, modelHash, options: { ...settings, layerBegin, layerEnd, hasOutput } };
+    return wantedStage(request, this.#options.compute(request.cores));
   }
 
   #hold(stage: Stage, request: LoadStageRequest, kept: boolean): void {
@@ -201,7 +207,8 @@ export class StageHost {
     const rings = new Set([ringId, ...request.replaces]);
     for (const id of rings) {
       const held = this.#held.get(id);
-      if (held !== undefined) this.#leave(held, new ExoError("stale_epoch", `Ring ${ringId} goes on in epoch ${epoch}.`));
+      if (held !== undefined)
+        this.#leave(held, new ExoError("stale_epoch", `Ring ${ringId} goes on in epoch ${epoch}.`));
     }
     const stage = await this.#options.kept.take(this.#wanted(request));
     await this.#options.kept.free((kept) => rings.has(kept.ringId) && !kept.spare);
@@ -217,33 +224,4 @@ function checkPlace({ place, hasOutput }: LoadStageRequest): void {
       `Stage ${stageIndex} of ${stageCount}${hasOutput ? " with the output head" : ""} cannot be placed on another node; the head is stage 0.`,
     );
   }
-}
-
-function partOf({ layerBegin, layerEnd, hasOutput }: LoadStageRequest): ModelPart {
-  return { begin: layerBegin, end: layerEnd, hasEmbedding: layerBegin === 0 && layerEnd > 0, hasOutput };
-}
-
-function bytesOf(stage: Stage): number {
-  const { weights, kvCache, compute, output } = stage.memory();
-  return weights + kvCache + compute + output;
-}
-
-function sumOf(stages: readonly Stage[]): number {
-  return stages.reduce((sum, stage) => sum + bytesOf(stage), 0);
-}
-
-function describe(stage: Stage, loadSeconds: number, kept: boolean): LoadedStage {
-  const memory = stage.memory();
-  return {
-    architecture: stage.info.architecture,
-    layerCount: stage.info.layerCount,
-    embeddingSize: stage.info.embeddingSize,
-    contextSize: stage.info.contextSize,
-    weightsBytes: memory.weights,
-    kvCacheBytes: memory.kvCache,
-    computeBytes: memory.compute,
-    outputBytes: memory.output,
-    loadSeconds,
-    kept,
-  };
 }

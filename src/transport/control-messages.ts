@@ -50,7 +50,7 @@ export const loadStageRequestSchema: z.ZodType<LoadStageRequest> = z
     cores: u32,
     modelHash: z.string().regex(/^([0-9a-f]{64})?$/, "modelHash is no sha256"),
     replaces: z.array(id).max(64),
-    spare: z.boolean(),
+    spare: z.enum(["", "load", "fetch"]),
     nextHop: z.object({ nodeId: id, host: z.string().min(1).max(256), port: positive.max(65_535) }),
   })
   .refine(({ layerBegin, layerEnd }) => layerBegin <= layerEnd, "layerBegin is beyond layerEnd");

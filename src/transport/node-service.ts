@@ -70,8 +70,11 @@ export interface LoadStageRequest {
   readonly modelHash: string;
   /** Ids of rings that this one takes the place of: what the node holds of them goes on in it, or makes way. */
   readonly replaces: readonly string[];
-  /** In no place yet: fetched, and loaded where memory allows, in case that the node which holds it is lost. */
-  readonly spare: boolean;
+  /**
+   * "": it takes its place. Else it stands by, in case that the node which holds it is lost: `load` where memory allows, or
+   * `fetch` only, which ends without `done`.
+   */
+  readonly spare: "" | "load" | "fetch";
   readonly nextHop: NextHop;
 }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, describe, test } from "node:test";
 import { silentLogger } from "../../src/core/ports.js";
 import { nativeCounters } from "../../src/native/load.js";
-import { type Row, encodeRows } from "../../src/native/micro-batch.js";
+import { encodeRows, type Row } from "../../src/native/micro-batch.js";
 import { Stage } from "../../src/native/stage.js";
 import type { StageOptions } from "../../src/native/stage-options.js";
 import { KeptStages } from "../../src/runtime/kept-stages.js";

@@ -81,22 +81,20 @@ function named(nodes: readonly NodeProcess[], name: string | undefined): NodePro
 describe("a ring that loses a node", () => {
   test("goes on with what is loaded: an idle node takes the lost range, and nobody else loads", async (context) => {
     const nodes = await startNodes(context, ["one", "two", "three", "four"]);
-    const asked = named(nodes, "one");
-    const before = await place(asked, { layers: "0-2@one,2-4@two,4-6@three" });
-    const text = await textOf(asked);
-    // By hand it would be waited for; from now on it may be anywhere.
-    await sendJson(asked, "DELETE", `/cluster/rings/${before.id}`);
-    const free = await place(asked, { strategy: "memory-weighted", min_nodes: 4 });
-    assert.deepEqual(kept(free), [false, false, false, false]);
-    const victim = named(nodes, free.stages[2]?.node_name);
+    const before = await place(named(nodes, "one"), { strategy: "memory-weighted", min_nodes: 4 });
+    assert.deepEqual(kept(before), [false, false, false, false]);
+    const head = named(nodes, before.stages[0]?.node_name);
+    const text = await textOf(head);
+    const victim = named(nodes, before.stages[2]?.node_name);
     await victim.kill();
-    const left = nodes.filter((node) => node !== victim);
-    const head = named(nodes, free.stages[0]?.node_name);
-    const waiting = await eventuallyWaiting(head);
-    assert.match(waiting, /3 of 4/);
-    const again = await startNode(context, "five", left);
-    const next = await nextRing(head, free);
-    assert.equal(next.id, free.id);
+    assert.match(await eventuallyWaiting(head), /Waiting for nodes: 3 of 4 are here/);
+    const again = await startNode(
+      context,
+      "five",
+      nodes.filter((node) => node !== victim),
+    );
+    const next = await nextRing(head, before);
+    assert.equal(next.id, before.id);
     assert.deepEqual(kept(next), [true, true, false, true]);
     assert.equal(next.stages[2]?.node_name, again.name);
     assert.equal(await textOf(head), text);

@@ -38,7 +38,7 @@ function request(epoch: number, change: Partial<LoadStageRequest> = {}): LoadSta
     cores: 1,
     modelHash: "",
     replaces: [],
-    spare: false,
+    spare: "",
     nextHop: { nodeId: "head", host: "127.0.0.1", port: 9 },
     ...change,
   };
@@ -114,7 +114,8 @@ async function orphanWhileComputing(context: TestContext): Promise<StageHost> {
     maxFrameBytes: 8 * 2 ** 20,
     frameDeadlineMs: 100,
   });
-  await client.send(longFrame(1));
+  // On a busy machine its deadline may pass before it is handed over.
+  await client.send(longFrame(1)).catch(() => {});
   assert.equal((await closed)?.code, "deadline_exceeded");
   await eventually(async () => assert.equal(stages.held().length, 0));
   return stages;

@@ -80,7 +80,7 @@ const LOAD: LoadStageRequest = {
   cores: 3,
   modelHash: "",
   replaces: ["old-ring"],
-  spare: false,
+  spare: "",
   nextHop: { nodeId: "id-head", host: "::1", port: 52_416 },
 };
 

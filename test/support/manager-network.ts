@@ -33,6 +33,7 @@ export const SETTINGS: RequestSettings = {
   flashAttention: "auto",
   wire: "f32",
   keepAlive: Number.POSITIVE_INFINITY,
+  spares: 0,
 };
 
 export interface ManagedNodeOptions {

@@ -5,8 +5,8 @@ import { modelRequest } from "../../src/cluster/model-request.js";
 import type { NodeRecord } from "../../src/cluster/node-record.js";
 import { placeRequest } from "../../src/cluster/place-request.js";
 import type { PlaceQuestion } from "../../src/cluster/ring-planner.js";
-import { bothWays, speedOf, speedsOf } from "../support/measured-cluster.js";
 import { SETTINGS } from "../support/manager-network.js";
+import { bothWays, speedOf, speedsOf } from "../support/measured-cluster.js";
 import { sampleRecord } from "../support/sample-record.js";
 import { MIB, modelOf } from "./planning-models.js";
 
@@ -66,11 +66,12 @@ describe("healRing", () => {
 
   test("another placement is loaded where it has made up for that within a minute", () => {
     const speeds = (seconds: number) =>
-      speedsOf(
-        { a: speedOf(LAYERS, seconds), c: speedOf(LAYERS, seconds), d: speedOf(LAYERS, 1) },
-        [...bothWays("a", "c", 0.2), ...bothWays("a", "d", 0.2), ...bothWays("c", "d", 0.2)],
-      );
-    const nodes = [node("a"), node("c"), node("d", 400, { models: [{ id: "tiny", spec: "tiny", complete: true, bytes: 1 }] })];
+      speedsOf({ a: speedOf(LAYERS, seconds), c: speedOf(LAYERS, seconds), d: speedOf(LAYERS, 1) }, [
+        ...bothWays("a", "c", 0.2),
+        ...bothWays("a", "d", 0.2),
+        ...bothWays("c", "d", 0.2),
+      ]);
+    const nodes = [node("a"), node("c"), node("d")];
     const alike = healRing({ question: { ...question(nodes), speeds: speeds(1.02) }, kept, place });
     assert.match(ranges(alike) ?? "", /7-10@c|0-4@a/);
     const slow = healRing({ question: { ...question(nodes), speeds: speeds(40) }, kept, place });
@@ -91,7 +92,12 @@ describe("keptRanges", () => {
     const held = { ...range, epoch: 1, model: "tiny", stageIndex: 1, work };
     const loose = { ...range, ringId: "old", spec: "tiny", contextSize: CONTEXT, spare: false };
     const records = [
-      node("a", 400, { stages: [{ ...held, ringId: "ring" }, { ...held, ringId: "other" }] }),
+      node("a", 400, {
+        stages: [
+          { ...held, ringId: "ring" },
+          { ...held, ringId: "other" },
+        ],
+      }),
       node("b", 400, { kept: [loose, { ...loose, contextSize: 1 }, { ...loose, spec: "another" }] }),
     ];
     assert.deepEqual(keptRanges(records, "tiny", new Set(["ring"]), CONTEXT), [

@@ -1,12 +1,12 @@
-import { pause } from "../../core/waiting.js";
 import { ExoError } from "../../core/errors.js";
+import { pause } from "../../core/waiting.js";
 import { readConfig } from "../config-flags.js";
+import { EXIT } from "../failure.js";
 import { clientFor } from "../node-client/client-for.js";
 import type { DrainDocument } from "../node-client/drain-document.js";
 import type { NodeClient } from "../node-client/node-client.js";
 import { StopRequest } from "../stop-request.js";
 import type { CliIo } from "../terminal/cli-io.js";
-import { EXIT } from "../failure.js";
 
 /** Milliseconds between two looks. */
 const LOOK_MS = 500;

@@ -76,6 +76,8 @@ const ring = z.looseObject({
   layer_count: number,
   context_size: number,
   stages: z.array(stage),
+  /** Nodes that stand by for stages. */
+  spares: shown(z.array(z.looseObject({ node_id: text, layer_begin: number, layer_end: number, state: text }))),
   reason: text.nullish(),
   hops: z.looseObject({ p50_ms: number, p99_ms: number }).nullish(),
   /** Over the last seconds; 0: nothing was computed. */
