@@ -213,6 +213,7 @@ export class PlacedModel<Head extends LoadedHead> {
   async #enoughNodes(signal: AbortSignal): Promise<void> {
     for (;;) {
       const { spec } = this.#report.record;
+      this.#request = letGo(this.#request, this.#options.ownRecord());
       const reason = whyWaiting(this.#request, nodesToUse(this.#options), unfitHere(this.#options, spec));
       if (signal.aborted) return;
       if (reason === null) break;
@@ -238,7 +239,6 @@ export class PlacedModel<Head extends LoadedHead> {
   /** One life of the ring: loaded, served until it breaks, is placed anew or is stopped, taken down. */
   async #serveOnce(model: PlaceableModel, signal: AbortSignal): Promise<Ending> {
     try {
-      this.#request = letGo(this.#request, this.#options.ownRecord());
       const placement = await this.#options.place(model, this.#request, signal, this.#remains());
       if (placement.plan.head !== this.#options.self.id) return await this.#handOver(placement.plan);
       // The stages know the ring by this head's epochs.

@@ -7,6 +7,7 @@ import { healRing, keptRanges } from "./heal-ring.js";
 import { KnownSpeeds } from "./known-speeds.js";
 import type { MemberView } from "./member-view.js";
 import { evictableRings, withClaims, withKeptFreed, withoutRings } from "./memory-claims.js";
+import { whyWaiting } from "./missing-nodes.js";
 import type { ModelRequest, RingRemains } from "./model-request.js";
 import type { PlaceableModel } from "./model-source.js";
 import { type NodeRecord, parseNodeRecord, type RingRecord } from "./node-record.js";
@@ -124,6 +125,10 @@ export class RingPlanner {
   ): Promise<Placement | null> {
     const rings = new Set([ringId, ...ringIds]);
     const records = await this.#answering();
+    // Who is lost may still count as there.
+    const left = records.filter(({ draining }) => !draining);
+    const missing = whyWaiting(request, left, this.#options.unfit.among(model.spec, left));
+    if (missing !== null) throw new ExoError("not_ready", missing);
     const usable = withKeptFreed(withoutRings(withClaims(records, ringId), rings));
     const nodes = usable.filter((record) => this.#mayHold(record, model, request));
     const speeds = await this.#speeds.now(nodes, model, request, signal);
