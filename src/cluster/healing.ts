@@ -54,7 +54,7 @@ export class Healing {
   /** Why it does not answer, beside why it broke. */
   explain(reason: string): string {
     if (this.#cause === null || this.#cause.message === reason) return reason;
-    return `${this.#cause.message.replace(/\.?$/, ".")} It is not back yet: ${reason}`;
+    return `${reason} The ring broke before that: ${this.#cause.message}`;
   }
 
   /** It is back, or nobody wants it back. */

@@ -333,12 +333,8 @@ export class PlacedModel<Head extends LoadedHead> {
     this.#again = null;
     this.#healing.end();
     this.usage.loaded();
-    const { card } = this.#report.record;
-    this.#report.update({
-      state: "ready",
-      reason: null,
-      card: { ...card, contextTrained, vocabularySize, parameterCount },
-    });
+    const card = { ...this.#report.record.card, contextTrained, vocabularySize, parameterCount };
+    this.#report.update({ state: "ready", reason: null, card });
     this.usage.release();
   }
 

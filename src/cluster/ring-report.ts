@@ -47,7 +47,7 @@ export class RingReport {
     this.#predicted = predictedBy(plan);
     const { self, membership } = this.#options;
     const nameOf = (id: string): string => (id === self.id ? self : membership.find(id))?.name ?? id;
-    this.update({ ...plannedRecord(plan, again, nameOf), ...more });
+    this.update({ ...plannedRecord(plan, again, nameOf), spares: [], ...more });
   }
 
   progress(stage: number, phase: "fetch" | "load", fraction: number): void {

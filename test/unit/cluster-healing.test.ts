@@ -44,7 +44,7 @@ describe("Healing", () => {
     assert.equal(made.explain("It needs 2 nodes."), "It needs 2 nodes.");
     made.broke(lost);
     assert.equal(made.explain(lost.message), lost.message);
-    assert.equal(made.explain("It needs 2 nodes."), "Node b left the ring. It is not back yet: It needs 2 nodes.");
+    assert.equal(made.explain("It needs 2 nodes."), "It needs 2 nodes. The ring broke before that: Node b left the ring.");
     made.end();
   });
 });
