@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
+import { promisify } from "node:util";
 import { z } from "zod";
+import { packageRoot } from "../../src/core/package.js";
 import { clusterAt, readyRingsAt, type SeenRing, sendJson } from "../support/cluster-view.js";
 import { eventually } from "../support/eventually.js";
 import { tinyModel } from "../support/models.js";
 import { NodeProcess } from "../support/node-process.js";
 
+const run = promisify(execFile);
 const model = tinyModel({ layers: 6 });
 const completionSchema = z.object({ choices: z.array(z.object({ text: z.string() })).length(1) });
 const errorSchema = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
@@ -133,6 +138,31 @@ describe("a ring that loses a node", () => {
   });
 });
 
+describe("a ring with spares", () => {
+  test("goes on without a load when a node is lost for which another one stands by", async (context) => {
+    const nodes = await startNodes(context, ["one", "two"]);
+    const before = await place(named(nodes, "one"), { min_nodes: 2, spares: 1 });
+    assert.equal(before.stages.length, 2);
+    const head = named(nodes, before.stages[0]?.node_name);
+    const text = await textOf(head);
+    const third = await startNode(context, "three", nodes);
+    await eventually(async () => {
+      const standingBy = ((await ringAt(head)).spares ?? []).map(({ node_name, state }) => `${state} by ${node_name}`);
+      assert.deepEqual(standingBy, ["fetched by three", "loaded by three"]);
+    }, 30_000);
+    const holder = (await clusterAt(third)).nodes.find(({ name }) => name === "three");
+    assert.deepEqual(
+      holder?.kept?.map(({ spare, layer_begin }) => [spare, layer_begin]),
+      [[true, before.stages[1]?.layer_begin]],
+    );
+    await named(nodes, before.stages[1]?.node_name).kill();
+    const next = await nextRing(head, before);
+    assert.equal(next.stages[1]?.node_name, third.name);
+    assert.deepEqual(kept(next), [true, true]);
+    assert.equal(await textOf(head), text);
+  });
+});
+
 /** Why the ring is not there. */
 async function eventuallyWaiting(node: NodeProcess): Promise<string> {
   let reason = "";
@@ -163,7 +193,9 @@ describe("a node that is drained", () => {
     assert.ok(!next.stages.some(({ node_name }) => node_name === leaving), places(next).join());
     assert.equal(await textOf(head), text);
     assert.deepEqual(await drainingAt(head), [leaving]);
-    assert.equal((await drain(head, leaving, false)).status, 200);
+    const main = join(packageRoot(), "dist", "src", "cli", "main.js");
+    const { stdout } = await run(process.execPath, [main, "drain", leaving, "--undo", "--url", head.http]);
+    assert.equal(stdout, `${leaving} may take layers again.\n`);
     await eventually(async () => assert.deepEqual(await drainingAt(head), []));
   });
 

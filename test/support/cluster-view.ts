@@ -12,6 +12,7 @@ const ringSchema = z.object({
   stages: z.array(
     z.object({ node_name: z.string(), layer_begin: z.int(), layer_end: z.int(), kept: z.boolean().optional() }),
   ),
+  spares: z.array(z.object({ node_name: z.string(), state: z.string() })).optional(),
   work: z.object({ rows: z.number() }).optional(),
 });
 
@@ -19,6 +20,7 @@ const nodeSchema = z.object({
   name: z.string(),
   state: z.string(),
   draining: z.boolean().optional(),
+  kept: z.array(z.object({ layer_begin: z.int(), spare: z.boolean() })).optional(),
   stages: z.array(z.object({ ring_id: z.string(), work: z.object({ rows: z.number() }) })).optional(),
 });
 

@@ -44,7 +44,10 @@ describe("Healing", () => {
     assert.equal(made.explain("It needs 2 nodes."), "It needs 2 nodes.");
     made.broke(lost);
     assert.equal(made.explain(lost.message), lost.message);
-    assert.equal(made.explain("It needs 2 nodes."), "It needs 2 nodes. The ring broke before that: Node b left the ring.");
+    assert.equal(
+      made.explain("It needs 2 nodes."),
+      "It needs 2 nodes. The ring broke before that: Node b left the ring.",
+    );
     made.end();
   });
 });

@@ -95,7 +95,10 @@ describe("a ring that waits", () => {
     a.lose(b);
     head.break();
     await eventually(async () => {
-      assert.match(ringOf(a).record().reason ?? "", /^Waiting for nodes: 1 of 2 are here\. The ring broke before that: /);
+      assert.match(
+        ringOf(a).record().reason ?? "",
+        /^Waiting for nodes: 1 of 2 are here\. The ring broke before that: /,
+      );
     });
     a.meet(b);
     await network.rest();
