@@ -4,12 +4,21 @@ import { z } from "zod";
 
 const chunk = z.object({ choices: z.array(z.object({ text: z.string().optional() })).min(1) });
 
+/** Some text of an answer. */
+export interface Piece {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly stream: number;
+}
+
 /** A client that streams an answer, and asks again when the stream fails. */
 export interface AnswerWatch {
   /** Resolves when it has so many pieces of text. */
   pieces(count: number): Promise<void>;
-  /** The first piece that came after this time, and whether in the stream that was open then. */
-  nextTokenAfter(time: number): Promise<{ readonly at: number; readonly sameStream: boolean }>;
+  /** The stream that is open: 0 is the first. */
+  readonly stream: number;
+  /** The first piece that comes after this time. */
+  nextTokenAfter(time: number): Promise<Piece>;
 }
 
 /** Far more than there is time for. */
@@ -26,8 +35,7 @@ export function watchAnswer(url: string, model: string, prompt: string): AnswerW
 class Watch implements AnswerWatch {
   readonly #url: string;
   readonly #body: object;
-  /** When each piece came, and in which stream. */
-  readonly #came: { readonly at: number; readonly stream: number }[] = [];
+  readonly #came: Piece[] = [];
   #stream = 0;
   #stopped = false;
 
@@ -44,18 +52,19 @@ class Watch implements AnswerWatch {
     }
   }
 
+  get stream(): number {
+    return this.#stream;
+  }
+
   pieces(count: number): Promise<void> {
     return this.#until(() => this.#came.length >= count);
   }
 
-  async nextTokenAfter(time: number): Promise<{ readonly at: number; readonly sameStream: boolean }> {
-    const stream = this.#came.at(-1)?.stream;
-    // Pieces of before may still be on their way for a moment.
-    const next = () => this.#came.find(({ at }, index) => at > time && at - (this.#came[index - 1]?.at ?? 0) > 100);
+  async nextTokenAfter(time: number): Promise<Piece> {
+    const next = () => this.#came.find(({ at }) => at > time);
     await this.#until(() => next() !== undefined);
     this.#stopped = true;
-    const { at, stream: of } = next() ?? { at: Number.NaN, stream: -1 };
-    return { at, sameStream: of === stream };
+    return next() ?? { at: Number.NaN, stream: -1 };
   }
 
   async #ask(): Promise<void> {

@@ -21,7 +21,13 @@ export interface Recovery {
   readonly stages: number;
 }
 
-const line = z.object({ time: z.union([z.number(), z.string()]), msg: z.string(), ring: z.string().optional() });
+const line = z.object({
+  time: z.union([z.number(), z.string()]),
+  msg: z.string(),
+  /** Of a failure. */
+  code: z.string().nullish(),
+  model: z.string().optional(),
+});
 const clusterSchema = z.object({
   nodes: z.array(z.object({ name: z.string(), state: z.string() })),
   rings: z.array(
@@ -103,34 +109,42 @@ interface Killed {
 }
 
 async function recovered({ nodes, victim, entry, answer, killedAt, before }: Killed): Promise<Recovery> {
-  const token = await answer.nextTokenAfter(killedAt);
+  const stream = answer.stream;
   let next: Cluster["rings"][number] | undefined;
   await until(async () => {
     next = (await clusterAt(entry)).rings.find(({ state }) => state === "ready");
     return next !== undefined && (next.id !== before.id || next.epoch > before.epoch);
   });
-  const told = nodes.filter((node) => node !== victim).flatMap((node) => linesOf(node.log));
-  const since = (...messages: readonly RegExp[]): number | null => {
-    const times = told.filter(({ time, msg }) => time >= killedAt && messages.some((one) => one.test(msg)));
-    return times.length === 0 ? null : Math.min(...times.map(({ time }) => time)) - killedAt;
+  const told = nodes
+    .filter((node) => node !== victim)
+    .flatMap((node) => linesOf(node.log))
+    .filter(({ time }) => time >= killedAt);
+  const firstOf = (isMeant: (line: Line) => boolean): number | null => {
+    const times = told.filter(isMeant).map(({ time }) => time - killedAt);
+    return times.length === 0 ? null : Math.min(...times);
   };
+  const ready = firstOf(({ msg }) => msg === "ring ready");
+  const token = await answer.nextTokenAfter(killedAt + (ready ?? 0));
   return {
-    detected: since(/^The ring is broken/, /left|lost|did not come back/, /node is gone/),
-    planned: since(/^ring planned/),
-    ready: since(/^ring ready/),
+    // The head says of its model why it answers no more; where the head is lost, a node that it is gone.
+    detected: firstOf(({ msg, code, model }) => msg === "node is gone" || (code != null && model !== undefined)),
+    planned: firstOf(({ msg }) => msg === "ring planned"),
+    ready,
     token: token.at - killedAt,
-    sameStream: token.sameStream,
+    sameStream: token.stream === stream,
     kept: next?.stages.filter(({ kept }) => kept).length ?? 0,
     stages: next?.stages.length ?? 0,
   };
 }
 
-function linesOf(log: string): readonly { readonly time: number; readonly msg: string }[] {
+type Line = Omit<z.infer<typeof line>, "time"> & { readonly time: number };
+
+function linesOf(log: string): readonly Line[] {
   return log.split("\n").flatMap((text) => {
     const parsed = line.safeParse(jsonOf(text));
     if (!parsed.success) return [];
-    const { time, msg } = parsed.data;
-    return [{ time: typeof time === "number" ? time : Date.parse(time), msg }];
+    const { time } = parsed.data;
+    return [{ ...parsed.data, time: typeof time === "number" ? time : Date.parse(time) }];
   });
 }
 
