@@ -247,7 +247,7 @@ export class PlacedModel<Head extends LoadedHead> {
       const reason = await lifeOf(ring.head, signal, (end) => {
         this.#endLife = end;
       });
-      const ending = this.#again === null ? "broken" : "again";
+      const ending = this.#again === null || reason.code !== "not_ready" ? "broken" : "again";
       this.#ring = null;
       if (ending === "again") this.#report.update({ state: "loading", reason: null });
       else if (!signal.aborted) this.#broke(reason, true);

@@ -33,6 +33,7 @@ export class HeadStages {
 
   /** Takes what is kept of them, and loads the rest. Rejects as `Stage.load` does; nothing stays behind. */
   static async open(request: HeadStagesRequest, kept: KeptStages, hooks: LoadHooks): Promise<HeadStages> {
+    kept.leaveRings(request.replaces);
     const wanted = request.nextHop === null ? [wholeModel(request)] : [firstLayers(request), outputHead(request)];
     const taken = await Promise.all(wanted.map((one) => kept.take(one)));
     const rings = new Set([request.ringId, ...request.replaces]);

@@ -52,6 +52,7 @@ export class KeptStages {
   /** Stages that give their memory back just now. */
   readonly #closing = new Map<Promise<void>, KeptStage>();
   #closed = false;
+  #letGo: (ringId: string) => void = () => {};
 
   constructor(options: KeptStagesOptions) {
     this.#options = options;
@@ -59,6 +60,16 @@ export class KeptStages {
 
   list(): readonly KeptStage[] {
     return [...this.#entries];
+  }
+
+  /** Who holds stages in rings is asked to let go of one. */
+  heldBy(letGo: (ringId: string) => void): void {
+    this.#letGo = letGo;
+  }
+
+  /** What this node still holds in these rings is kept from now on: another ring takes their place. */
+  leaveRings(ringIds: readonly string[]): void {
+    for (const ringId of ringIds) this.#letGo(ringId);
   }
 
   /** Takes a stage that left its ring. */

@@ -39,6 +39,7 @@ export class StageHost {
       logger: options.ports.logger,
       heldBytes: () => sumOf(this.held().map((held) => held.stage)),
     });
+    options.kept.heldBy((ringId) => this.#letGo(ringId));
   }
 
   /** Stages compute, or are being loaded. */
@@ -168,6 +169,12 @@ export class StageHost {
     this.#leave(held, reason);
   }
 
+  /** The ring goes on without the stage that is held here for it, or with it in another place. */
+  #letGo(ringId: string): void {
+    const held = this.#held.get(ringId);
+    if (held !== undefined) this.#leave(held, new ExoError("stale_epoch", `Ring ${ringId} went on to another epoch.`));
+  }
+
   /** Nothing of its ring reaches the stage from then on. */
   #leave(held: HeldStage, reason: ExoError): void {
     const { place, model: spec, modelHash } = held.request;
@@ -203,13 +210,9 @@ export class StageHost {
 
   /** Two stages of a ring at once may be more than the node's memory holds: what has no place in it any more is freed. */
   async #claim(request: LoadStageRequest): Promise<Stage | null> {
-    const { ringId, epoch } = request.place;
+    const { ringId } = request.place;
     const rings = new Set([ringId, ...request.replaces]);
-    for (const id of rings) {
-      const held = this.#held.get(id);
-      if (held !== undefined)
-        this.#leave(held, new ExoError("stale_epoch", `Ring ${ringId} goes on in epoch ${epoch}.`));
-    }
+    for (const id of rings) this.#letGo(id);
     const stage = await this.#options.kept.take(this.#wanted(request));
     await this.#options.kept.free((kept) => rings.has(kept.ringId) && !kept.spare);
     return stage;

@@ -44,7 +44,11 @@ function request(epoch: number, change: Partial<LoadStageRequest> = {}): LoadSta
   };
 }
 
-function host(memoryCap: number | null = null, hopServer = new HopServer(build, silentLogger)): StageHost {
+function host(
+  memoryCap: number | null = null,
+  hopServer = new HopServer(build, silentLogger),
+  kept = new KeptStages({ logger: silentLogger }),
+): StageHost {
   return new StageHost({
     ports: {
       hopServer,
@@ -56,7 +60,7 @@ function host(memoryCap: number | null = null, hopServer = new HopServer(build, 
     },
     compute: (cores) => ({ threads: cores, batchThreads: cores, devices: [], mmap: true, mlock: false }),
     memoryCap,
-    kept: new KeptStages({ logger: silentLogger }),
+    kept,
     models: new ModelStore({ modelsDir: "/nonexistent" }),
     addressOf: () => null,
   });
@@ -161,6 +165,17 @@ describe("StageHost", () => {
     const third = { ringId: "third", epoch: 1, stageIndex: 1, stageCount: 2 };
     assert.equal(await keeps(stages, request(1, { place: third, replaces: ["ring", "next"] })), true);
     assert.equal(nativeCounters().stages, 1, "of two one is used, and the other is freed");
+    await stages.close();
+  });
+
+  test("a head on the same node whose ring takes the place of another takes its stage out of it", async () => {
+    const kept = new KeptStages({ logger: silentLogger });
+    const stages = host(null, undefined, kept);
+    await load(stages, request(1));
+    kept.leaveRings(["another"]);
+    assert.equal(stages.held().length, 1);
+    kept.leaveRings(["ring"]);
+    assert.deepEqual([stages.held().length, kept.list().length], [0, 1]);
     await stages.close();
   });
 

@@ -39,6 +39,7 @@ export class Peer {
   readonly book: AddressBook;
   readonly #options: PeerOptions;
   #misses = 0;
+  #departures = 0;
   #record: NodeRecord | null = null;
   #reason: string | null = null;
   #timer: NodeJS.Timeout | null = null;
@@ -84,6 +85,7 @@ export class Peer {
 
   /** It said that it stops: it counts as one that does not answer. */
   left(): void {
+    this.#departures += 1;
     this.#misses = this.#options.missesUntilGone;
     this.#reason = "It left.";
   }
@@ -125,10 +127,13 @@ export class Peer {
     this.#asking = true;
     this.#askAgain = false;
     const before = this.view();
+    const departures = this.#departures;
     try {
       const record = await (before.link === "down" ? this.link.search() : this.link.ask());
       this.#asking = false;
       if (this.#stopped) return;
+      // What it answered before it said so counts no more.
+      if (departures !== this.#departures) throw new ExoError("peer_unreachable", "It left.");
       this.#misses = 0;
       this.#nudged = false;
       this.#record = record;
