@@ -61,9 +61,10 @@ export async function killOnce(scenario: Scenario, model: string, prompt: string
     // While an answer is given the ring is not placed anew for those that come.
     await addNodes(nodes, scenario.nodes - scenario.inRing);
     if (scenario.spares > 0) await sparesAt(entry);
+    const { stream } = answer;
     const killedAt = Date.now();
     await victim.kill();
-    return await recovered({ nodes, victim, entry, answer, killedAt, before: ring });
+    return await recovered({ nodes, victim, entry, answer, stream, killedAt, before: ring });
   } finally {
     await Promise.all(nodes.map((node) => node.kill()));
   }
@@ -104,12 +105,13 @@ interface Killed {
   readonly victim: NodeProcess;
   readonly entry: NodeProcess;
   readonly answer: AnswerWatch;
+  /** That was open when the node was killed. */
+  readonly stream: number;
   readonly killedAt: number;
   readonly before: Cluster["rings"][number];
 }
 
-async function recovered({ nodes, victim, entry, answer, killedAt, before }: Killed): Promise<Recovery> {
-  const stream = answer.stream;
+async function recovered({ nodes, victim, entry, answer, stream, killedAt, before }: Killed): Promise<Recovery> {
   let next: Cluster["rings"][number] | undefined;
   await until(async () => {
     next = (await clusterAt(entry)).rings.find(({ state }) => state === "ready");
