@@ -30,6 +30,7 @@ import { setNativeLogger } from "./native/log.js";
 import { createManager } from "./runtime/create-manager.js";
 import { createPlanner } from "./runtime/create-planner.js";
 import { createRouter } from "./runtime/create-router.js";
+import { KeptStages } from "./runtime/kept-stages.js";
 import { LocalRings } from "./runtime/local-rings.js";
 import { MemoryCap } from "./runtime/memory-cap.js";
 import { MemoryWatch } from "./runtime/memory-watch.js";
@@ -120,6 +121,7 @@ class RunningNode implements ExoNode {
   readonly #memory: MemoryWatch;
   readonly #watchdog: StageWatchdog;
   readonly #hops: HopServer;
+  readonly #kept: KeptStages;
   readonly #stages: StageHost;
   readonly #measurement: Measurement;
   readonly #manager: ModelManager<RingHead>;
@@ -135,6 +137,7 @@ class RunningNode implements ExoNode {
   readonly #version = packageVersion();
   /** Tells this process from others with the same id. */
   readonly #instance = shortId();
+  #draining = false;
   #stopping: Promise<void> | null = null;
 
   constructor(
@@ -184,7 +187,9 @@ class RunningNode implements ExoNode {
       own: () => this.#hello(),
       logger,
     });
+    this.#kept = new KeptStages({ logger });
     this.#stages = new StageHost({
+      kept: this.#kept,
       ports: this.#hopPorts(),
       compute: (cores) => this.#compute.settings(cores),
       memory,
@@ -199,10 +204,11 @@ class RunningNode implements ExoNode {
       membership: this.#membership,
       store: this.#models,
       compute: this.#compute,
-      ports: { ...this.#hopPorts(), memory, traces: this.#traces },
+      ports: { ...this.#hopPorts(), memory, kept: this.#kept, traces: this.#traces },
+      setDraining: (draining) => this.#setDraining(draining),
       meters: this.#meters,
       requireMemory: () => this.#memory.requireRoom(),
-      measure: (nodes, request, signal) => this.#measurement.gather(nodes, request, signal),
+      measure: (nodes, request, signal, withinMs) => this.#measurement.gather(nodes, request, signal, withinMs),
     });
     this.#rings = new LocalRings(() => this.#manager.local());
     this.#measurement = this.#createMeasurement();
@@ -255,8 +261,21 @@ class RunningNode implements ExoNode {
   }
 
   stop(): Promise<void> {
-    this.#stopping ??= this.#services.stop();
+    this.#stopping ??= this.#leave();
     return this.#stopping;
+  }
+
+  /** The others need not find out that it is gone. */
+  async #leave(): Promise<void> {
+    await this.#membership.leave();
+    await this.#services.stop();
+  }
+
+  #setDraining(draining: boolean): void {
+    if (this.#draining === draining) return;
+    this.#draining = draining;
+    this.#logger.info({ draining }, draining ? "this node is being drained" : "this node takes layers again");
+    this.#manager.tick();
   }
 
   /** This one first. */
@@ -307,6 +326,8 @@ class RunningNode implements ExoNode {
       knows: this.#membership.alive().map((member) => member.id),
       rings: this.#manager.local().map((placed) => placed.record()),
       held: this.#stages.held(),
+      kept: this.#kept.list(),
+      draining: this.#draining,
       ...this.#models.records(),
       unfit: this.#manager.unfit.records(),
       power: this.#measurement.power,
@@ -373,6 +394,7 @@ class RunningNode implements ExoNode {
       models: this.#manager,
       speeds: this.#measurement,
       served: this.#models.served,
+      setDraining: (draining) => this.#setDraining(draining),
       traces: this.#traces,
       clock: systemClock,
     });

@@ -1,5 +1,11 @@
 import type { Member, Stranger } from "../cluster/membership.js";
-import type { NodeRecord, RingComputingRecord, RingRecord, StageWorkRecord } from "../cluster/node-record.js";
+import type {
+  KeptStageRecord,
+  NodeRecord,
+  RingComputingRecord,
+  RingRecord,
+  StageWorkRecord,
+} from "../cluster/node-record.js";
 import type { PredictionRecord } from "../cluster/prediction-record.js";
 import { formatHostPort } from "../config/address.js";
 import { displayNames } from "../core/display-names.js";
@@ -152,6 +158,7 @@ function toNode(record: NodeRecord, address: string): ClusterNode {
     reason: null,
     memory_cap: record.memoryCap,
     power: record.power,
+    draining: record.draining,
     devices: record.devices.map((device) => ({
       name: device.name,
       description: device.description,
@@ -170,6 +177,7 @@ function toNode(record: NodeRecord, address: string): ClusterNode {
       memory: toMemory(stage.memory),
       work: toWork(stage.work),
     })),
+    kept: record.kept.map(toKept),
     models: record.models,
     downloads: record.downloads.map(({ bytesPerSecond, ...download }) => ({
       ...download,
@@ -199,6 +207,7 @@ export function toRing(ring: RingRecord, names: ReadonlyMap<string, string>): Cl
     // One that was just asked for waits for nothing that could be named.
     state: ring.state === "waiting" && ring.reason === null ? "loading" : ring.state,
     reason: ring.reason,
+    healing: ring.healing ?? false,
     progress: ring.state === "ready" ? 1 : progress,
     layer_count: ring.layerCount,
     context_size: ring.contextSize,
@@ -226,7 +235,27 @@ export function toRing(ring: RingRecord, names: ReadonlyMap<string, string>): Cl
       progress: stage.progress,
       memory: toMemory(stage.memory),
       planned_weights: stage.plannedWeights,
+      kept: stage.kept ?? false,
     })),
+    spares: (ring.spares ?? []).map(({ nodeId, layerBegin, layerEnd, state }) => ({
+      node_id: nodeId,
+      node_name: names.get(nodeId) ?? nodeId,
+      layer_begin: layerBegin,
+      layer_end: layerEnd,
+      state,
+    })),
+  };
+}
+
+function toKept({ ringId, spec, layerBegin, layerEnd, hasOutput, spare, memory }: KeptStageRecord) {
+  return {
+    ring_id: ringId,
+    spec,
+    layer_begin: layerBegin,
+    layer_end: layerEnd,
+    has_output: hasOutput,
+    spare,
+    memory: toMemory(memory),
   };
 }
 

@@ -79,6 +79,7 @@ export function createNodeApi(node: NodeParts): Api {
     planner: checkedPlanner(node.planner, paths),
     library: checkedLibrary(node.library, paths),
     rings: checkedRings(new ManagedRings(manager), paths),
+    nodes: manager,
     observation: createObservation({ ...node, activity: () => state.activity() }),
     ...(node.doctor === undefined ? {} : { doctor: node.doctor }),
     logger: node.logger,

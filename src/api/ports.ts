@@ -1,4 +1,5 @@
 import type { LoadOptions } from "../cluster/model-request.js";
+import type { DrainOutcome } from "../cluster/node-drain.js";
 import type { Planner } from "../cluster/planner.js";
 import type { ModelDescription } from "../model/model-descriptions.js";
 import type { ProgressListener } from "../model/progress.js";
@@ -43,6 +44,15 @@ export interface RingControl {
   whenReady(model: string, signal: AbortSignal): Promise<ClusterRing>;
   /** Resolves with the ring as it was. */
   unload(ringId: string): Promise<ClusterRing>;
+}
+
+/** What an owner can have done with the cluster's nodes. */
+export interface NodeControl {
+  /**
+   * Has a node, by id or name, take no more layers and its rings placed without it; or takes that back. Rejects with what
+   * is missing where a ring has nowhere else to go.
+   */
+  drain(node: string, draining: boolean): Promise<DrainOutcome>;
 }
 
 /** The models on the disk of this node. */

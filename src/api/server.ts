@@ -21,12 +21,21 @@ import { toFastifyLogger } from "./logger-adapter.js";
 import type { Observation } from "./observation/observation.js";
 import { ObservedRequests } from "./observation/observed-requests.js";
 import { RequestCounts } from "./observation/request-counts.js";
-import type { ClusterView, Doctor, ModelCatalog, ModelLibrary, PlanningService, RingControl } from "./ports.js";
+import type {
+  ClusterView,
+  Doctor,
+  ModelCatalog,
+  ModelLibrary,
+  NodeControl,
+  PlanningService,
+  RingControl,
+} from "./ports.js";
 import { answerErrors, asHttpError, collectRoutes, refuseOtherMethods, sendError } from "./refuse-requests.js";
 import type { AnswerPorts } from "./routes/answer.js";
 import { chatRoute } from "./routes/chat.js";
 import { completionsRoute } from "./routes/completions.js";
 import { doctorRoute } from "./routes/doctor.js";
+import { drainRoute } from "./routes/drain.js";
 import { embeddingsRoute } from "./routes/embeddings.js";
 import { eventRoutes } from "./routes/events.js";
 import { messagesRoutes } from "./routes/messages.js";
@@ -49,6 +58,7 @@ export interface ApiInit extends AccessOptions {
   readonly cluster: ClusterView;
   readonly planner: PlanningService;
   readonly rings: RingControl;
+  readonly nodes: NodeControl;
   readonly library: ModelLibrary;
   /** Looks at this machine when it is asked to; absent: it cannot be asked. */
   readonly doctor?: Doctor;
@@ -153,7 +163,7 @@ class HttpApi implements Api {
   }
 
   #guardedRoutes(app: FastifyInstance): void {
-    const { inference, models, cluster, planner, rings, library, doctor = null } = this.#init;
+    const { inference, models, cluster, planner, rings, nodes, library, doctor = null } = this.#init;
     const ports: AnswerPorts = {
       inference,
       models,
@@ -180,6 +190,7 @@ class HttpApi implements Api {
     doctorRoute(app, { doctor, cluster, url: () => this.address?.url ?? "" });
     planningRoutes(app, planner, this.#live);
     ringRoutes(app, rings, this.#live);
+    drainRoute(app, nodes);
     this.#observationRoutes(app, ports);
   }
 

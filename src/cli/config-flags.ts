@@ -20,6 +20,7 @@ const GROUPS: Readonly<Record<SettingKey, string>> = {
   pin: "Models:",
   onDemand: "Models:",
   keepAlive: "Models:",
+  spares: "Models:",
   http: "Options:",
   grpc: "Options:",
   name: "Options:",

@@ -7,6 +7,7 @@ import { addCluster } from "./definitions/cluster.js";
 import { addCompletion } from "./definitions/completion.js";
 import { addDemo } from "./definitions/demo.js";
 import { addDoctor } from "./definitions/doctor.js";
+import { addDrain } from "./definitions/drain.js";
 import { addEstimate } from "./definitions/estimate.js";
 import { addNotes } from "./definitions/help-notes.js";
 import { addKeys } from "./definitions/keys.js";
@@ -50,6 +51,7 @@ export function createProgram(io: CliIo): Command {
   addServe(program, io);
   addRun(program, io);
   addStatus(program, io);
+  addDrain(program, io);
   addPlan(program, io);
   addEstimate(program, io);
   addBench(program, io);

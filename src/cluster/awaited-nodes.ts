@@ -7,6 +7,19 @@ import type { UnfitNode } from "./unfit-nodes.js";
 
 type Cluster = Pick<PlacedModelOptions<LoadedHead>, "membership" | "unfit">;
 
+/** The nodes that are there and may hold stages. */
+export function nodesToUse({
+  self,
+  ownRecord,
+  membership,
+}: Pick<PlacedModelOptions<LoadedHead>, "self" | "ownRecord" | "membership">): readonly {
+  readonly id: string;
+  readonly name: string;
+}[] {
+  const others = membership.alive().filter(({ record }) => !record.draining);
+  return ownRecord().draining ? others : [self, ...others];
+}
+
 /** The nodes that are there and cannot hold a stage of the model. */
 export function unfitHere({ membership, unfit }: Cluster, spec: string): readonly UnfitNode[] {
   const records = membership.alive().map(({ record }) => record);

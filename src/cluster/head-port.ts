@@ -12,8 +12,13 @@ import type { RingTokensRecord } from "./ring-tokens.js";
 export interface HeadRequest {
   readonly ringId: string;
   readonly epoch: number;
+  /** Ids of rings that this one takes the place of: what this node keeps of them may be used, and is freed otherwise. */
+  readonly replaces: readonly string[];
   /** Its name in the API. */
   readonly model: string;
+  readonly spec: string;
+  /** `ModelHeader.hash` */
+  readonly modelHash: string;
   /** Ids of the ring's nodes, this one first. */
   readonly nodes: readonly string[];
   readonly modelPath: string;
@@ -50,13 +55,23 @@ export interface HeadLoad {
 /** A loaded head as the cluster sees it. */
 export interface LoadedHead {
   readonly info: StageInfo;
+  /** Its stages stayed from a ring before. */
+  readonly kept: boolean;
   memory(): StageMemoryRecord;
   load(): HeadLoad;
-  /** Sends an empty micro-batch round the ring: opens every edge and shows that it closes. */
-  check(): Promise<void>;
+  /**
+   * Sends an empty micro-batch round the ring: opens every edge and shows that it closes.
+   *
+   * @param isHealed requests wait for it, and its nodes were in a ring before
+   */
+  check(isHealed: boolean): Promise<void>;
   onBroken(listener: (error: ExoError) => void): void;
-  /** Ends every request with `reason` and frees everything. Idempotent. */
-  close(reason: ExoError): Promise<void>;
+  /**
+   * Ends every request with `reason` and frees everything. Idempotent.
+   *
+   * @param keep its stages stay loaded for a moment, for a ring that comes after this one
+   */
+  close(reason: ExoError, keep: boolean): Promise<void>;
 }
 
 export type OpenHead<Head extends LoadedHead> = (request: HeadRequest, hooks: LoadHooks) => Promise<Head>;

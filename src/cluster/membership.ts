@@ -83,6 +83,7 @@ export class Membership implements Service {
       state: () => this.#state(),
       intervalMs: heartbeatMs * HEARTBEATS_PER_ROUND,
       onNews: (received, from) => this.#heardOf(received, from),
+      onLeave: (from) => this.#roster.get(from)?.left(),
     });
   }
 
@@ -144,6 +145,11 @@ export class Membership implements Service {
   async start(): Promise<void> {
     this.#gossip.start();
     this.watch.start();
+  }
+
+  /** Tells the others that this node stops, so that they need not find out. Never rejects. */
+  leave(): Promise<void> {
+    return this.#gossip.leave();
   }
 
   async stop(): Promise<void> {

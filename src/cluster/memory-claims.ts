@@ -35,6 +35,14 @@ export function withOtherClaims(records: readonly NodeRecord[], spec: string | n
   return withClaims(others, "");
 }
 
+/** The nodes with the memory that stages take which are in no ring: whoever needs it gets it. */
+export function withKeptFreed(records: readonly NodeRecord[]): readonly NodeRecord[] {
+  return records.map((record) => {
+    const bytes = record.kept.reduce((sum, { memory }) => sum + totalBytes(memory) + memory.output, 0);
+    return { ...record, kept: [], devices: withMore(record.devices, bytes) };
+  });
+}
+
 /** The nodes as they would be without these rings. */
 export function withoutRings(records: readonly NodeRecord[], ringIds: ReadonlySet<string>): readonly NodeRecord[] {
   return records.map((record) => {

@@ -3,19 +3,22 @@ import { ExoError } from "../core/errors.js";
 import type { Service } from "../core/lifecycle.js";
 import type { StopModelOrder } from "../transport/node-service.js";
 import { Changes } from "./changes.js";
+import { DrainedRings } from "./drained-rings.js";
 import { type FoundRing, FoundRings } from "./found-rings.js";
 import type { LoadedHead } from "./head-port.js";
 import { canonicalSpec, type KnownModel, type KnownModels, specShaped } from "./known-models.js";
-import { lostRing, requestLike } from "./lost-ring.js";
+import { goOnWith, hasSilentHead } from "./lost-rings.js";
 import type { MemberView } from "./member-view.js";
 import { type LoadOptions, type ModelRequest, modelRequest, type RequestSettings } from "./model-request.js";
 import type { ModelSource } from "./model-source.js";
+import { type DrainOutcome, NodeDrain } from "./node-drain.js";
 import type { RingRecord } from "./node-record.js";
 import { OwnRings, type OwnRingsOptions } from "./own-rings.js";
 import { isFor } from "./pinned-models.js";
 import type { PlacedModel } from "./placed-model.js";
 import { RingPlanner, type RingPlannerOptions } from "./ring-planner.js";
 import { RingReplanning, type RingReplanningOptions } from "./ring-replanning.js";
+import { RingSpares } from "./ring-spares.js";
 import { RingUpkeep, type RingUpkeepOptions } from "./ring-upkeep.js";
 import { UnfitNodes } from "./unfit-nodes.js";
 
@@ -25,11 +28,13 @@ export interface ModelManagerOptions<Head extends LoadedHead>
     Pick<RingReplanningOptions, "worthReplacing" | "replanAfterMs" | "remeasureAfterMs" | "idleMomentMs">,
     Pick<RingUpkeepOptions<Head>, "pins" | "failedMs" | "clock" | "logger"> {
   readonly selfId: string;
-  readonly membership: Pick<MemberView, "alive" | "members" | "find" | "onChange">;
+  readonly membership: Pick<MemberView, "alive" | "members" | "find" | "onChange" | "ownAddress">;
   readonly models: Pick<ModelSource, "header">;
   readonly known: KnownModels;
   readonly settings: RequestSettings;
   readonly onDemand: OnDemand;
+  /** This node takes no new layers from now on, or may again. */
+  readonly setDraining: (draining: boolean) => void;
   /** Between two looks at what has changed. */
   readonly tickMs: number;
 }
@@ -48,6 +53,7 @@ export class ModelManager<Head extends LoadedHead> implements Service {
   readonly #planner: RingPlanner;
   readonly #own: OwnRings<Head>;
   readonly #upkeep: RingUpkeep<Head>;
+  readonly #drain: NodeDrain;
   #unsubscribe: (() => void) | null = null;
   #timer: NodeJS.Timeout | null = null;
 
@@ -72,8 +78,11 @@ export class ModelManager<Head extends LoadedHead> implements Service {
       own: this.#own,
       found: this.#found,
       replanning: new RingReplanning({ ...options, planner: this.#planner, unfit }),
+      drained: new DrainedRings({ ...options, planner: this.#planner }),
+      spares: new RingSpares(options),
       pinThere: (request, found) => this.#pinThere(request, found),
     });
+    this.#drain = new NodeDrain({ ...options, found: this.#found, planner: this.#planner });
   }
 
   /** The rings whose head this node is, or is about to be. */
@@ -131,18 +140,19 @@ export class ModelManager<Head extends LoadedHead> implements Service {
   }
 
   /**
-   * Resolves with the API's name of a model that can be asked now: at once when it is loaded, later when it is being loaded
-   * or can be. Rejects with `model_not_found` or `not_ready` and the reason otherwise.
+   * Resolves with the API's name of a model that can be asked now: at once when it is loaded, later when it is being loaded,
+   * can be, or broke a moment ago. Rejects with `model_not_found` or `not_ready` and what is missing otherwise.
    */
   async ensure(name: string, signal: AbortSignal): Promise<string> {
+    const begun = this.#options.clock.monotonic();
     for (;;) {
       if (signal.aborted) throw new ExoError("cancelled", "The model is no longer waited for.");
       const rings = this.serving(name).map(({ ring }) => ring);
       const ready = rings.find(({ state }) => state === "ready");
       if (ready !== undefined) return ready.model;
       const [first] = rings;
-      if (first !== undefined && !rings.some(({ state }) => state === "loading")) throw this.#notReady(first);
-      if (first === undefined) this.#loadOnDemand(name);
+      if (first !== undefined && !rings.some(mayBeReadySoon)) throw this.#notReady(first);
+      if (first === undefined && !this.#headMayAnswer(name, begun)) this.#loadOnDemand(name);
       // Or its head does not answer just now.
       if (first !== undefined || this.serving(name).length === 0) await this.#changes.next(signal);
     }
@@ -190,6 +200,11 @@ export class ModelManager<Head extends LoadedHead> implements Service {
       if (rings.length === 0 && !wanted) throw new ExoError("not_ready", `${model} was unloaded before it was ready.`);
       await this.#changes.next(signal);
     }
+  }
+
+  /** Has a node take no more layers, and its rings placed without it; or takes that back. Rejects as `NodeDrain.drain`. */
+  drain(node: string, draining: boolean): Promise<DrainOutcome> {
+    return this.#drain.drain(node, draining);
   }
 
   /** For a peer that planned a ring with this node as its head, or wants one of its rings pinned. */
@@ -244,12 +259,18 @@ export class ModelManager<Head extends LoadedHead> implements Service {
     return this.#options.known.find(name, (spec) => loaded.has(spec));
   }
 
+  /** A head that falls silent is gone, or there again, within a moment. */
+  #headMayAnswer(name: string, since: number): boolean {
+    const { membership, clock } = this.#options;
+    return clock.monotonic() - since < SILENCE_MS && hasSilentHead(membership.members(), name);
+  }
+
   #loadOnDemand(name: string): void {
     const { onDemand, settings, membership } = this.#options;
     // A head that is lost is not what the user forbade or allowed: its ring comes back with another one.
-    const lost = lostRing(membership.members(), name);
+    const lost = goOnWith(membership.members(), name);
     if (lost !== null) {
-      this.#ringFor(requestLike(lost, settings));
+      this.#ringFor(lost);
       return;
     }
     const found = onDemand === "off" ? null : this.#known(name);
@@ -282,6 +303,13 @@ export class ModelManager<Head extends LoadedHead> implements Service {
     const here = this.#own.find(ring.id)?.failure ?? null;
     return here ?? new ExoError("not_ready", ring.reason ?? `${ring.model} cannot be loaded.`, { retryable: false });
   }
+}
+
+/** A head that does not answer is waited for so long before its model is loaded without it. */
+const SILENCE_MS = 3_000;
+
+function mayBeReadySoon({ state, healing }: RingRecord): boolean {
+  return state === "loading" || healing === true;
 }
 
 function stopOrder({ id: ringId, model, spec, askedAs, replica }: RingRecord, onlyIfIdle: boolean): StopModelOrder {

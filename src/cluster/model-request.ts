@@ -35,6 +35,17 @@ export interface ModelRequest {
   readonly pinned: boolean;
   /** Unloaded when nobody asked for so long; `null`, for JSON knows no infinity: never. */
   readonly keepAliveSeconds: number | null;
+  /** Other nodes that stand by for each stage. */
+  readonly spares: number;
+  /** It goes on where rings left off that are gone; absent: there was none. */
+  readonly replaces?: RingRemains;
+}
+
+/** What rings left behind, for the one that takes their place. */
+export interface RingRemains {
+  readonly ringIds: readonly string[];
+  /** Tokens per slot: stages that are loaded have room for no more. */
+  readonly contextSize: number;
 }
 
 /** What of a request can be said; what is absent or `null` is as this node's settings have it. */
@@ -52,13 +63,24 @@ export interface LoadOptions {
   readonly pinned?: boolean | null;
   /** `Infinity`: never. */
   readonly keepAliveSeconds?: number | null;
+  readonly spares?: number | null;
   /** Rings of the model, each on one node that holds it whole. */
   readonly replicas?: number | null;
 }
 
 export type RequestSettings = Pick<
   Settings,
-  "minNodes" | "strategy" | "ctx" | "slots" | "ubatch" | "kv" | "kvV" | "flashAttention" | "wire" | "keepAlive"
+  | "minNodes"
+  | "strategy"
+  | "ctx"
+  | "slots"
+  | "ubatch"
+  | "kv"
+  | "kvV"
+  | "flashAttention"
+  | "wire"
+  | "keepAlive"
+  | "spares"
 >;
 
 const text = z.string().min(1).max(4096);
@@ -67,7 +89,10 @@ const positive = z
   .min(1)
   .max(2 ** 31);
 
-const schema: z.ZodType<ModelRequest> = z.object({
+const remainsSchema = z.object({ ringIds: z.array(text).max(64), contextSize: positive });
+
+/** The same as it comes from a peer or a file. */
+export const modelRequestSchema: z.ZodType<ModelRequest> = z.object({
   spec: text,
   replica: z.int().min(0).max(1024),
   head: text.nullable(),
@@ -91,11 +116,13 @@ const schema: z.ZodType<ModelRequest> = z.object({
   }),
   pinned: z.boolean(),
   keepAliveSeconds: z.number().min(0).nullable(),
+  spares: z.int().min(0).max(64).default(0),
+  replaces: remainsSchema.exactOptional(),
 });
 
 /** Reads what a peer asks for, or what a file holds. Throws `invalid_argument` naming the field that is wrong. */
 export function parseModelRequest(value: unknown): ModelRequest {
-  const result = schema.safeParse(value);
+  const result = modelRequestSchema.safeParse(value);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   throw new ExoError(
@@ -118,6 +145,7 @@ export function modelRequest(spec: string, settings: RequestSettings, options: L
     ring: withCache({ ...ringSettingsOf(settings), slots: options.slots ?? settings.slots }, options),
     pinned: options.pinned ?? false,
     keepAliveSeconds: finite(options.keepAliveSeconds ?? settings.keepAlive),
+    spares: options.spares ?? settings.spares,
   };
 }
 

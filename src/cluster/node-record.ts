@@ -3,6 +3,7 @@ import { ExoError } from "../core/errors.js";
 import { addressesField } from "./addresses.js";
 import { linkRecordSchema } from "./link-record.js";
 import { download, heldModel } from "./model-records.js";
+import { modelRequestSchema } from "./model-request.js";
 import { powerSchema } from "./power-record.js";
 import { predictionSchema } from "./prediction-record.js";
 import { ringRates } from "./ring-rates.js";
@@ -52,6 +53,21 @@ const heldStage = z.object({
   work,
 });
 
+/** A layer range that a node has loaded for no ring: what one left behind, or a spare. Who needs the memory gets it. */
+const keptStage = z.object({
+  /** For which it was loaded. */
+  ringId: text,
+  /** Spec of the model. */
+  spec: text,
+  layerBegin: count,
+  layerEnd: count,
+  hasOutput: z.boolean(),
+  contextSize: count,
+  /** It stands by for the stage of another node. */
+  spare: z.boolean(),
+  memory,
+});
+
 const ringStage = z.object({
   nodeId: text,
   nodeName: text,
@@ -67,6 +83,8 @@ const ringStage = z.object({
   progress: z.number().min(0).max(1),
   /** `waiting`, `fetch`, `load` or `loaded`. */
   phase: text,
+  /** It stayed loaded from the ring before. Absent: it did not, or is not loaded yet. */
+  kept: z.boolean().exactOptional(),
 });
 
 /** What the numbers that a ring computes depend on, beside the weights. */
@@ -77,6 +95,14 @@ const computing = z.object({
   kvTypeV: text,
   flashAttention: text,
   wireType: text,
+});
+
+/** A node that stands by for a stage. */
+const spare = z.object({
+  nodeId: text,
+  layerBegin: count,
+  layerEnd: count,
+  state: z.enum(["fetching", "fetched", "loaded", "failed"]),
 });
 
 /** A model on a ring, as its head tells it. */
@@ -104,6 +130,10 @@ const ring = z.object({
   /** Unused for so long, it is unloaded; `null`: never. */
   keepAliveSeconds: z.number().nonnegative().nullable().exactOptional(),
   state: z.enum(["waiting", "loading", "ready", "failed"]),
+  /** It answered and broke a moment ago, and is brought back: who asks waits. Absent: it does not. */
+  healing: z.boolean().exactOptional(),
+  /** As it was asked for, so that another node can go on with it. Absent: told by a node that does not say. */
+  request: modelRequestSchema.exactOptional(),
   /** Why it is not ready, or `null`. */
   reason: text.nullable(),
   layerCount: count,
@@ -123,6 +153,8 @@ const ring = z.object({
   hopMs: z.array(z.number().nonnegative()).max(1024),
   microBatchesUnderWay: count,
   stages: z.array(ringStage).max(1024),
+  /** Absent: none. */
+  spares: z.array(spare).max(1024).exactOptional(),
   /** Why it was placed so. */
   planReasons: z.array(text).max(1024),
   prediction: predictionSchema,
@@ -160,6 +192,9 @@ export const nodeRecordSchema = z.object({
   /** Most bytes that the owner offers, or `null` for no cap. */
   memoryCap: bytes.nullable(),
   stages: z.array(heldStage).max(1024),
+  kept: z.array(keptStage).max(1024).default([]),
+  /** It takes no new layers, and rings are placed without it. */
+  draining: z.boolean().default(false),
   /** Ids of the members that this node counts as alive. */
   knows: z.array(text).max(1024),
   /** Rings whose head this node is. */
@@ -176,8 +211,10 @@ export const nodeRecordSchema = z.object({
 
 export type NodeRecord = z.infer<typeof nodeRecordSchema>;
 export type HeldStage = z.infer<typeof heldStage>;
+export type KeptStageRecord = z.infer<typeof keptStage>;
 export type RingRecord = z.infer<typeof ring>;
 export type RingStageRecord = z.infer<typeof ringStage>;
+export type SpareRecord = z.infer<typeof spare>;
 export type StageMemoryRecord = z.infer<typeof memory>;
 
 export type StageWorkRecord = z.infer<typeof work>;

@@ -102,10 +102,10 @@ export class OwnRings<Head extends LoadedHead> {
       proposedBy,
       unfit,
       mayPlace: (signal) => this.#mayPlace(placed, signal),
-      place: async (model, wanted, signal) => {
-        const copies = await planner.copies(model, wanted, signal);
+      place: async (model, wanted, signal, remains) => {
+        const copies = remains === null ? await planner.copies(model, wanted, signal) : [];
         if (copies.length > 1) this.#copy(placed, copies);
-        return planner.place(ringId, model, placed.request, signal);
+        return planner.place(ringId, model, placed.request, signal, remains);
       },
       handOver: (plan, wanted) => this.#handOver(placed, plan, wanted),
       onChange,
@@ -167,8 +167,11 @@ export class OwnRings<Head extends LoadedHead> {
 
   /** Nodes that were asked for the same at the same time find each other's proposals here, before anything is loaded. */
   async #mayPlace(placed: PlacedModel<Head>, signal: AbortSignal): Promise<void> {
-    await Promise.all(this.#leaving);
-    await this.#settled(signal);
+    // Whoever was being answered waits for a ring that goes on where another left off.
+    if (placed.request.replaces === undefined) {
+      await Promise.all(this.#leaving);
+      await this.#settled(signal);
+    }
     const own = placed.record();
     const proposals = proposalsOf(await this.#options.planner.records());
     const winner = winnerOf(proposals.filter((proposal) => sameRing(proposal, own)));
@@ -191,8 +194,8 @@ export class OwnRings<Head extends LoadedHead> {
     if (member?.state !== "alive") {
       throw new ExoError("stage_lost", `Node ${member?.name ?? plan.head}, which was to be the head, left meanwhile.`);
     }
-    // Stages that were loaded for this head may still know the ring by its epochs; another head begins anew.
-    const ringId = placed.record().epoch === 0 ? placed.id : shortId();
+    // The stages of a ring that was loaded know it by the epochs of this head.
+    const ringId = placed.record().epoch > 0 ? shortId() : placed.id;
     const order = { ringId, request: { ...request, head: plan.head }, askedBy: self.id };
     const ring = parseRingRecord(await member.client.placeModel(order));
     found.promise(ring, plan.head);

@@ -2,7 +2,7 @@ import type { Clock, Logger } from "../core/ports.js";
 import type { Plan } from "../planning/plan.js";
 import type { LoadedHead, OpenHead } from "./head-port.js";
 import type { MemberView } from "./member-view.js";
-import type { ModelRequest } from "./model-request.js";
+import type { ModelRequest, RingRemains } from "./model-request.js";
 import type { ModelSource, PlaceableModel } from "./model-source.js";
 import type { NodeRecord, RingRecord } from "./node-record.js";
 import type { RingSettings } from "./ring-settings.js";
@@ -28,8 +28,13 @@ export interface PlacedModelOptions<Head extends LoadedHead> {
   readonly unfit: UnfitNodes;
   /** Resolves when this node may go on with the ring; rejects, or aborts it, when another one does. */
   readonly mayPlace: (signal: AbortSignal) => Promise<void>;
-  /** Plans the model over the nodes that are there now. */
-  readonly place: (model: PlaceableModel, request: ModelRequest, signal: AbortSignal) => Promise<Placement>;
+  /** Plans the model over the nodes that are there now; at once where a ring before it left something behind. */
+  readonly place: (
+    model: PlaceableModel,
+    request: ModelRequest,
+    signal: AbortSignal,
+    remains: RingRemains | null,
+  ) => Promise<Placement>;
   /** Asks the head of the plan, another node, to go on with the ring. */
   readonly handOver: (plan: Plan, request: ModelRequest) => Promise<void>;
   readonly openHead: OpenHead<Head>;
@@ -38,6 +43,8 @@ export interface PlacedModelOptions<Head extends LoadedHead> {
   /** A ring that worked before is loaded again: it broke, or another placement is worth it. */
   readonly onPlacedAnew?: (model: string, cause: "broken" | "better") => void;
   readonly retryMs: number;
+  /** Requests that may wait while the ring is brought back or placed anew; default: any number. */
+  readonly mostHeld?: number;
   readonly clock: Clock;
   readonly logger: Logger;
 }

@@ -1,5 +1,11 @@
 import { modelCost } from "../planning/cost.js";
-import { RE_PLAN_HORIZON, reloadSeconds, type SupplySpeed, worthRePlanning } from "../planning/re-plan.js";
+import {
+  RE_PLAN_HORIZON,
+  reloadSeconds,
+  type SupplySpeed,
+  type WantedRange,
+  worthRePlanning,
+} from "../planning/re-plan.js";
 import type { ModelRequest } from "./model-request.js";
 import type { PlaceableModel } from "./model-source.js";
 import type { NodeRecord } from "./node-record.js";
@@ -44,7 +50,8 @@ function worthItsLoad(question: ReplanQuestion, slow: number, fast: number): str
   const seconds = reloadSeconds({
     cost: modelCost(model.info, memoryNeeds(ring, contextSize)),
     wanted: next.plan.stages,
-    supply: new Map(nodes.map((node) => [node.id, supplyOf(node, model, now)])),
+    supply: supplyOf(nodes, model, now.plan.stages),
+    isKept: (wanted) => now.plan.stages.some((stage) => isSameRange(stage, wanted)),
     // Only a ring that nobody uses at the moment is placed anew.
     liveTokens: 0,
     prefillTokensPerSecond: 1,
@@ -59,10 +66,36 @@ function worthItsLoad(question: ReplanQuestion, slow: number, fast: number): str
   return worthIt ? reason : null;
 }
 
+/** Whether a stage is the same as one that is loaded. */
+export function isSameRange(a: WantedRange, b: WantedRange): boolean {
+  return a.nodeId === b.nodeId && a.layerBegin === b.layerBegin && a.layerEnd === b.layerEnd;
+}
+
+/**
+ * How quickly each node would have weights of the model.
+ *
+ * @param held ranges that nodes have loaded, and so on their disks
+ */
+export function supplyOf(
+  nodes: readonly NodeRecord[],
+  model: Pick<PlaceableModel, "spec">,
+  held: readonly WantedRange[],
+): ReadonlyMap<string, SupplySpeed> {
+  return new Map(
+    nodes.map((node) => {
+      const here = held.filter(({ nodeId }) => nodeId === node.id);
+      return [node.id, supplyOfNode(node, model, here)];
+    }),
+  );
+}
+
 /** Weights come from the other nodes at the speed of this one's best link. */
-function supplyOf({ id, links, models }: NodeRecord, model: PlaceableModel, now: Placement): SupplySpeed {
+function supplyOfNode(
+  { links, models }: NodeRecord,
+  model: Pick<PlaceableModel, "spec">,
+  held: readonly WantedRange[],
+): SupplySpeed {
   const whole = models.some(({ spec, complete }) => complete && spec === model.spec);
-  const held = now.plan.stages.filter(({ nodeId }) => nodeId === id);
   return {
     fetchBytesPerSecond: Math.max(LEAST_FETCH_SPEED, ...links.map(({ bytesPerSecond }) => bytesPerSecond)),
     loadBytesPerSecond: LOAD_SPEED,

@@ -16,7 +16,8 @@ import type { RingSettings } from "./ring-settings.js";
 /** What becomes of each stage while a ring is loaded; `stage` is its index in the plan. */
 export interface RingLoadObserver {
   onStageProgress(stage: number, phase: "fetch" | "load", fraction: number): void;
-  onStageLoaded(stage: number, memory: StageMemoryRecord): void;
+  /** @param kept it stayed loaded from a ring before */
+  onStageLoaded(stage: number, memory: StageMemoryRecord, kept: boolean): void;
   /** Of another node. */
   onStageFailed(member: Member, error: ExoError): void;
 }
@@ -28,6 +29,10 @@ export interface RingLoaderOptions<Head extends LoadedHead> {
   readonly models: ModelSource;
   readonly plan: Plan;
   readonly ring: RingSettings;
+  /** Ids of rings that this one takes the place of. */
+  readonly replaces: readonly string[];
+  /** Requests wait for it, and its nodes were in a ring before. */
+  readonly isHealed: boolean;
   /** This node, as its peers know it. */
   readonly self: NodeRecord;
   readonly membership: MemberView;
@@ -39,8 +44,13 @@ export interface RingLoaderOptions<Head extends LoadedHead> {
 
 export interface LoadedRing<Head extends LoadedHead> {
   readonly head: Head;
-  /** Takes the whole ring down, as far as its nodes can be reached; never rejects. Idempotent. */
-  close(reason: ExoError): Promise<void>;
+  /**
+   * Takes the whole ring down, as far as its nodes can be reached; never rejects. Idempotent.
+   *
+   * @param keep its stages stay loaded for a moment, for a ring that comes after this one; then only those of this node are
+   * waited for
+   */
+  close(reason: ExoError, keep: boolean): Promise<void>;
 }
 
 /**
@@ -62,22 +72,24 @@ export async function loadRing<Head extends LoadedHead>(options: RingLoaderOptio
   for (const load of loads) load.catch(abortAll);
   const results = await Promise.allSettled(loads);
   const head = results[0].status === "fulfilled" ? results[0].value : null;
-  const close = async (reason: ExoError): Promise<void> => {
-    await head?.close(reason).catch((thrown: unknown) => {
+  const close = async (reason: ExoError, keep: boolean): Promise<void> => {
+    await head?.close(reason, keep).catch((thrown: unknown) => {
       const { message } = ExoError.from(thrown);
       options.logger.warn({ model: options.model.id, error: message }, "a ring's head could not be taken down cleanly");
     });
-    await Promise.all(others.map((member, index) => unloadStage(options, member, index + 1)));
+    const unloaded = Promise.all(others.map((member, index) => unloadStage(options, member, index + 1, keep)));
+    if (!keep) await unloaded;
   };
   try {
     const failure = firstCause(results);
     if (failure !== null) throw failure;
     if (head === null) throw new ExoError("cancelled", "Loading was cancelled.");
-    await head.check();
+    await head.check(options.isHealed);
     return { head, close };
   } catch (thrown) {
     const error = ExoError.from(thrown);
-    await close(error);
+    // The next try comes at once, and most of it may be there already.
+    await close(error, options.isHealed && !options.signal.aborted);
     throw error;
   }
 }
@@ -105,7 +117,10 @@ async function loadHead<Head extends LoadedHead>(options: RingLoaderOptions<Head
     {
       ringId,
       epoch,
+      replaces: options.replaces,
       model: model.id,
+      spec: model.spec,
+      modelHash: model.hash,
       nodes: plan.stages.map(({ nodeId }) => nodeId),
       modelPath,
       layerCount: plan.layerCount,
@@ -119,7 +134,7 @@ async function loadHead<Head extends LoadedHead>(options: RingLoaderOptions<Head
     },
     { signal, onProgress: (fraction) => observer.onStageProgress(0, "load", fraction) },
   );
-  observer.onStageLoaded(0, head.memory());
+  observer.onStageLoaded(0, head.memory(), head.kept);
   return head;
 }
 
@@ -144,7 +159,7 @@ async function loadStage<Head extends LoadedHead>(
     const load = (unlessStuck: AbortSignal) => member.client.loadStage(request, unlessStuck);
     for await (const event of unlessStalled(load, LOAD_STALL_MS, signal)) {
       if (event.type === "progress") options.observer.onStageProgress(stageIndex, event.phase, event.fraction);
-      else options.observer.onStageLoaded(stageIndex, memoryOf(event.stage));
+      else options.observer.onStageLoaded(stageIndex, memoryOf(event.stage), event.stage.kept);
     }
   } catch (thrown) {
     const error = ExoError.from(thrown);
@@ -157,9 +172,10 @@ async function unloadStage<Head extends LoadedHead>(
   options: RingLoaderOptions<Head>,
   member: Member,
   stageIndex: number,
+  keep: boolean,
 ): Promise<void> {
   try {
-    await member.client.unloadStage(placeOf(options, stageIndex));
+    await member.client.unloadStage(placeOf(options, stageIndex), keep);
   } catch (thrown) {
     // A node that is gone holds nothing; one that lives frees the stage itself when its edges close.
     const { message } = ExoError.from(thrown);
@@ -194,6 +210,8 @@ function stageRequest<Head extends LoadedHead>(options: RingLoaderOptions<Head>,
     wireType: ring.wireType,
     cores: coresOf(options, stage),
     modelHash: model.hash,
+    replaces: options.replaces,
+    spare: "",
     nextHop: { nodeId: next?.nodeId ?? self.id, ...(address ?? membership.ownAddress()) },
   };
 }

@@ -1,5 +1,6 @@
 import { ExoError } from "../core/errors.js";
 import type { Clock, Logger } from "../core/ports.js";
+import type { DrainedRings } from "./drained-rings.js";
 import type { FoundRing, FoundRings } from "./found-rings.js";
 import type { LoadedHead } from "./head-port.js";
 import type { ModelRequest } from "./model-request.js";
@@ -8,12 +9,15 @@ import { isFor, type PinnedModels } from "./pinned-models.js";
 import type { PlacedModel } from "./placed-model.js";
 import { sameRing, winnerOf } from "./ring-contest.js";
 import type { RingReplanning } from "./ring-replanning.js";
+import type { RingSpares } from "./ring-spares.js";
 
 export interface RingUpkeepOptions<Head extends LoadedHead> {
   readonly own: OwnRings<Head>;
   readonly found: FoundRings;
   readonly pins: PinnedModels;
   readonly replanning: RingReplanning;
+  readonly drained: DrainedRings;
+  readonly spares: RingSpares;
   /** Asks the head of a ring to keep it loaded. */
   readonly pinThere: (request: ModelRequest, found: FoundRing) => void;
   readonly selfId: string;
@@ -36,11 +40,13 @@ export class RingUpkeep<Head extends LoadedHead> {
   }
 
   check(): void {
-    const { own, replanning } = this.#options;
+    const { own, replanning, drained, spares } = this.#options;
     for (const placed of own.list()) {
       if (placed.record().draining) continue;
       if (this.#loses(placed) || this.#isUnused(placed) || this.#isGivenUp(placed)) continue;
+      if (drained.check(placed)) continue;
       replanning.check(placed);
+      spares.check(placed);
     }
     this.#keepPins();
   }

@@ -1,3 +1,4 @@
+import { ExoError } from "../core/errors.js";
 import type { Clock } from "../core/ports.js";
 import { Changes } from "./changes.js";
 
@@ -12,9 +13,13 @@ export class RingUsage {
   #lastUsed: number;
   #wasUsed = false;
   #held = false;
+  readonly #mostHeld: number;
+  #waiting = 0;
 
-  constructor(clock: Clock) {
+  /** @param mostHeld requests that may wait while the ring is held */
+  constructor(clock: Clock, mostHeld = Number.POSITIVE_INFINITY) {
     this.#clock = clock;
+    this.#mostHeld = mostHeld;
     this.#lastUsed = clock.monotonic();
   }
 
@@ -30,9 +35,12 @@ export class RingUsage {
     return idle / 1000;
   }
 
-  /** A request begins; waits while the ring is held. Returns what to call when it has ended. */
+  /**
+   * A request begins; waits while the ring is held. Returns what to call when it has ended. Rejects with `overloaded` where
+   * too many wait already.
+   */
   async begin(signal: AbortSignal): Promise<() => void> {
-    while (this.#held && !signal.aborted) await this.#changes.next(signal);
+    if (this.#held) await this.#released(signal);
     this.#running += 1;
     this.#wasUsed = true;
     let ended = false;
@@ -43,6 +51,21 @@ export class RingUsage {
       this.#lastUsed = this.#clock.monotonic();
       this.#changes.notify();
     };
+  }
+
+  async #released(signal: AbortSignal): Promise<void> {
+    if (this.#waiting >= this.#mostHeld) {
+      throw new ExoError(
+        "overloaded",
+        `${this.#waiting} requests wait for the ring to be there again; try again later.`,
+      );
+    }
+    this.#waiting += 1;
+    try {
+      while (this.#held && !signal.aborted) await this.#changes.next(signal);
+    } finally {
+      this.#waiting -= 1;
+    }
   }
 
   /** The ring was loaded: from now on it can be idle. */

@@ -43,6 +43,8 @@ export interface Settings {
   readonly onDemand: OnDemand;
   /** Seconds without a request after which a model that was loaded on demand is unloaded; `Infinity`: never. */
   readonly keepAlive: number;
+  /** Other nodes that stand by for each stage of a ring. */
+  readonly spares: number;
   readonly http: ListenAddress;
   readonly grpc: ListenAddress;
   /** A trusted LAN: any node found may join. */

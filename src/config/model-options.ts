@@ -1,8 +1,8 @@
 import { ON_DEMAND, type Settings } from "./config.js";
 import { parseKeepAlive } from "./duration.js";
-import { anyOf, listOf, nonEmpty, type Option, parsed } from "./option.js";
+import { anyOf, listOf, nonEmpty, type Option, parsed, wholeNumber } from "./option.js";
 
-type ModelSettings = Pick<Settings, "pin" | "onDemand" | "keepAlive">;
+type ModelSettings = Pick<Settings, "pin" | "onDemand" | "keepAlive" | "spares">;
 
 /** Which models are loaded beside the first, and for how long; a part of `OPTIONS`. */
 export const MODEL_OPTIONS: { readonly [Key in keyof ModelSettings]: Option<ModelSettings[Key]> } = {
@@ -30,5 +30,14 @@ export const MODEL_OPTIONS: { readonly [Key in keyof ModelSettings]: Option<Mode
     expects: 'a time such as "90s", "30m", "2h" or "never"',
     schema: parsed(parseKeepAlive),
     default: 1800,
+  },
+  spares: {
+    flag: "spares",
+    argument: "count",
+    description:
+      "other nodes that stand by for each stage of a ring: they fetch it in advance, and load it where memory allows",
+    expects: "a whole number from 0 to 64",
+    schema: wholeNumber(0, 64),
+    default: 0,
   },
 };

@@ -45,3 +45,16 @@ export function timeLimit(milliseconds: number, signal: AbortSignal): LimitedSig
     end: () => clearTimeout(timer),
   };
 }
+
+/** What the promise resolves with, or `null` if that takes longer than so many milliseconds. Rejects as the promise does. */
+export async function resolvedWithin<Value>(promise: Promise<Value>, milliseconds: number): Promise<Value | null> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<null>((resolve) => {
+    timer = setTimeout(() => resolve(null), milliseconds);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -181,6 +181,7 @@ export class Stage {
   readonly chat: Chat;
   readonly #handle: StageHandle;
   readonly #gone: () => void;
+  #onClosing: ((closed: Promise<void>) => void)[] = [];
 
   private constructor(handle: StageHandle, options: StageOptions, info: StageInfo, gone: () => void) {
     this.#handle = handle;
@@ -236,7 +237,18 @@ export class Stage {
   }
 
   /** Lets the running micro-batch end, rejects waiting ones with `cancelled`, frees everything. Idempotent. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    const closed = this.#close();
+    for (const listener of this.#onClosing.splice(0)) listener(closed);
+    return closed;
+  }
+
+  /** Calls back when it begins to give its memory back, with what settles when it has. */
+  onClosing(listener: (closed: Promise<void>) => void): void {
+    this.#onClosing.push(listener);
+  }
+
+  async #close(): Promise<void> {
     await nativePromise(() => loadBindings().stage_close(this.#handle));
     this.#gone();
   }

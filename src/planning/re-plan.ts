@@ -23,6 +23,8 @@ export interface ReloadRequest {
   readonly wanted: readonly WantedRange[];
   /** By node id; a node that is missing is taken for slow: it fetches everything at 10 MB/s. */
   readonly supply: ReadonlyMap<string, SupplySpeed>;
+  /** What is loaded there already and stays so; default: nothing is. */
+  readonly isKept?: (range: WantedRange) => boolean;
   /** Tokens of the conversations under way, which are computed again, and how quickly that goes. */
   readonly liveTokens: number;
   readonly prefillTokensPerSecond: number;
@@ -32,8 +34,8 @@ const SLOW: SupplySpeed = { fetchBytesPerSecond: 10e6, loadBytesPerSecond: 200e6
 
 /** Seconds until the new ring answers: nodes load at the same time, then what was said so far is computed again. */
 export function reloadSeconds(request: ReloadRequest): number {
-  // All of them: the ring is closed as a whole first, and no stage outlives it.
-  const loading = request.wanted.map((range, index) => loadSeconds(request, range, index === 0));
+  const { isKept = () => false } = request;
+  const loading = request.wanted.map((range, index) => (isKept(range) ? 0 : loadSeconds(request, range, index === 0)));
   return Math.max(0, ...loading) + request.liveTokens / Math.max(1e-9, request.prefillTokensPerSecond);
 }
 
@@ -70,6 +72,8 @@ export interface RePlanDecision {
 export const LEAST_GAIN = 0.1;
 /** Without a new node, by other measurements alone: nodes that compute are corrected by it, and those that do not are not. */
 export const LEAST_GAIN_BY_MEASURES = 0.2;
+/** A ring that broke is judged by what it gives within so long: who waits for it now counts most. Seconds. */
+export const HEAL_HORIZON = 60;
 /** A ring is expected to stay as it is for about so long. Seconds. */
 export const RE_PLAN_HORIZON = 600;
 

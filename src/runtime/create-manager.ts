@@ -13,6 +13,8 @@ import { RingMaker, type RingMakerOptions } from "./ring-maker.js";
 export interface ManagerSources extends RingMakerOptions {
   readonly store: RingMakerOptions["store"] & Pick<ModelSupply, "records">;
   readonly measure: Measurement["gather"];
+  /** Of this node. */
+  readonly setDraining: (draining: boolean) => void;
 }
 
 const TIMES = { tickMs: 500, failedMs: 10_000, replanAfterMs: 5_000, remeasureAfterMs: 60_000, idleMomentMs: 1_000 };
@@ -41,11 +43,11 @@ export function createManager(sources: ManagerSources): ModelManager<RingHead> {
     createRing: (setup) => maker.create(setup),
     place: (question) => maker.place(question),
     copies: copiesOf,
-    gatherSpeeds: async (nodes, { spec: model }, { strategy, ring }, signal) => {
+    gatherSpeeds: async (nodes, { spec: model }, { strategy, ring }, signal, withinMs) => {
       // It takes its time, and placing by memory asks for none of it.
       if (strategy === "memory-weighted") return null;
       const { microBatchSize, kvTypeK, kvTypeV, flashAttention } = ring;
-      return measure(nodes, { model, microBatchSize, kvTypeK, kvTypeV, flashAttention }, signal);
+      return measure(nodes, { model, microBatchSize, kvTypeK, kvTypeV, flashAttention }, signal, withinMs);
     },
     worthReplacing,
     settleMs: config.open ? SETTLE_MS : 0,

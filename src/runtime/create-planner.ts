@@ -1,5 +1,5 @@
 import { canonicalSpec } from "../cluster/known-models.js";
-import { withOtherClaims } from "../cluster/memory-claims.js";
+import { withKeptFreed, withOtherClaims } from "../cluster/memory-claims.js";
 import type { NodeRecord } from "../cluster/node-record.js";
 import { Planner } from "../cluster/planner.js";
 import { ringSettingsOf } from "../cluster/ring-settings.js";
@@ -25,7 +25,7 @@ export function createPlanner({ config, models, nodes, measurement, unfit }: Pla
   const drafts = config.speculation === "draft" || config.speculation === "auto";
   return new Planner({
     header: (spec, signal) => models.header(spec, { signal }),
-    nodes: (model) => withOtherClaims(nodes(), model?.spec ?? null),
+    nodes: (model) => withKeptFreed(withOtherClaims(nodes(), model?.spec ?? null)).filter(({ draining }) => !draining),
     unfit: ({ spec }) => unfit.among(spec, nodes()),
     speeds: ({ spec }, { kvTypeK, kvTypeV }, signal) => {
       const left = unfit.among(spec, nodes()).map(({ nodeId }) => nodeId);

@@ -109,11 +109,16 @@ export class HeldStage {
     return [{ ...this.request, passes: this.#metered.passes() }];
   }
 
-  /** Resolves when the stage's memory is free, though a dead neighbour may keep the edge to it open longer. Idempotent. */
-  async close(reason: ExoError): Promise<void> {
+  /** Leaves the ring: from now on no frame comes in, and none goes out. The stage stays loaded. Idempotent. */
+  leave(reason: ExoError): void {
     clearTimeout(this.#unused);
     this.#incoming.close(reason);
     void this.left();
+  }
+
+  /** Resolves when the stage's memory is free, though a dead neighbour may keep the edge to it open longer. Idempotent. */
+  async close(reason: ExoError): Promise<void> {
+    this.leave(reason);
     await this.stage.close();
   }
 

@@ -36,6 +36,15 @@ export class MemoryCap {
       await Promise.race(leaving);
       if (signal?.aborted) throw new ExoError("cancelled", "Loading was cancelled.");
     }
+    return this.#add(bytes, what);
+  }
+
+  /** Takes over part of what another claim spoke for; of no bytes yet. */
+  partOf(what: string): MemoryClaim {
+    return this.#add(0, what);
+  }
+
+  #add(bytes: number, what: string): Claim {
     const claim = new Claim(bytes, {
       changed: () => this.#warnIfAbove(what),
       gone: () => this.#claims.delete(claim),
@@ -71,6 +80,8 @@ export class MemoryCap {
 
 /** Memory that is spoken for. */
 export interface MemoryClaim {
+  /** That it speaks for. */
+  readonly bytes: number;
   /** What was loaded takes so much. */
   became(bytes: number): void;
   /** Nothing was loaded, or it is gone. Idempotent. */

@@ -1,7 +1,7 @@
 import type { HopTimesRecord, StageWorkRecord } from "../cluster/node-record.js";
 import type { HostPort } from "../config/address.js";
-import type { Stage } from "../native/stage.js";
 import { HeadEdges } from "./head-edges.js";
+import type { HeadStages } from "./head-stages.js";
 import type { MeteredPart } from "./held-stage.js";
 import { LocalPipeline } from "./local-pipeline.js";
 import { MeteredStage, NOTHING_RECEIVED, type ReceivedFrames, type SentFrames } from "./metered-stage.js";
@@ -9,13 +9,6 @@ import type { Pipeline } from "./pipeline.js";
 import type { RingHeadOptions, RingHeadPorts } from "./ring-head.js";
 import { RingPipeline } from "./ring-pipeline.js";
 import { frameLimits } from "./stage-settings.js";
-
-export interface HeadStages {
-  /** Embedding and the head's layers. */
-  readonly front: Stage;
-  /** Output head. */
-  readonly output: Stage;
-}
 
 /** The way round, and what is known of it. */
 export interface MeteredPipeline {
@@ -32,10 +25,10 @@ export interface MeteredPipeline {
 /** Of a ring of one node. */
 export function localPipeline(
   { layerCount, model }: Pick<RingHeadOptions, "layerCount" | "model">,
-  stage: Stage,
+  stages: HeadStages,
   { watchdog, clock }: Pick<RingHeadPorts, "watchdog" | "clock">,
 ): MeteredPipeline {
-  const metered = new MeteredStage(watchdog.watch(stage, model));
+  const metered = new MeteredStage(watchdog.watch(stages.output, model), () => stages.release(stages.output));
   return {
     pipeline: new LocalPipeline(metered, clock),
     work: () => metered.work(),
@@ -55,8 +48,10 @@ export function ringPipeline(
 ): MeteredPipeline {
   const { model, layerEnd, nodes } = options;
   const { watch, watchdog } = ports;
-  const front = new MeteredStage(watchdog.watch(stages.front, `layers 0-${layerEnd} of ${model}`));
-  const output = new MeteredStage(watchdog.watch(stages.output, `the output head of ${model}`));
+  const watchedFront = watchdog.watch(stages.front, `layers 0-${layerEnd} of ${model}`);
+  const watchedOutput = watchdog.watch(stages.output, `the output head of ${model}`);
+  const front = new MeteredStage(watchedFront, () => stages.release(stages.front));
+  const output = new MeteredStage(watchedOutput, () => stages.release(stages.output));
   const outgoing = frameLimits(options.ring, stages.front.info.outputSize, options.stageCount);
   const incoming = frameLimits(options.ring, stages.output.info.inputSize, options.stageCount);
   const edges = new HeadEdges({

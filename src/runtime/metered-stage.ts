@@ -25,7 +25,8 @@ const NOTHING_SENT: SentFrames = { framesSent: 0, bytesSent: 0 };
 
 /** A stage that counts what it computes. */
 export class MeteredStage implements Pick<Stage, "decode" | "close"> {
-  readonly #stage: Pick<Stage, "decode" | "close">;
+  readonly #stage: Pick<Stage, "decode">;
+  readonly #release: () => Promise<void>;
   #microBatches = 0;
   #rows = 0;
   #copies = 0;
@@ -33,8 +34,10 @@ export class MeteredStage implements Pick<Stage, "decode" | "close"> {
   #underWay = 0;
   readonly #passes = new PassLog();
 
-  constructor(stage: Pick<Stage, "decode" | "close">) {
+  /** @param release what closing comes to */
+  constructor(stage: Pick<Stage, "decode" | "close">, release = () => stage.close()) {
     this.#stage = stage;
+    this.#release = release;
   }
 
   async decode(batch: MicroBatch): Promise<DecodeResult> {
@@ -53,7 +56,7 @@ export class MeteredStage implements Pick<Stage, "decode" | "close"> {
   }
 
   close(): Promise<void> {
-    return this.#stage.close();
+    return this.#release();
   }
 
   /** Micro-batches are being computed, or wait. */

@@ -43,6 +43,7 @@ export interface PeerServiceOptions {
   /** What peers may read of this node's models. */
   readonly served: ServedModels;
   readonly models: Pick<ModelManager<RingHead>, "placeHere" | "stopHere">;
+  readonly setDraining: (draining: boolean) => void;
   readonly traces: Pick<TraceBuffer, "find" | "list">;
   readonly clock: Clock;
 }
@@ -75,8 +76,12 @@ export class PeerService implements NodeService {
     return this.#options.stages.load(request, signal);
   }
 
-  unloadStage(place: StagePlace): Promise<void> {
-    return this.#options.stages.unload(place);
+  unloadStage(place: StagePlace, keep: boolean): Promise<void> {
+    return this.#options.stages.unload(place, keep);
+  }
+
+  async drain(draining: boolean): Promise<void> {
+    this.#options.setDraining(draining);
   }
 
   probeModel(request: ProbeModelRequest, signal: AbortSignal): Promise<ModelSpeed> {

@@ -3,13 +3,15 @@ import type { StageMemoryRecord } from "../cluster/node-record.js";
 import type { RingSettings } from "../cluster/ring-settings.js";
 import { ExoError } from "../core/errors.js";
 import type { Clock, Logger } from "../core/ports.js";
-import { type LoadHooks, Stage, type StageInfo, type StageMemory } from "../native/stage.js";
+import type { LoadHooks, StageInfo, StageMemory } from "../native/stage.js";
 import { AnswerObserver } from "./answer-observer.js";
 import type { ContextFull } from "./context-shift.js";
 import { Engine } from "./engine.js";
+import { HeadStages, sharedBytes } from "./head-stages.js";
 import type { MeteredPart } from "./held-stage.js";
+import type { KeptStages } from "./kept-stages.js";
 import type { MemoryCap, MemoryClaim } from "./memory-cap.js";
-import { type HeadStages, localPipeline, type MeteredPipeline, ringPipeline } from "./metered-pipeline.js";
+import { localPipeline, type MeteredPipeline, ringPipeline } from "./metered-pipeline.js";
 import type { ReceivedFrames } from "./metered-stage.js";
 import type { ModelMeter } from "./meters.js";
 import { RingBatchBuilder } from "./micro-batch.js";
@@ -18,7 +20,7 @@ import type { DraftModel } from "./speculation/draft-model.js";
 import { openDraftModel } from "./speculation/open-draft-model.js";
 import { outputRows, type SpeculationSettings } from "./speculation/settings.js";
 import { Speculator } from "./speculation/speculator.js";
-import { type ComputeSettings, stageOptions } from "./stage-settings.js";
+import type { ComputeSettings } from "./stage-settings.js";
 import type { TraceBuffer } from "./tracing/trace-buffer.js";
 import { warmUp } from "./warm-up.js";
 
@@ -36,13 +38,16 @@ export interface RingHeadOptions extends HeadRequest {
 
 export interface RingHeadPorts extends HopPorts {
   readonly memory: MemoryCap;
+  /** Of this node. */
+  readonly kept: KeptStages;
   readonly traces: TraceBuffer;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
 /** Where a token's way round begins and where it ends, and what drafts for it. */
-interface HeadParts extends HeadStages {
+interface HeadParts {
+  readonly stages: HeadStages;
   readonly draftModel: DraftModel | null;
   readonly metered: MeteredPipeline;
   readonly claim: MemoryClaim;
@@ -52,7 +57,7 @@ interface HeadParts extends HeadStages {
 export class RingHead implements LoadedHead {
   readonly engine: Engine;
   readonly info: StageInfo;
-  readonly #stages: readonly Stage[];
+  readonly #stages: HeadStages;
   readonly #metered: MeteredPipeline;
   readonly #draftModel: DraftModel | null;
   readonly #clock: Clock;
@@ -63,9 +68,10 @@ export class RingHead implements LoadedHead {
   readonly compute: ComputeSettings;
 
   private constructor(options: RingHeadOptions, ports: RingHeadPorts, parts: HeadParts) {
-    const { front, output, draftModel, metered, claim } = parts;
+    const { stages, draftModel, metered, claim } = parts;
+    const { front, output } = stages;
     this.info = front.info;
-    this.#stages = front === output ? [front] : [front, output];
+    this.#stages = stages;
     this.#metered = metered;
     this.#draftModel = draftModel;
     this.#clock = ports.clock;
@@ -99,59 +105,45 @@ export class RingHead implements LoadedHead {
    * offer as much; nothing stays behind.
    */
   static async open(options: RingHeadOptions, ports: RingHeadPorts, hooks: LoadHooks): Promise<RingHead> {
-    const claim = await ports.memory.claim(options.plannedBytes, `The head of ${options.model}`, hooks.signal);
-    try {
-      const head = await RingHead.#load(options, ports, hooks, claim);
-      const { weights, kvCache, compute, output } = head.memory();
-      claim.became(weights + kvCache + compute + output);
-      return head;
-    } catch (thrown) {
-      claim.release();
-      throw thrown;
-    }
-  }
-
-  static async #load(
-    options: RingHeadOptions,
-    ports: RingHeadPorts,
-    hooks: LoadHooks,
-    claim: MemoryClaim,
-  ): Promise<RingHead> {
-    const stages = options.nextHop === null ? await loadWhole(options, hooks) : await loadEnds(options, hooks);
+    const { stages, claim } = await HeadStages.open(options, ports, hooks);
     let draftModel: DraftModel | null = null;
     try {
       checkContextFull(options.contextFull, stages.front.info);
       draftModel = await draftModelFor(options, stages, ports, hooks);
       const metered =
         options.nextHop === null
-          ? localPipeline(options, stages.output, ports)
+          ? localPipeline(options, stages, ports)
           : ringPipeline(options, options.nextHop, ports, stages);
-      return new RingHead(options, ports, { ...stages, draftModel, metered, claim });
+      claim.became(draftModel === null ? 0 : totalOf(draftModel.memory()));
+      return new RingHead(options, ports, { stages, draftModel, metered, claim });
     } catch (thrown) {
       await draftModel?.close();
-      await Promise.all([stages.front.close(), stages.output.close()]);
+      await Promise.all(stages.all().map((stage) => stage.close()));
+      claim.release();
       throw thrown;
     }
   }
 
-  /** Sends empty micro-batches round the ring: opens every edge, shows that it closes, and makes the way fast. */
-  async check(): Promise<void> {
+  /** Neither of its stages had to be loaded. */
+  get kept(): boolean {
+    return this.#stages.kept;
+  }
+
+  /** Sends empty micro-batches round the ring: opens every edge, shows that it closes, and makes a new way fast. */
+  async check(isHealed: boolean): Promise<void> {
     const { pipeline } = this.#metered;
     await pipeline.run(new RingBatchBuilder(0).build(), () => {});
-    if (pipeline.stageCount > 1) await warmUp(pipeline, this.#clock);
+    if (pipeline.stageCount > 1 && !isHealed) await warmUp(pipeline, this.#clock);
   }
 
   /** Bytes of both of the head's stages and of the draft model; a tied embedding that both map from the file is in memory once. */
   memory(): StageMemoryRecord {
-    const all = this.#stages.map((stage) => stage.memory());
+    const all = this.#stages.all().map((stage) => stage.memory());
     const drafting = this.#draftModel === null ? [] : [this.#draftModel.memory()];
     const sum = (kind: keyof StageMemoryRecord): number =>
       [...all, ...drafting].reduce((total, memory) => total + memory[kind], 0);
-    const [front, output] = all;
-    const shared =
-      front === undefined || output === undefined
-        ? 0
-        : Math.min(this.#tiedEmbeddingBytes, front.weightsMapped, output.weightsMapped);
+    const { front, output } = this.#stages;
+    const shared = sharedBytes(this.#tiedEmbeddingBytes, front, output);
     return {
       weights: sum("weights") - shared,
       kvCache: sum("kvCache"),
@@ -162,7 +154,7 @@ export class RingHead implements LoadedHead {
 
   /** Of both of the head's stages; a device may come twice. */
   deviceMemory(): StageMemory["devices"] {
-    return this.#stages.flatMap((stage) => stage.memory().devices);
+    return this.#stages.all().flatMap((stage) => stage.memory().devices);
   }
 
   load(): HeadLoad {
@@ -192,8 +184,9 @@ export class RingHead implements LoadedHead {
     this.#metered.pipeline.onBroken(listener);
   }
 
-  /** Ends every request with `reason`, closes edges and stages. Idempotent. */
-  close(reason: ExoError): Promise<void> {
+  /** Ends every request with `reason`, closes edges and stages, or keeps these. Idempotent. */
+  close(reason: ExoError, keep: boolean): Promise<void> {
+    if (keep) this.#stages.keep();
     const closed = this.engine.close(reason).then(() => this.#draftModel?.close());
     this.#claim.releaseAfter(closed);
     return closed;
@@ -231,61 +224,15 @@ async function draftModelFor(
   return null;
 }
 
+function totalOf({ weights, kvCache, compute, output }: StageMemoryRecord): number {
+  return weights + kvCache + compute + output;
+}
+
 function checkContextFull(contextFull: ContextFull, { architecture, canShift, canTrim }: StageInfo): void {
   if (contextFull === "stop" || (canShift && canTrim)) return;
   throw new ExoError(
     "unsupported",
     `The cache of ${architecture} models cannot be moved to other positions, so a full context can only end an answer; ` +
       "start without --context-full shift.",
-  );
-}
-
-/** A ring of one node: one stage is both. */
-async function loadWhole(options: RingHeadOptions, hooks: LoadHooks): Promise<HeadStages> {
-  const stage = await Stage.load(
-    {
-      ...stageOptions(options.ring, options.compute),
-      modelPath: options.modelPath,
-      layerBegin: 0,
-      layerEnd: options.layerCount,
-      hasOutput: true,
-      maxOutputs: outputRows(options.ring.slots, options.ring.batchSize, options.speculation),
-    },
-    hooks,
-  );
-  return { front: stage, output: stage };
-}
-
-async function loadEnds(options: RingHeadOptions, hooks: LoadHooks): Promise<HeadStages> {
-  const front = await Stage.load(
-    {
-      ...stageOptions(options.ring, options.compute),
-      modelPath: options.modelPath,
-      layerBegin: 0,
-      layerEnd: options.layerEnd,
-      hasOutput: false,
-    },
-    hooks,
-  );
-  try {
-    return { front, output: await loadOutput(options, hooks) };
-  } catch (thrown) {
-    await front.close();
-    throw thrown;
-  }
-}
-
-/** Final norm and lm_head: no layers, so no cache whatever the context. */
-async function loadOutput(options: RingHeadOptions, { signal }: LoadHooks): Promise<Stage> {
-  return Stage.load(
-    {
-      ...stageOptions(options.ring, options.compute),
-      modelPath: options.modelPath,
-      layerBegin: options.layerCount,
-      layerEnd: options.layerCount,
-      hasOutput: true,
-      maxOutputs: outputRows(options.ring.slots, options.ring.batchSize, options.speculation),
-    },
-    signal === undefined ? {} : { signal },
   );
 }

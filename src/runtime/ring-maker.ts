@@ -81,6 +81,7 @@ export class RingMaker {
       },
       onPlacedAnew: (model, cause) => meters.replans.add([model, cause]),
       retryMs: RETRY_MS,
+      mostHeld: config.queue + setup.request.ring.slots,
       clock: ports.clock,
       logger: ports.logger,
     });

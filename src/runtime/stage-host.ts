@@ -1,25 +1,25 @@
-import { memoryNeeds } from "../cluster/place.js";
 import type { HostPort } from "../config/address.js";
 import { AsyncQueue } from "../core/async-queue.js";
 import { ExoError } from "../core/errors.js";
-import { type ModelPart, stageMemory, totalBytes } from "../model/memory-estimate.js";
-import { fractionOf } from "../model/progress.js";
-import type { ResolvedModel, ResolveOptions } from "../model/resolved-model.js";
-import { Stage } from "../native/stage.js";
-import type { LoadedStage, LoadStageEvent, LoadStageRequest, StagePlace } from "../transport/node-service.js";
+import type { Stage } from "../native/stage.js";
+import type { LoadStageEvent, LoadStageRequest, StagePlace } from "../transport/node-service.js";
+import { loadClaimed } from "./claimed-stage.js";
 import { HeldStage } from "./held-stage.js";
-import type { MemoryCap, MemoryClaim } from "./memory-cap.js";
+import type { KeptStages, WantedStage } from "./kept-stages.js";
+import { describeStage, fetchPart, type PartSource, type TellLoad, wantedMemory, wantedStage } from "./load-part.js";
+import type { MemoryCap } from "./memory-cap.js";
 import type { HopPorts } from "./outgoing-edge.js";
-import { type ComputeSettings, stageOptions } from "./stage-settings.js";
+import { SpareStages } from "./spare-stages.js";
+import type { ComputeSettings } from "./stage-settings.js";
 
 export interface StageHostOptions {
   readonly ports: HopPorts;
   /** @param cores of its machine that are this node's part, as the head has it; 0: not said */
   readonly compute: (cores: number) => ComputeSettings;
   readonly memory: MemoryCap;
-  readonly models: {
-    resolvePart(spec: string, part: ModelPart, options: ResolveOptions): Promise<ResolvedModel>;
-  };
+  readonly models: PartSource;
+  /** What is loaded here and in no ring. */
+  readonly kept: KeptStages;
   /** Throws `out_of_memory` when this machine is short of memory as it is. */
   readonly requireMemory: () => void;
   /** Where a node listens, as this node reaches it; `null` when it does not know the node. */
@@ -33,14 +33,14 @@ const MOST_STAGES = 64;
 export class StageHost {
   readonly #options: StageHostOptions;
   readonly #held = new Map<string, HeldStage>();
-  /** By ring: settles when the stage that is no longer held has given its memory back. */
-  readonly #closing = new Map<string, Promise<void>>();
   /** Rings of which a stage is being loaded, and at which epoch. */
   readonly #loading = new Map<string, number>();
-  readonly #claims = new WeakMap<Stage, MemoryClaim>();
+  readonly #spares: SpareStages;
 
   constructor(options: StageHostOptions) {
     this.#options = options;
+    this.#spares = new SpareStages({ ...options, logger: options.ports.logger });
+    options.kept.heldBy((ringId) => this.#letGo(ringId));
   }
 
   /** Stages compute, or are being loaded. */
@@ -53,21 +53,22 @@ export class StageHost {
     return [...this.#held.values()];
   }
 
-  /** See `NodeService.loadStage`. A stage of an older epoch of the same ring makes way first. */
+  /**
+   * See `NodeService.loadStage`. A stage of an older epoch of the same ring, or of a ring that this one takes the place of,
+   * goes on in it where it is the same; else it makes way first.
+   */
   async *load(request: LoadStageRequest, signal: AbortSignal): AsyncGenerator<LoadStageEvent, void, void> {
-    checkPlace(request);
-    this.#options.requireMemory();
-    this.#reserve(request.place);
     const events = new AsyncQueue<LoadStageEvent>();
     const left = new AbortController();
+    const either = AbortSignal.any([signal, left.signal]);
     // A head that reads slowly skips to the newest word on each phase.
     const tell = (event: LoadStageEvent): void => events.pushOver(event, (last) => isSamePhase(last, event));
-    this.#load(request, AbortSignal.any([signal, left.signal]), tell)
-      .finally(() => this.#loading.delete(request.place.ringId))
-      .then(
-        () => events.end(),
-        (thrown: unknown) => events.fail(thrown),
-      );
+    const loading =
+      request.spare === "" ? this.#inPlace(request, either, tell) : this.#spares.prepare(request, either, tell);
+    loading.then(
+      () => events.end(),
+      (thrown: unknown) => events.fail(thrown),
+    );
     try {
       yield* events;
     } finally {
@@ -75,79 +76,71 @@ export class StageHost {
     }
   }
 
-  /** Resolves when the stage's memory is free; one of a newer epoch is left alone. */
-  async unload(place: StagePlace): Promise<void> {
-    const held = this.#held.get(place.ringId);
-    if (held !== undefined && held.request.place.epoch <= place.epoch) {
-      this.#drop(held, new ExoError("not_ready", "The head took the ring down."));
-    }
-    await this.#closing.get(place.ringId);
+  /**
+   * Resolves when the stage's memory is free; one of a newer epoch is left alone.
+   *
+   * @param keep it stays loaded for a moment, for a ring that comes after this one
+   */
+  async unload({ ringId, epoch }: StagePlace, keep: boolean): Promise<void> {
+    const held = this.#held.get(ringId);
+    const reason = new ExoError("not_ready", "The head took the ring down.");
+    if (held !== undefined && held.request.place.epoch <= epoch) this.#leave(held, reason);
+    if (keep || this.#held.has(ringId) || this.#loading.has(ringId)) return;
+    await this.#options.kept.free((kept) => kept.ringId === ringId);
   }
 
   async close(): Promise<void> {
     const reason = new ExoError("stage_lost", "This node is shutting down.");
     const all = this.held();
-    for (const held of all) this.#drop(held, reason);
-    await Promise.all([...this.#closing.values(), ...all.map((held) => held.left())]);
+    for (const held of all) this.#leave(held, reason);
+    this.#spares.close();
+    await Promise.all([this.#options.kept.close(), ...all.map((held) => held.left())]);
   }
 
-  async #load(request: LoadStageRequest, signal: AbortSignal, tell: (event: LoadStageEvent) => void): Promise<void> {
+  async #inPlace(request: LoadStageRequest, signal: AbortSignal, tell: TellLoad): Promise<void> {
+    checkPlace(request);
+    const { ringId } = request.place;
+    this.#reserve(request.place);
+    this.#spares.leaveTo(ringId);
+    try {
+      await this.#load(request, signal, tell);
+    } finally {
+      this.#loading.delete(ringId);
+    }
+  }
+
+  async #load(request: LoadStageRequest, signal: AbortSignal, tell: TellLoad): Promise<void> {
     const begun = this.#options.ports.clock.monotonic();
-    await this.#makeWay(request.place);
-    const model = await this.#options.models.resolvePart(request.model, partOf(request), {
-      signal,
-      hash: request.modelHash === "" ? null : request.modelHash,
-      onProgress: (progress) => tell({ type: "progress", phase: "fetch", fraction: fractionOf(progress) }),
-    });
-    const stage = await this.#loadStage(request, model, signal, tell);
+    const kept = await this.#claim(request);
+    const stage = kept ?? (await this.#loadAnew(request, signal, tell));
     try {
       if (signal.aborted) throw new ExoError("cancelled", "Loading was cancelled by the head.");
-      this.#hold(stage, request);
+      this.#hold(stage, request, kept !== null);
     } catch (thrown) {
-      await this.#closed(stage, stage.close());
+      await stage.close();
       throw thrown;
     }
     const seconds = (this.#options.ports.clock.monotonic() - begun) / 1000;
-    tell({ type: "done", stage: describe(stage, seconds) });
+    tell({ type: "done", stage: describeStage(stage, seconds, kept !== null) });
   }
 
-  /** What the owner offers is claimed as the planner counted it, then as it is. */
-  async #loadStage(
-    request: LoadStageRequest,
-    model: ResolvedModel,
-    signal: AbortSignal,
-    tell: (event: LoadStageEvent) => void,
-  ): Promise<Stage> {
-    const { layerBegin, layerEnd, hasOutput } = request;
-    const what = `Layers [${layerBegin}, ${layerEnd}) of ${model.id}`;
-    const claim = await this.#options.memory.claim(plannedBytes(request, model), what, signal);
-    try {
-      const stage = await Stage.load(
-        {
-          ...stageOptions({ ...request, slots: request.maxSequences }, this.#options.compute(request.cores)),
-          modelPath: model.path,
-          layerBegin,
-          layerEnd,
-          hasOutput,
-        },
-        { signal, onProgress: (fraction) => tell({ type: "progress", phase: "load", fraction }) },
-      );
-      claim.became(bytesOf(stage));
-      this.#claims.set(stage, claim);
-      return stage;
-    } catch (thrown) {
-      claim.release();
-      throw thrown;
-    }
+  async #loadAnew(request: LoadStageRequest, signal: AbortSignal, tell: TellLoad): Promise<Stage> {
+    const { models, kept, memory, requireMemory } = this.#options;
+    const model = await fetchPart(models, request, signal, tell);
+    const options = { ...this.#wanted(request).options, modelPath: model.path };
+    const onProgress = (fraction: number): void => tell({ type: "progress", phase: "load", fraction });
+    const wanted = wantedMemory(request, model);
+    return kept.makingWay(async () => {
+      requireMemory();
+      return loadClaimed(memory, wanted, options, { signal, onProgress });
+    });
   }
 
-  /** Its memory is spoken for until then. */
-  #closed(stage: Stage, closed: Promise<void>): Promise<void> {
-    this.#claims.get(stage)?.releaseAfter(closed);
-    return closed;
+  #wanted(request: LoadStageRequest): WantedStage {
+    return wantedStage(request, this.#options.compute(request.cores));
   }
 
-  #hold(stage: Stage, request: LoadStageRequest): void {
+  #hold(stage: Stage, request: LoadStageRequest, kept: boolean): void {
     const { nodeId, host, port } = request.nextHop;
     const held: HeldStage = new HeldStage({
       stage,
@@ -169,7 +162,7 @@ export class StageHost {
         threads,
         batchThreads,
       },
-      "stage loaded",
+      kept ? "stage goes on" : "stage loaded",
     );
   }
 
@@ -177,17 +170,23 @@ export class StageHost {
     if (this.#held.get(held.request.place.ringId) !== held) return;
     this.#options.ports.logger.info(
       { ring: held.request.place.ringId, reason: reason.message },
-      "the ring is gone; freeing its stage",
+      "the ring is gone; its stage is kept for a while",
     );
-    this.#drop(held, reason);
+    this.#leave(held, reason);
   }
 
-  /** Only once for each stage, and a ring's next one waits for it, so there is one entry per ring. */
-  #drop(held: HeldStage, reason: ExoError): void {
-    const { ringId } = held.request.place;
-    this.#held.delete(ringId);
-    const closing = this.#closed(held.stage, held.close(reason)).finally(() => this.#closing.delete(ringId));
-    this.#closing.set(ringId, closing);
+  /** The ring goes on without the stage that is held here for it, or with it in another place. */
+  #letGo(ringId: string): void {
+    const held = this.#held.get(ringId);
+    if (held !== undefined) this.#leave(held, new ExoError("stale_epoch", `Ring ${ringId} went on to another epoch.`));
+  }
+
+  /** Nothing of its ring reaches the stage from then on. */
+  #leave(held: HeldStage, reason: ExoError): void {
+    const { place, model: spec, modelHash } = held.request;
+    this.#held.delete(place.ringId);
+    held.leave(reason);
+    this.#options.kept.keep({ ringId: place.ringId, spec, modelHash, stage: held.stage, spare: false });
   }
 
   /** One stage of a ring at a time: whoever comes while it is being loaded, or with an older epoch, is refused. */
@@ -206,11 +205,14 @@ export class StageHost {
     this.#loading.set(ringId, epoch);
   }
 
-  /** Two stages of a ring at once may be more than the node's memory holds. */
-  async #makeWay({ ringId, epoch }: StagePlace): Promise<void> {
-    const held = this.#held.get(ringId);
-    if (held !== undefined) this.#drop(held, new ExoError("stale_epoch", `Ring ${ringId} went on to epoch ${epoch}.`));
-    await this.#closing.get(ringId);
+  /** Two stages of a ring at once may be more than the node's memory holds: what has no place in it any more is freed. */
+  async #claim(request: LoadStageRequest): Promise<Stage | null> {
+    const { ringId } = request.place;
+    const rings = new Set([ringId, ...request.replaces]);
+    for (const id of rings) this.#letGo(id);
+    const stage = await this.#options.kept.take(this.#wanted(request));
+    await this.#options.kept.free((kept) => rings.has(kept.ringId) && !kept.spare);
+    return stage;
   }
 }
 
@@ -226,34 +228,4 @@ function checkPlace({ place, hasOutput }: LoadStageRequest): void {
       `Stage ${stageIndex} of ${stageCount}${hasOutput ? " with the output head" : ""} cannot be placed on another node; the head is stage 0.`,
     );
   }
-}
-
-function partOf({ layerBegin, layerEnd, hasOutput }: LoadStageRequest): ModelPart {
-  return { begin: layerBegin, end: layerEnd, hasEmbedding: layerBegin === 0 && layerEnd > 0, hasOutput };
-}
-
-/** As `modelCost` counts it. */
-function plannedBytes(request: LoadStageRequest, { info }: ResolvedModel): number {
-  const needs = memoryNeeds({ ...request, slots: request.maxSequences }, request.contextSize);
-  return totalBytes(stageMemory(info, partOf(request), needs));
-}
-
-function bytesOf(stage: Stage): number {
-  const { weights, kvCache, compute, output } = stage.memory();
-  return weights + kvCache + compute + output;
-}
-
-function describe(stage: Stage, loadSeconds: number): LoadedStage {
-  const memory = stage.memory();
-  return {
-    architecture: stage.info.architecture,
-    layerCount: stage.info.layerCount,
-    embeddingSize: stage.info.embeddingSize,
-    contextSize: stage.info.contextSize,
-    weightsBytes: memory.weights,
-    kvCacheBytes: memory.kvCache,
-    computeBytes: memory.compute,
-    outputBytes: memory.output,
-    loadSeconds,
-  };
 }

@@ -30,6 +30,7 @@ import { fromWireLoadEvent, nodeHelloSchema } from "./control-messages.js";
 import type { TransportCredentials } from "./credentials.js";
 import { checkEmbeddings, fromWireEmbedding } from "./embedding-messages.js";
 import type { CallResponse__Output } from "./generated/exo/v1/CallResponse.js";
+import type { DrainResponse__Output } from "./generated/exo/v1/DrainResponse.js";
 import type { GossipResponse__Output } from "./generated/exo/v1/GossipResponse.js";
 import type { HealthReport__Output } from "./generated/exo/v1/HealthReport.js";
 import type { ModelHashes__Output } from "./generated/exo/v1/ModelHashes.js";
@@ -159,15 +160,15 @@ export class ControlClient implements NodeService {
 
   loadStage(request: LoadStageRequest, signal: AbortSignal): AsyncIterable<LoadStageEvent> {
     return this.#stream(
-      () => this.#stub.LoadStage(request, this.#metadata),
+      () => this.#stub.LoadStage({ ...request, replaces: [...request.replaces] }, this.#metadata),
       (message) => fromWireLoadEvent(message, this.#peer),
       signal,
     );
   }
 
-  async unloadStage(place: StagePlace): Promise<void> {
+  async unloadStage(place: StagePlace, keep: boolean): Promise<void> {
     await this.#unary<UnloadStageResponse__Output>(this.#deadlines.unloadMs, (options, callback) =>
-      this.#stub.UnloadStage({ place }, this.#metadata, options, callback),
+      this.#stub.UnloadStage({ place, keep }, this.#metadata, options, callback),
     );
   }
 
@@ -184,6 +185,12 @@ export class ControlClient implements NodeService {
       this.#stub.StopModel(order, this.#metadata, options, callback),
     );
     return stopped;
+  }
+
+  async drain(draining: boolean): Promise<void> {
+    await this.#unary<DrainResponse__Output>(this.#deadlines.callMs, (options, callback) =>
+      this.#stub.Drain({ draining }, this.#metadata, options, callback),
+    );
   }
 
   async readTraces(requestId: string | null): Promise<readonly NodeTrace[]> {

@@ -49,6 +49,8 @@ export const loadStageRequestSchema: z.ZodType<LoadStageRequest> = z
     wireType: z.enum(["f32", "f16", "q8_0"]),
     cores: u32,
     modelHash: z.string().regex(/^([0-9a-f]{64})?$/, "modelHash is no sha256"),
+    replaces: z.array(id).max(64),
+    spare: z.enum(["", "load", "fetch"]),
     nextHop: z.object({ nodeId: id, host: z.string().min(1).max(256), port: positive.max(65_535) }),
   })
   .refine(({ layerBegin, layerEnd }) => layerBegin <= layerEnd, "layerBegin is beyond layerEnd");
@@ -79,6 +81,7 @@ const loadedStageSchema = z.object({
   computeBytes: bytes,
   outputBytes: bytes,
   loadSeconds: z.number().nonnegative(),
+  kept: z.boolean(),
 });
 
 export function toWireLoadEvent(event: LoadStageEvent): WireLoadEvent {

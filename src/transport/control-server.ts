@@ -76,8 +76,8 @@ export class ControlServer {
         (request, signal) => loadStage(service, request, signal),
         toWireLoadEvent,
       ),
-      UnloadStage: this.#unary("UnloadStage", async ({ place }) => {
-        await service.unloadStage(parse(stagePlaceSchema, place, "An unload request", "invalid_argument"));
+      UnloadStage: this.#unary("UnloadStage", async ({ place, keep }) => {
+        await service.unloadStage(parse(stagePlaceSchema, place, "An unload request", "invalid_argument"), keep);
         return {};
       }),
       PlaceModel: this.#unary("PlaceModel", async (order) => {
@@ -88,6 +88,10 @@ export class ControlServer {
       StopModel: this.#unary("StopModel", async (order) => ({
         stopped: await service.stopModel(parse(stopModelSchema, order, "An order to stop a ring", "invalid_argument")),
       })),
+      Drain: this.#unary("Drain", async ({ draining }) => {
+        await service.drain(draining);
+        return {};
+      }),
       ReadTraces: this.#unary("ReadTraces", async ({ requestId }) => ({
         traces: packData(await service.readTraces(requestId === "" ? null : requestId)),
       })),

@@ -68,6 +68,13 @@ export interface LoadStageRequest {
   readonly cores: number;
   /** `ModelHeader.hash` as the head has it; "": whichever the spec leads to. */
   readonly modelHash: string;
+  /** Ids of rings that this one takes the place of: what the node holds of them goes on in it, or makes way. */
+  readonly replaces: readonly string[];
+  /**
+   * "": it takes its place. Else it stands by, in case that the node which holds it is lost: `load` where memory allows, or
+   * `fetch` only, which ends without `done`.
+   */
+  readonly spare: "" | "load" | "fetch";
   readonly nextHop: NextHop;
 }
 
@@ -84,6 +91,8 @@ export interface LoadedStage {
   readonly computeBytes: number;
   readonly outputBytes: number;
   readonly loadSeconds: number;
+  /** It stayed loaded from a ring before. */
+  readonly kept: boolean;
 }
 
 export type LoadStageEvent =
@@ -128,7 +137,8 @@ export interface NodeService extends InferenceService {
   gossip(message: unknown): Promise<unknown>;
   /** Ends with `done`. Aborting the signal, or leaving the loop, cancels the load and frees what it held. */
   loadStage(request: LoadStageRequest, signal: AbortSignal): AsyncIterable<LoadStageEvent>;
-  unloadStage(place: StagePlace): Promise<void>;
+  /** @param keep it stays loaded for a moment, for a ring that comes after this one */
+  unloadStage(place: StagePlace, keep: boolean): Promise<void>;
   /** Measures the model's parts here, unless it was done before. Rejects `not_ready` where the node is never idle meanwhile. */
   probeModel(request: ProbeModelRequest, signal: AbortSignal): Promise<ModelSpeed>;
   /** What this node has of a model's files; none when it has not the model. */
@@ -138,6 +148,8 @@ export interface NodeService extends InferenceService {
   readModel(fileId: string, begin: number, end: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** Asks this node to be the head of a ring; resolves with the ring's record, plain data, while it is being loaded. */
   placeModel(order: PlaceModelOrder): Promise<unknown>;
+  /** It takes no new layers from now on, and rings are placed without it; or it may again. */
+  drain(draining: boolean): Promise<void>;
   /** What this node recorded of a request; `null`: of the last ones, with their root spans only. */
   readTraces(requestId: string | null): Promise<readonly NodeTrace[]>;
   /** Whether a ring was taken down here; resolves when its memory is free. */

@@ -90,6 +90,7 @@ export async function withApi(use: (under: ApiUnderTest) => Promise<void>, init:
     cluster: { snapshot: () => SNAPSHOT, readiness: () => ({ ready: true, reason: null }) },
     library: NO_LIBRARY,
     rings: { load: async () => RING, whenReady: async () => RING, unload: async () => RING },
+    nodes: { drain: async (node, draining) => ({ node: { id: node, name: node }, draining, rings: [] }) },
     logger: silentLogger,
     host: "127.0.0.1",
     port: 0,

@@ -40,6 +40,7 @@ const NOTHING_SAID = {
   strategy: null,
   contextSize: null,
   slots: null,
+  spares: null,
   kv: null,
   kvV: null,
   layers: null,

@@ -108,6 +108,7 @@ describe("the server", () => {
         planner: NO_PLANNER,
         cluster: { snapshot: () => SNAPSHOT, readiness: () => ({ ready: true, reason: null }) },
         rings: { load: async () => RING, whenReady: async () => RING, unload: async () => RING },
+        nodes: { drain: async (node, draining) => ({ node: { id: node, name: node }, draining, rings: [] }) },
         library: NO_LIBRARY,
         logger: silentLogger,
         host: "127.0.0.1",

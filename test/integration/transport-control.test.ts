@@ -82,6 +82,8 @@ const LOAD: LoadStageRequest = {
   wireType: "f32",
   cores: 3,
   modelHash: "",
+  replaces: ["old-ring"],
+  spare: "",
   nextHop: { nodeId: "id-head", host: "::1", port: 52_416 },
 };
 
@@ -95,6 +97,7 @@ const STAGE: LoadedStage = {
   computeBytes: 456,
   outputBytes: 0,
   loadSeconds: 1.5,
+  kept: true,
 };
 
 describe("hello", () => {
@@ -165,7 +168,8 @@ describe("single calls", () => {
         tokenize: async ({ text, addSpecial }) => [text.length, addSpecial ? 1 : 0],
         detokenize: async (model, tokens) => `${model}:${tokens.join(",")}`,
         applyTemplate: async (_model, prompt) => JSON.stringify(prompt),
-        unloadStage: async (place) => assert.deepEqual(place, LOAD.place),
+        unloadStage: async (...asked) => assert.deepEqual(asked, [LOAD.place, true]),
+        drain: async (draining) => assert.equal(draining, true),
       },
     });
     const client = clientOf(t, node);
@@ -177,7 +181,8 @@ describe("single calls", () => {
     assert.equal(await client.detokenize("m", [1, 2], NEVER), "m:1,2");
     assert.ok(REQUEST.input.kind === "chat");
     assert.deepEqual(JSON.parse(await client.applyTemplate("m", REQUEST.input, NEVER)), REQUEST.input);
-    await client.unloadStage(LOAD.place);
+    await client.unloadStage(LOAD.place, true);
+    await client.drain(true);
   });
 
   test("bring the same error out at the other end", async (t) => {
@@ -248,11 +253,11 @@ describe("single calls", () => {
     const node = await startNode(t);
     const client = clientOf(t, node);
     await assert.rejects(
-      client.unloadStage({ ...LOAD.place, ringId: "two words" }),
+      client.unloadStage({ ...LOAD.place, ringId: "two words" }, false),
       failsWith("invalid_argument", "ringId"),
     );
     await assert.rejects(
-      client.unloadStage({ ...LOAD.place, stageIndex: 2 }),
+      client.unloadStage({ ...LOAD.place, stageIndex: 2 }, false),
       failsWith("invalid_argument", "stageCount"),
     );
     const tokenizing = client.tokenize({ model: "m", text: "", addSpecial: 1, parseSpecial: false } as never, NEVER);

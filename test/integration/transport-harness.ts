@@ -41,6 +41,7 @@ export function serviceWith(methods: Partial<NodeService>): NodeService {
     gossip: missing,
     loadStage: missing,
     unloadStage: missing,
+    drain: missing,
     placeModel: missing,
     stopModel: missing,
     readTraces: missing,

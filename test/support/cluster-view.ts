@@ -3,18 +3,24 @@ import type { NodeProcess } from "./node-process.js";
 
 const ringSchema = z.object({
   id: z.string(),
+  epoch: z.number(),
   model: z.string(),
   state: z.string(),
   reason: z.string().nullable(),
   pinned: z.boolean(),
   plan: z.array(z.string()),
-  stages: z.array(z.object({ node_name: z.string() })),
+  stages: z.array(
+    z.object({ node_name: z.string(), layer_begin: z.int(), layer_end: z.int(), kept: z.boolean().optional() }),
+  ),
+  spares: z.array(z.object({ node_name: z.string(), state: z.string() })).optional(),
   work: z.object({ rows: z.number() }).optional(),
 });
 
 const nodeSchema = z.object({
   name: z.string(),
   state: z.string(),
+  draining: z.boolean().optional(),
+  kept: z.array(z.object({ layer_begin: z.int(), spare: z.boolean() })).optional(),
   stages: z.array(z.object({ ring_id: z.string(), work: z.object({ rows: z.number() }) })).optional(),
 });
 

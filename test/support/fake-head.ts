@@ -33,10 +33,13 @@ const info: StageInfo = {
 /** A head that computes nothing and breaks when a test says so. */
 export class FakeHead implements LoadedHead {
   readonly info = info;
+  readonly kept = false;
   readonly #weights: number;
   readonly #listeners: ((error: ExoError) => void)[] = [];
   /** Why it was closed. */
   readonly closedBy: ExoError[] = [];
+  /** Whether its stages were to stay loaded. */
+  readonly keptBy: boolean[] = [];
 
   constructor(weights = 0) {
     this.#weights = weights;
@@ -54,10 +57,15 @@ export class FakeHead implements LoadedHead {
     hopMs: [],
     microBatchesUnderWay: 0,
   });
-  check = async () => {};
+  onChecked: (isHealed: boolean) => void = () => {};
 
-  async close(reason: ExoError): Promise<void> {
+  async check(isHealed: boolean): Promise<void> {
+    this.onChecked(isHealed);
+  }
+
+  async close(reason: ExoError, keep: boolean): Promise<void> {
     this.closedBy.push(reason);
+    this.keptBy.push(keep);
   }
 
   onBroken(listener: (error: ExoError) => void): void {

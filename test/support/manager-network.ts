@@ -33,6 +33,7 @@ export const SETTINGS: RequestSettings = {
   flashAttention: "auto",
   wire: "f32",
   keepAlive: Number.POSITIVE_INFINITY,
+  spares: 0,
 };
 
 export interface ManagedNodeOptions {
@@ -118,6 +119,7 @@ export class ManagedNode {
   readonly manager: ModelManager<FakeHead>;
   readonly heads: FakeHead[] = [];
   cannotLoad: ExoError | null;
+  draining = false;
   readonly #network: ManagerNetwork;
   readonly #capacity: number | null;
   readonly #members = new Map<string, Member>();
@@ -177,6 +179,9 @@ export class ManagedNode {
       copies: options.copies ?? (() => []),
       gatherSpeeds: options.gatherSpeeds ?? (async () => null),
       worthReplacing,
+      setDraining: (draining) => {
+        this.draining = draining;
+      },
       settleMs: 0,
       tickMs: 1_000_000_000,
       failedMs: 10_000,
@@ -199,6 +204,8 @@ export class ManagedNode {
       rings: this.manager.local().map((placed) => placed.record()),
       unfit: this.manager.unfit.records(),
       held: [],
+      kept: [],
+      draining: this.draining,
     });
   }
 
@@ -259,6 +266,7 @@ const LOADED: LoadedStage = {
   computeBytes: 0,
   outputBytes: 0,
   loadSeconds: 0,
+  kept: false,
 };
 
 /** One layer on each of so many nodes, or of as many as there are; the head is `request.head`, or the first. */
@@ -336,6 +344,10 @@ function clientOf(node: ManagedNode, network: ManagerNetwork): PeerClient {
       yield { type: "done", stage: LOADED };
     },
     unloadStage: async () => reached(),
+    drain: async (draining) => {
+      reached();
+      node.draining = draining;
+    },
     generate: unused,
     embed: unused,
     tokenize: unused,

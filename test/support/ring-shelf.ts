@@ -16,6 +16,7 @@ export class OtherNode extends ScriptedInference implements PeerClient {
   readModel = unused;
   loadStage = unused;
   unloadStage = unused;
+  drain = unused;
   placeModel = unused;
   stopModel = unused;
   readTraces = unused;

@@ -20,6 +20,8 @@ export function sampleRecord(overrides: Partial<NodeRecord> = {}): NodeRecord {
     threads: { decode: null, batch: null },
     memoryCap: null,
     stages: [],
+    kept: [],
+    draining: false,
     knows: [],
     rings: [],
     power: "unknown",

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { modelRequest } from "../../src/cluster/model-request.js";
 import type { RingRecord } from "../../src/cluster/node-record.js";
-import { PlacedModel } from "../../src/cluster/placed-model.js";
+import { PlacedModel, type Placement } from "../../src/cluster/placed-model.js";
 import { UnfitNodes } from "../../src/cluster/unfit-nodes.js";
 import { ExoError } from "../../src/core/errors.js";
 import { silentLogger, systemClock } from "../../src/core/ports.js";
@@ -27,12 +27,34 @@ const membership = {
 const self = sampleRecord({ id: "a" });
 const request = modelRequest("tiny", SETTINGS);
 
+interface Asked {
+  readonly remains: (readonly string[] | null)[];
+  readonly healed: boolean[];
+  mayPlace: number;
+  /** Plans are made when it resolves. */
+  planned: Promise<void>;
+}
+
 /** @param tries what loading comes to: a head, or why it failed */
 function modelThatComesTo(tries: (FakeHead | ExoError)[], plannedHead = "a") {
   const states: RingRecord["state"][] = [];
   const handedTo: string[] = [];
+  const asked: Asked = { remains: [], healed: [], mayPlace: 0, planned: Promise.resolve() };
   const memory = { weights: 1, kvCache: 1, compute: 1 };
   const stage = { nodeId: "a", layerBegin: 0, layerEnd: 1, hasEmbedding: true, hasOutput: true, memory };
+  const placement: Placement = {
+    plan: {
+      model: "tiny",
+      layerCount: 1,
+      stages: [stage],
+      head: plannedHead,
+      unused: [],
+      strategy: "latency",
+      predicted: null,
+      reasons: ["because"],
+    },
+    ring: { ...request.ring, contextSize: 64 },
+  };
   const placed = new PlacedModel<FakeHead>({
     ringId: "ring",
     request,
@@ -45,26 +67,23 @@ function modelThatComesTo(tries: (FakeHead | ExoError)[], plannedHead = "a") {
       header: async () => ({ id: "tiny", spec: "tiny", bytes: 1, hash: "", info: modelOf([1]), defaults: {} }),
       resolvePart: async () => ({ path: "/tiny.gguf" }),
     },
-    mayPlace: async () => {},
-    place: async () => ({
-      plan: {
-        model: "tiny",
-        layerCount: 1,
-        stages: [stage],
-        head: plannedHead,
-        unused: [],
-        strategy: "latency",
-        predicted: null,
-        reasons: ["because"],
-      },
-      ring: { ...request.ring, contextSize: 64 },
-    }),
+    mayPlace: async () => {
+      asked.mayPlace += 1;
+    },
+    place: async (_model, _request, _signal, remains) => {
+      asked.remains.push(remains?.ringIds ?? null);
+      await asked.planned;
+      return placement;
+    },
     handOver: async ({ head }) => {
       handedTo.push(head);
     },
     openHead: async () => {
       const next = tries.shift();
-      if (next instanceof FakeHead) return next;
+      if (next instanceof FakeHead) {
+        next.onChecked = (isHealed) => asked.healed.push(isHealed);
+        return next;
+      }
       throw next ?? new ExoError("internal", "The test expected no further try.");
     },
     onChange: (record) => {
@@ -74,7 +93,7 @@ function modelThatComesTo(tries: (FakeHead | ExoError)[], plannedHead = "a") {
     clock: systemClock,
     logger: silentLogger,
   });
-  return { placed, states, handedTo };
+  return { placed, states, handedTo, asked };
 }
 
 const anySignal = new AbortController().signal;
@@ -104,6 +123,38 @@ describe("PlacedModel", () => {
     await placed.whenReady(anySignal);
     first.break();
     await eventually(async () => assert.ok(placed.head === second, "the second head serves"));
+  });
+
+  test("a ring that breaks is placed again at once, and who asks meanwhile waits for it", async (context) => {
+    const [first, second] = [new FakeHead(), new FakeHead()];
+    const { placed, asked } = modelThatComesTo([first, new ExoError("stage_lost", "It left, too."), second]);
+    context.after(() => placed.stop());
+    placed.start();
+    await placed.whenReady(anySignal);
+    let plan = (): void => {};
+    asked.planned = new Promise((resolve) => {
+      plan = resolve;
+    });
+    first.break();
+    await eventually(async () => assert.equal(placed.record().state, "failed"));
+    assert.equal(placed.record().healing, true);
+    const next = placed.usage.begin(anySignal).then(() => placed.head);
+    plan();
+    assert.equal(await next, second);
+    assert.equal(placed.record().healing, undefined);
+    assert.deepEqual(asked.remains, [null, ["ring"], ["ring"]]);
+    assert.deepEqual(asked.healed, [false, true]);
+    assert.equal(asked.mayPlace, 1, "who had the ring goes on with it");
+    assert.deepEqual(first.keptBy, [true]);
+  });
+
+  test("what is unloaded is not kept", async () => {
+    const head = new FakeHead();
+    const { placed } = modelThatComesTo([head]);
+    placed.start();
+    await placed.whenReady(anySignal);
+    await placed.stop(new ExoError("not_ready", "The model was unloaded."));
+    assert.deepEqual(head.keptBy, [false]);
   });
 
   test("a model that does not fit at first is refused for good", async () => {

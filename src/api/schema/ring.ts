@@ -19,6 +19,7 @@ const schema = z.object({
     .max(2 ** 27)
     .nullish(),
   slots: z.int().min(1).max(256).nullish(),
+  spares: z.int().min(0).max(64).nullish(),
   kv: z.enum(KV_TYPES).nullish(),
   kv_v: z.enum(KV_TYPES).nullish(),
   layers: z.string().nullish(),
@@ -53,6 +54,7 @@ export function parseLoad(body: unknown): ParsedLoad {
       strategy: parsed.strategy ?? null,
       contextSize: parsed.context_size ?? null,
       slots: parsed.slots ?? null,
+      spares: parsed.spares ?? null,
       kv: parsed.kv ?? null,
       kvV: parsed.kv_v ?? null,
       layers,

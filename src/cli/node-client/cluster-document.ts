@@ -41,6 +41,10 @@ const node = z.looseObject({
   reason: text.nullable(),
   devices: z.array(device),
   stages: z.array(heldStage).optional(),
+  /** It takes no new layers. */
+  draining: shown(z.boolean()),
+  /** Loaded for no ring: what one left behind, or spares. */
+  kept: shown(z.array(z.looseObject({ spec: text, layer_begin: number, layer_end: number, spare: z.boolean() }))),
   /** `mains`, `battery` or `unknown`. */
   power: shown(text),
   downloads: shown(z.array(download)),
@@ -72,6 +76,8 @@ const ring = z.looseObject({
   layer_count: number,
   context_size: number,
   stages: z.array(stage),
+  /** Nodes that stand by for stages. */
+  spares: shown(z.array(z.looseObject({ node_id: text, layer_begin: number, layer_end: number, state: text }))),
   reason: text.nullish(),
   hops: z.looseObject({ p50_ms: number, p99_ms: number }).nullish(),
   /** Over the last seconds; 0: nothing was computed. */

@@ -4,10 +4,13 @@ import { timeLimit } from "../../core/waiting.js";
 import { failureOf } from "./api-failure.js";
 import { type ChatPiece, readChatStream } from "./chat-stream.js";
 import { type ClusterDocument, clusterDocument } from "./cluster-document.js";
+import { type DrainDocument, drainDocument } from "./drain-document.js";
 import { estimateDocumentSchema, planDocumentSchema, type ReadEstimate, type ReadPlan } from "./planning-documents.js";
 
 /** A node on this machine or in the same house answers well within this. Milliseconds. */
 const QUICK = 5000;
+/** What is on a node may have to be planned elsewhere first. */
+const DRAIN = 30_000;
 
 const modelList = z.object({
   data: z.array(
@@ -109,6 +112,11 @@ export class NodeClient {
   /** What a model would take, likewise. */
   estimate(question: object, signal: AbortSignal): Promise<ReadEstimate> {
     return this.#ask("/cluster/estimate", question, signal, estimateDocumentSchema);
+  }
+
+  /** Has a node take no more layers, or lets it again. The models are looked at first, to say whether it can be. */
+  drain(node: string, draining: boolean): Promise<DrainDocument> {
+    return this.#ask("/cluster/drain", { node, drain: draining }, AbortSignal.timeout(DRAIN), drainDocument);
   }
 
   /** The answer as it is written. Aborting the signal hangs up, which frees the slot. */

@@ -82,6 +82,7 @@ function remarks(node: NodeDocument, { node: own, rings }: ClusterDocument, pain
   const isPlaced = rings.some(({ stages }) => stages.length > 0);
   const words = [
     ...(node.id === own.id ? [paint("dim", "this node")] : []),
+    ...(node.draining === true ? [paint("yellow", holds ? "draining" : "drained")] : []),
     ...(node.power === "battery" ? [paint("yellow", "on battery")] : []),
     ...(node.state === "alive" && isPlaced && !holds ? [paint("dim", "no layers")] : []),
   ];

@@ -16,8 +16,19 @@ export function drawRing(cluster: ClusterDocument, ring: RingDocument, width: nu
     ...reasonLines(ring, width),
     "",
     ...drawStages(cluster, ring, width, paint),
+    ...spareLines(cluster, ring, width),
   ];
   return lines.map((line) => clipped(line, width - 1));
+}
+
+/** Which nodes stand by for which stages. */
+function spareLines({ nodes }: ClusterDocument, { spares }: RingDocument, width: number): readonly string[] {
+  const texts = (spares ?? []).map(({ node_id, layer_begin, layer_end, state }) => {
+    const name = nodes.find(({ id }) => id === node_id)?.name ?? node_id;
+    return `[${layer_begin}, ${layer_end}) ${name} ${state}`;
+  });
+  if (texts.length === 0) return [];
+  return ["", ...packed(texts, " · ", width - 1 - INDENT.length, "standing by: ").map((line) => INDENT + line)];
 }
 
 function ringFacts(ring: RingDocument, paint: Paint): readonly string[] {

@@ -1,8 +1,11 @@
 import { formatHostPort } from "../../config/address.js";
+import { ExoError } from "../../core/errors.js";
 import type { Clock, Logger } from "../../core/ports.js";
+import { resolvedWithin } from "../../core/waiting.js";
 import { isLinkLocal } from "../../discovery/subnets.js";
 import { toHostPort } from "../addresses.js";
 import type { NodeRecord } from "../node-record.js";
+import { digestOf } from "./digest.js";
 import { readGossip } from "./gossip-message.js";
 import { GossipRounds, type Partner } from "./gossip-rounds.js";
 import type { GossipMessage, GossipState, Received } from "./gossip-state.js";
@@ -18,16 +21,21 @@ export interface GossipOptions {
   readonly logger: Logger;
   /** What the node `from` said changed something. */
   readonly onNews: (received: Received, from: string) => void;
+  /** The node `from` said that it stops. */
+  readonly onLeave: (from: string) => void;
 }
 
 /** Peers are told off for the same thing once. */
 const MOST_COMPLAINTS = 256;
+/** For the others to hear that this node stops. */
+const LEAVE_MS = 500;
 
 /** What this node tells others of everybody, and what it takes from them. */
 export class Gossip {
   readonly #options: GossipOptions;
   readonly #rounds: GossipRounds;
   readonly #complaints = new Set<string>();
+  #hasLeft = false;
 
   constructor(options: GossipOptions) {
     this.#options = options;
@@ -58,8 +66,23 @@ export class Gossip {
     this.#rounds.tell(id);
   }
 
+  /** Tells everybody that this node is gone, and answers nobody any more: an answer would be a sign of life. */
+  async leave(): Promise<void> {
+    this.stop();
+    this.#hasLeft = true;
+    const partners = this.#partners();
+    if (partners.length === 0) return;
+    const { stamp } = this.#options.state();
+    const digests = [digestOf(stamp, "gone", 0, true)];
+    const told = partners.map((partner) =>
+      partner.gossip({ from: stamp.id, digests, items: [], wanted: [] }).catch(() => {}),
+    );
+    await resolvedWithin(Promise.all(told), LEAVE_MS);
+  }
+
   /** What this node says of itself now, with its stamp. */
   publish(): NodeRecord {
+    if (this.#hasLeft) throw new ExoError("not_ready", "This node is stopping.");
     return this.#options.state().publish(this.#options.record());
   }
 
@@ -96,6 +119,7 @@ export class Gossip {
 
   #take(message: GossipMessage<NodeRecord>, from: string, faults: readonly string[]): void {
     const { state, roster, clock, onNews } = this.#options;
+    if (message.digests?.some(({ id, standing }) => id === from && standing === "gone")) this.#options.onLeave(from);
     const received = state().receive(message, clock.monotonic());
     const full = received.refused.length > 0 ? ["more nodes than there is room for"] : [];
     for (const fault of [...faults, ...full]) this.#complain(from, fault);

@@ -55,6 +55,7 @@ export class Peer {
   #impatience = new AbortController();
   #askedAt = 0;
   #misses = 0;
+  #departures = 0;
   #record: NodeRecord | null = null;
   #reason: string | null = null;
   #timer: NodeJS.Timeout | null = null;
@@ -128,6 +129,13 @@ export class Peer {
     return this.#askAgain;
   }
 
+  /** It said that it stops: it counts as one that does not answer. */
+  left(): void {
+    this.#departures += 1;
+    this.#misses = this.#options.missesUntilGone;
+    this.#reason = "It left.";
+  }
+
   /** Asks now instead of after the pause. */
   askNow(): void {
     if (this.#asking) this.#askAgain = true;
@@ -169,10 +177,13 @@ export class Peer {
     const { lapses } = attention;
     const begun = clock.monotonic();
     this.#askedAt = attention.listened();
+    const departures = this.#departures;
     try {
       const record = await this.#recordNow(before);
       this.#asking = false;
       if (this.#stopped) return;
+      // What it answered before it said so counts no more.
+      if (departures !== this.#departures) throw new ExoError("peer_unreachable", "It left.");
       this.#nudged = false;
       this.#wellAt = begun;
       this.#answered(record);

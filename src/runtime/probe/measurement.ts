@@ -89,8 +89,17 @@ export class Measurement implements Service {
     return this.#models.speed(request, AbortSignal.any([signal, this.#stop.signal]));
   }
 
-  /** Of a model on these nodes; see `gatherSpeeds`. */
-  gather(nodes: readonly NodeRecord[], request: SpeedsRequest, signal: AbortSignal): Promise<Speeds> {
+  /**
+   * Of a model on these nodes; see `gatherSpeeds`.
+   *
+   * @param withinMs most milliseconds that it may take; `null`: as long as measuring does
+   */
+  gather(
+    nodes: readonly NodeRecord[],
+    request: SpeedsRequest,
+    signal: AbortSignal,
+    withinMs: number | null = null,
+  ): Promise<Speeds> {
     const { nodeId, membership, logger } = this.#options;
     const sources = {
       selfId: nodeId,
@@ -100,7 +109,7 @@ export class Measurement implements Service {
       hopOverhead: () => this.#overhead.seconds,
       logger,
     };
-    return gatherSpeeds(sources, nodes, request, GATHER_MS, signal);
+    return gatherSpeeds(sources, nodes, request, withinMs ?? GATHER_MS, signal);
   }
 
   async start(): Promise<void> {

@@ -26,6 +26,8 @@ export interface ClusterNode {
   readonly source: string | null;
   /** `mains`, `battery` or `unknown`. */
   readonly power: string | null;
+  /** It takes no new layers. */
+  readonly draining: boolean;
   /** What it holds in memory. */
   readonly held: readonly HeldStage[];
   readonly devices: readonly ClusterDevice[];
@@ -165,6 +167,7 @@ function parseNode(node: unknown): ClusterNode {
     notice: optionalTextAt(node, "notice"),
     source: optionalTextAt(node, "source"),
     power: optionalTextAt(node, "power"),
+    draining: at(node, "draining") === true,
     held: listAt(node, "stages").map(parseHeld),
     devices: listAt(node, "devices").map(parseDevice),
     models: listAt(node, "models").map(parseCachedModel),

@@ -39,6 +39,7 @@ function remarks(node: ClusterNode, { node: own, rings }: ClusterDocument): read
   const holds = rings.some(({ stages }) => stages.some(({ nodeId }) => nodeId === node.id));
   return [
     ...(node.id === own.id ? ["this node"] : []),
+    ...(node.draining ? [holds ? "draining" : "drained"] : []),
     ...(node.power === "battery" ? ["on battery"] : []),
     ...(node.state === "alive" && rings.length > 0 && !holds ? ["no layers"] : []),
   ];
