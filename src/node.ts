@@ -179,7 +179,16 @@ class RunningNode implements ExoNode {
     this.#trust = keys === null ? null : this.#createTrust(keys);
     this.#hops = new HopServer(this.#build, logger, this.#membership.watch);
     this.#memory = new MemoryWatch({ memory: hostMemory, logger });
-    this.#watchdog = new StageWatchdog({ leastSeconds: config.stageTimeout, clock: systemClock, logger, onHang });
+    const ended = (reason: ExoError): void => {
+      this.inference.close(reason);
+      onHang(reason);
+    };
+    this.#watchdog = new StageWatchdog({
+      leastSeconds: config.stageTimeout,
+      clock: systemClock,
+      logger,
+      onHang: ended,
+    });
     this.#discovery = createDiscovery({
       config: discoverySettings(config, keys),
       probe: (address, signal) => this.#membership.probe(address, signal),

@@ -101,7 +101,9 @@ interface Opened {
 /** Each stage takes its own of what was claimed for all: it may stay when the others go. */
 function divide(claim: MemoryClaim, loaded: readonly Stage[], head: DividedHead): void {
   const { request, memory, front, output } = head;
-  const bytes = loaded.map((stage) => sumOf([stage]) - (stage === output ? sharedBytes(request.tiedEmbeddingBytes, front, output) : 0));
+  const bytes = loaded.map(
+    (stage) => sumOf([stage]) - (stage === output ? sharedBytes(request.tiedEmbeddingBytes, front, output) : 0),
+  );
   claim.became(Math.max(0, claim.bytes - bytes.reduce((sum, each) => sum + each, 0)));
   for (const [index, stage] of loaded.entries()) {
     claimFor(stage, memory.partOf(`The head of ${request.model}`), bytes[index] ?? 0);

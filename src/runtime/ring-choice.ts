@@ -35,6 +35,8 @@ export class RingChoice {
   /** Models that were there: since when they have no ring, in milliseconds of the clock. */
   readonly #downSince = new Map<string, number>();
   #unsubscribe: (() => void) | null = null;
+  readonly #over = new AbortController();
+  #closed: ExoError | null = null;
 
   constructor(options: RingChoiceOptions) {
     this.#options = options;
@@ -42,6 +44,7 @@ export class RingChoice {
 
   /** The ready ring with least to do, this node's own among equals; waits for one that is loaded on demand, or heals. */
   async choose(search: RingSearch): Promise<FoundRing> {
+    if (this.#closed !== null) throw this.#closed;
     const found = this.#best(search);
     if (found !== null) return found;
     this.#checkRoom(search);
@@ -51,6 +54,12 @@ export class RingChoice {
     } finally {
       add(this.#waiting, search.model, -1);
     }
+  }
+
+  /** This node ends: nobody waits for a ring here any more. */
+  close(reason: ExoError): void {
+    this.#closed ??= reason;
+    this.#over.abort();
   }
 
   /** A request goes to this ring. */
@@ -73,6 +82,7 @@ export class RingChoice {
     for (;;) {
       this.#noteDown(search);
       const failure = await this.#ensured(search);
+      if (this.#closed !== null) throw this.#closed;
       if (search.signal.aborted) throw new ExoError("cancelled", "The model is no longer waited for.");
       const found = this.#best(search);
       if (found !== null) return found;
@@ -89,7 +99,10 @@ export class RingChoice {
     const left = this.#left(search);
     const timer = Number.isFinite(left) ? setTimeout(() => over.abort(), Math.max(0, left)) : undefined;
     try {
-      await this.#options.directory.ensure(search.model, AbortSignal.any([search.signal, over.signal]));
+      await this.#options.directory.ensure(
+        search.model,
+        AbortSignal.any([search.signal, over.signal, this.#over.signal]),
+      );
       return null;
     } catch (thrown) {
       return over.signal.aborted ? null : ExoError.from(thrown);
@@ -172,7 +185,7 @@ export class RingChoice {
   async #changed({ signal }: RingSearch, milliseconds: number): Promise<void> {
     const changed = new AbortController();
     const unsubscribe = this.#options.directory.onChange(() => changed.abort());
-    await pause(milliseconds, AbortSignal.any([signal, changed.signal]));
+    await pause(milliseconds, AbortSignal.any([signal, changed.signal, this.#over.signal]));
     unsubscribe();
   }
 

@@ -65,6 +65,11 @@ export class Router implements InferenceService {
     this.#choice = new RingChoice(options);
   }
 
+  /** This node ends: what would wait for another ring ends with this reason. */
+  close(reason: ExoError): void {
+    this.#choice.close(reason);
+  }
+
   async *generate(request: InferenceRequest, signal: AbortSignal): AsyncGenerator<InferenceEvent, void, void> {
     const { traces, clock } = this.#options;
     const trace = new RouteTrace(traces, request);

@@ -7,6 +7,7 @@ import { silentLogger, systemClock } from "../../src/core/ports.js";
 import { readGgufInfo } from "../../src/model/gguf-info.js";
 import { stageMemory, totalBytes } from "../../src/model/memory-estimate.js";
 import { nativeCounters } from "../../src/native/load.js";
+import { KeptStages } from "../../src/runtime/kept-stages.js";
 import { MemoryCap } from "../../src/runtime/memory-cap.js";
 import { NodeMeters } from "../../src/runtime/meters.js";
 import { RingHead, type RingHeadOptions } from "../../src/runtime/ring-head.js";
@@ -47,10 +48,14 @@ function open(memory: MemoryCap, change: Partial<RingHeadOptions> = {}): Promise
     clock: systemClock,
     logger: silentLogger,
     memory,
+    kept: new KeptStages({ logger: silentLogger }),
     traces: new TraceBuffer({ nodeId: "head", rate: 0, clock: systemClock }),
   };
   const options: RingHeadOptions = {
     ringId: "ring",
+    replaces: [],
+    spec: "tiny",
+    modelHash: "",
     epoch: 1,
     model: "tiny",
     nodes: ["head"],
@@ -100,11 +105,11 @@ describe("the memory that an owner offers, and heads", () => {
     assert.ok(head !== undefined);
     const { weights, kvCache, compute, output } = head.memory();
     assert.equal(memory.taken, weights + kvCache + compute + output, "from the end of loading on it counts as it is");
-    await head.close(over);
-    await head.close(over);
+    await head.close(over, false);
+    await head.close(over, false);
     assert.equal(memory.taken, 0);
     const next = await open(memory);
-    await next.close(over);
+    await next.close(over, false);
   });
 
   test("a model that drafts is counted with its head", async () => {
@@ -116,9 +121,9 @@ describe("the memory that an owner offers, and heads", () => {
     const memory = new MemoryCap(null, silentLogger);
     const head = await open(memory, { speculation, plannedBytes: both });
     const alone = await open(memory);
-    await alone.close(over);
+    await alone.close(over, false);
     assert.ok(memory.taken > head.memory().weights);
-    await head.close(over);
+    await head.close(over, false);
     assert.equal(memory.taken, 0);
   });
 

@@ -4,8 +4,8 @@ import { silentLogger, systemClock } from "../../src/core/ports.js";
 import { ModelStore } from "../../src/model/model-store.js";
 import { libraryInfo, nativeCounters } from "../../src/native/load.js";
 import { encodeRows } from "../../src/native/micro-batch.js";
-import { MemoryCap } from "../../src/runtime/memory-cap.js";
 import { KeptStages } from "../../src/runtime/kept-stages.js";
+import { MemoryCap } from "../../src/runtime/memory-cap.js";
 import { StageHost } from "../../src/runtime/stage-host.js";
 import { PROTOCOL_VERSION } from "../../src/transport/compatibility.js";
 import { plaintextCredentials } from "../../src/transport/credentials.js";
@@ -176,7 +176,7 @@ describe("StageHost", () => {
 
   test("a head on the same node whose ring takes the place of another takes its stage out of it", async () => {
     const kept = new KeptStages({ logger: silentLogger });
-    const stages = host(null, undefined, kept);
+    const stages = host(undefined, undefined, kept);
     await load(stages, request(1));
     kept.leaveRings(["another"]);
     assert.equal(stages.held().length, 1);
@@ -187,7 +187,7 @@ describe("StageHost", () => {
 
   test("frames of an old epoch do not reach a stage that went on", async (context) => {
     const node = await startNode(context, { build });
-    const stages = host(null, node.hops);
+    const stages = host(undefined, node.hops);
     const edge = { ringId: "ring", epoch: 1, fromStage: 0, nodeId: "head" };
     await load(stages, request(1));
     const { closed } = await connect(context, node.address, { build, edge });

@@ -33,7 +33,14 @@ class ScriptedPeer {
       gossip: async () => ({ from: "b", digests: [], items: [], wanted: [] }),
       interrupt: (reason) => void this.interrupted.push(reason),
       close: () => {},
-      ...{ loadStage: unused, unloadStage: unused, placeModel: unused, stopModel: unused, readTraces: unused },
+      ...{
+        loadStage: unused,
+        unloadStage: unused,
+        drain: unused,
+        placeModel: unused,
+        stopModel: unused,
+        readTraces: unused,
+      },
       ...{ generate: unused, embed: unused, tokenize: unused, detokenize: unused, applyTemplate: unused },
       ...{ probeModel: unused, offerModel: unused, hashModel: unused, readModel: unused },
     };
