@@ -17,13 +17,13 @@ import { clusterOf } from "./config/cluster-name.js";
 import type { Config } from "./config/config.js";
 import { ExoError } from "./core/errors.js";
 import { shortId } from "./core/ids.js";
-import type { InferenceService } from "./core/inference.js";
 import { ServiceGroup, stoppingService } from "./core/lifecycle.js";
 import { packageVersion } from "./core/package.js";
 import { type Logger, systemClock } from "./core/ports.js";
 import { createDiscovery } from "./discovery/create-discovery.js";
 import type { Discovery } from "./discovery/discovery.js";
 import { LocalInterfaces } from "./discovery/interfaces.js";
+import type { ExoNode, NodeOptions } from "./exo-node.js";
 import { coreLimitGroup, hostMemory } from "./native/devices.js";
 import { libraryInfo } from "./native/load.js";
 import { setNativeLogger } from "./native/log.js";
@@ -51,42 +51,10 @@ import { ControlClient } from "./transport/control-client.js";
 import type { TransportCredentials } from "./transport/credentials.js";
 import { HopServer } from "./transport/hop-server.js";
 import type { NodeHello } from "./transport/node-service.js";
-import type { Role } from "./transport/peer-certificate.js";
 import { anyHost, reachableHost } from "./transport/reachable-host.js";
 import { TransportServer } from "./transport/transport-server.js";
 
-export interface NodeOptions {
-  readonly config: Config;
-  readonly logger: Logger;
-  /** Looks at this machine for `GET /cluster/doctor`; absent: the route says that it cannot. */
-  readonly doctor?: Doctor;
-  /**
-   * A computing thread hangs, and nothing but the end of the process frees it. Its rings are broken; the log says why.
-   * Absent: only that.
-   */
-  readonly onHang?: (error: ExoError) => void;
-  /** The id that the node had before it crashed; absent or `null`: as the configuration says. */
-  readonly nodeId?: string | null;
-}
-
-/** One running node: everything that `exo-native serve` starts. */
-export interface ExoNode {
-  readonly id: string;
-  readonly name: string;
-  /** `http://host:port` once started. */
-  readonly httpUrl: string;
-  /** `host:port` once started. */
-  readonly grpcAddress: string;
-  /** The cluster with a secret that it is in, or `null`. */
-  readonly cluster: { readonly name: string; readonly role: Role } | null;
-  /** Answers for every model of the cluster, whichever node its head is. */
-  readonly inference: InferenceService;
-  /** Resolves with the model's API name when it is ready; rejects when it cannot be placed or the signal aborts. */
-  whenReady(signal: AbortSignal): Promise<string>;
-  onPlacementProgress(listener: (progress: PlacementProgress) => void): void;
-  /** Idempotent. Ends streams with an error event and frees everything. */
-  stop(): Promise<void>;
-}
+export type { ExoNode, NodeOptions } from "./exo-node.js";
 
 const HEARTBEAT_MS = 500;
 const MISSES_UNTIL_GONE = 3;

@@ -57,7 +57,7 @@ export interface StageOptions {
   readonly useMlock?: boolean;
 }
 
-export const DEFAULT_STAGE = {
+const DEFAULT_STAGE = {
   contextSize: 4096,
   maxSequences: 1,
   batchSize: 512,

@@ -82,7 +82,7 @@ export interface Estimate {
 }
 
 /** What Node, the addon and their libraries take beside any model. Bytes; measured (docs/planning.md). */
-export const PROCESS_BYTES = 120 * 2 ** 20;
+const PROCESS_BYTES = 120 * 2 ** 20;
 
 /** llama.cpp allocates the KV cache in steps of so many tokens. */
 const CONTEXT_STEP = 256;

@@ -3,7 +3,7 @@ import { MAX_FRAME_BYTES } from "./frame-layout.js";
 import { ENVELOPE_BYTES } from "./hop-envelope.js";
 
 /** Any message but a frame: a request with its prompt, an event, a node record. */
-export const MAX_CONTROL_BYTES = 16 * 1024 * 1024;
+const MAX_CONTROL_BYTES = 16 * 1024 * 1024;
 /** Of one message by which a link is measured: as much as a chunk of a prompt. */
 export const MAX_ECHO_BYTES = 1024 * 1024;
 /** What is known of all nodes, with the records that the other side lacks. */

@@ -4,7 +4,7 @@ import { dirname, join, relative, resolve, sep } from "node:path";
 import { describe, test } from "node:test";
 import { packageRoot } from "../../src/core/package.js";
 
-/** A folder imports only from folders before it. The two files beside the folders put everything together. */
+/** A folder imports only from folders before it. Three files beside the folders say what a node is, put everything together, and name what programs may use. */
 const ORDER = [
   "core",
   "config",
@@ -18,6 +18,7 @@ const ORDER = [
   "telemetry",
   "api",
   "web",
+  "exo-node.ts",
   "node.ts",
   "cli",
   "index.ts",

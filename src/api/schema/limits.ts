@@ -3,7 +3,7 @@ import { ExoError } from "../../core/errors.js";
 import { list } from "./list.js";
 
 /** Answers that one request may ask for, over all its prompts. */
-export const MAX_CHOICES = 128;
+const MAX_CHOICES = 128;
 
 /** -1 is how llama.cpp's clients say "no limit". */
 const tokenLimit = z

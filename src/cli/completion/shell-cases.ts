@@ -6,7 +6,7 @@ export function singleQuoted(text: string): string {
 }
 
 /** Words, or a mark for what the script has to look for. */
-export function markOf(value: Completable): string {
+function markOf(value: Completable): string {
   return value.kind === "words" ? value.words.join(" ") : `@${value.kind}`;
 }
 

@@ -6,7 +6,7 @@ import { urlFlag } from "./flags.js";
 import { addNotes } from "./help-notes.js";
 
 /** Prints the names that a model can be given by, a line each; for the scripts of `completion`. */
-export const MODEL_NAMES_COMMAND = "model-names";
+const MODEL_NAMES_COMMAND = "model-names";
 
 export function addCompletion(program: Command, io: CliIo): void {
   const command = program

@@ -24,7 +24,7 @@ export interface ServedModelsOptions {
 
 /** One answer to a peer is at most this long; it asks again for more. */
 export const MOST_BYTES_READ = 64 * 2 ** 20;
-export const MOST_BLOCKS_HASHED = 256;
+const MOST_BLOCKS_HASHED = 256;
 /** Peers' reads at the same time; more are asked to come again. */
 const MOST_READERS = 32;
 const PIECE_BYTES = 256 * 1024;

@@ -1,6 +1,6 @@
 import type { ClusterNode } from "../api/cluster-document.js";
 
-export const FILL_KINDS = ["weights", "kv", "compute", "other", "free"] as const;
+const FILL_KINDS = ["weights", "kv", "compute", "other", "free"] as const;
 export type FillKind = (typeof FILL_KINDS)[number];
 
 export interface FillPart {

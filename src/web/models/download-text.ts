@@ -16,7 +16,7 @@ export function downloadText({
 }
 
 /** How long what is missing takes at this rate, e.g. `3 min left`; empty where that cannot be said. Bytes, bytes per second. */
-export function remainingTime(received: number, total: number | null, rate: number): string {
+function remainingTime(received: number, total: number | null, rate: number): string {
   if (total === null || rate <= 0 || received >= total) return "";
   return `${durationText((total - received) / rate)} left`;
 }
