@@ -38,10 +38,11 @@ export function explainRing(chosen: ChosenRing): {
 function aimText({ aim, solved, task }: ChosenRing): string {
   const what = task.textTokens === null ? "answer" : "text to embed";
   const several = task.textTokens === null ? "answers" : "texts to embed";
+  const least = task.minNodes > 1 && solved.ring.length >= task.minNodes ? ` with at least ${task.minNodes} nodes` : "";
   const sought =
     aim.strategy === "latency"
-      ? `This is the quickest placement for one ${what}`
-      : `This placement gives the most tokens per second with ${aim.streams} ${several} at once`;
+      ? `This is the quickest placement for one ${what}${least}`
+      : `This placement gives the most tokens per second with ${aim.streams} ${several} at once${least}`;
   const certain =
     solved.gap === 0 ? "" : ` (too many nodes to compare all; another is at most ${percent(solved.gap)} quicker)`;
   return `${sought}${certain}.`;

@@ -87,6 +87,7 @@ describe("strategies", () => {
     const plan = place({ topology: TWO, speeds: ALIKE, minNodes: 2 });
     assert.equal(plan.stages.length, 2);
     const text = plan.reasons.join("\n");
+    assert.match(text, /quickest placement for one answer with at least 2 nodes/);
     assert.match(text, /At least 2 nodes were asked for \(--min-nodes\)/);
     assert.match(text, /One node alone would be quicker: [ab] with/);
   });

@@ -272,6 +272,9 @@ describe("facts of a ring", () => {
     assert.equal(errorText(12, 10, "slower"), "predicted 20 % too slow");
     assert.equal(errorText(8, 10, "slower"), "predicted 20 % too fast");
     assert.equal(errorText(10, 10, "faster"), "as predicted");
+    assert.equal(errorText(233, 10, "faster"), "predicted much faster than measured");
+    assert.equal(errorText(1, 10, "faster"), "predicted much slower than measured");
+    assert.equal(errorText(1, 10, "slower"), "predicted much faster than measured");
     assert.deepEqual(
       [errorText(null, 10, "faster"), errorText(10, null, "faster"), errorText(10, 0, "faster")],
       ["", "", ""],

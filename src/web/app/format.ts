@@ -13,7 +13,7 @@ export function formatSeconds(milliseconds: number): string {
 /** Half-open `[begin, end)` in the words of a reader: the last layer is named, not the one after it. */
 export function formatLayers(begin: number, end: number): string {
   if (end <= begin) return "no layers";
-  return end === begin + 1 ? `layer ${begin}` : `layers ${begin} to ${end - 1}`;
+  return end === begin + 1 ? `layer ${begin}` : `layers ${begin}-${end - 1}`;
 }
 
 /** Thousands apart, in the same way everywhere. */

@@ -15,7 +15,7 @@ export function ThemeSwitch({ app }: { app: AppState }) {
     app.theme.value = THEMES.find((theme) => theme === value) ?? "auto";
   };
   return html`<label class="theme-switch">
-    <span class="hidden">Colours</span>
+    <span class="theme-label">Colours</span>
     <select id="theme" value=${app.theme.value} onChange=${choose}>
       ${THEMES.map((theme) => html`<option key=${theme} value=${theme}>${LABELS[theme]}</option>`)}
     </select>

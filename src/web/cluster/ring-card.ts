@@ -43,7 +43,7 @@ export function RingCard({ cluster, ring, activity = IDLE }: RingCardProps) {
 function Reasons({ ring }: { ring: ClusterRing }) {
   if (ring.plan.length === 0) return null;
   return html`<details>
-    <summary>Why it is placed so</summary>
+    <summary>Why this placement</summary>
     <ul class="reasons">
       ${ring.plan.map((sentence, index) => html`<li key=${index}>${sentence}</li>`)}
     </ul>
@@ -74,7 +74,7 @@ function RingSpeeds({ ring, activity }: { ring: ClusterRing; activity: RingActiv
       hops === null
         ? null
         : html`<div>
-          <dt>Hop</dt>
+          <dt>Way there and back (hop)</dt>
           <dd>${millisecondsText(hops.p50)}, 99 of 100 below ${millisecondsText(hops.p99)}</dd>
         </div>`
     }

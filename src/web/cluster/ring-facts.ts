@@ -76,11 +76,17 @@ export function whyUnused({ id, name, state }: ClusterNode, rings: readonly Clus
   });
 }
 
+/** Times by which two speeds may differ to be compared in percent. */
+const MOST_COMPARED = 2;
+
 /** How far a prediction was off, e.g. `12 % too fast`; empty where one of the two is missing. */
 export function errorText(predicted: number | null, measured: number | null, moreIs: "faster" | "slower"): string {
   if (predicted === null || measured === null || measured <= 0) return "";
   const percent = Math.round(((predicted - measured) / measured) * 100);
   if (percent === 0) return "as predicted";
   const wasFaster = percent > 0 === (moreIs === "faster");
+  const ratio = Math.max(predicted / measured, measured / predicted);
+  // As a percentage this would tell of the load at the time, not of the prediction.
+  if (ratio > MOST_COMPARED) return `predicted much ${wasFaster ? "faster" : "slower"} than measured`;
   return `predicted ${Math.abs(percent)} % too ${wasFaster ? "fast" : "slow"}`;
 }

@@ -1,6 +1,6 @@
 import { html } from "htm/preact";
 import type { ClusterDocument, ClusterRing } from "../api/cluster-document.js";
-import { formatBytes } from "../app/format.js";
+import { formatBytes, formatLayers } from "../app/format.js";
 import { linkTimes, millisecondsText, stageState } from "./ring-facts.js";
 import { devicesText } from "./stage-card.js";
 
@@ -24,7 +24,7 @@ export function RingTable({ cluster, ring }: { cluster: ClusterDocument; ring: C
             const time = times[index] ?? null;
             return html`<tr key=${stage.nodeId}>
               <th scope="row">${node?.name ?? stage.nodeName}${index === 0 ? " (head)" : ""}</th>
-              <td>[${stage.layerBegin}, ${stage.layerEnd})</td>
+              <td>${formatLayers(stage.layerBegin, stage.layerEnd)}</td>
               <td>${formatBytes(stage.weights)}</td>
               <td>${formatBytes(stage.kvCache)}</td>
               <td>${node === undefined ? "" : devicesText(node)}</td>

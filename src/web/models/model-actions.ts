@@ -61,7 +61,7 @@ export function ModelActions({ app, model: { id: model, spec, rings }, wishes, o
             ${word}
           </button>`
           : html`<button type="button" disabled=${isBusy || obstacle !== null} onClick=${() => setQuestion("reload")}>
-              ${wishes.layers === null ? "Load again so" : word}
+              ${wishes.layers === null ? "Load again with these settings" : word}
             </button>
             <button type="button" disabled=${isBusy} onClick=${() => setQuestion("unload")}>Unload</button>`
       }
@@ -80,7 +80,7 @@ function Confirm({ question, model, onYes, onNo }: ConfirmProps) {
   const text =
     question === "unload"
       ? `Unload ${model} from all machines? Answers that are being written end with an error.`
-      : `Unload ${model} and load it again so? Answers that are being written end with an error.`;
+      : `Unload ${model} and load it again with these settings? Answers that are being written end with an error.`;
   const yes = useRef<HTMLButtonElement>(null);
   useEffect(() => yes.current?.focus(), []);
   return html`<div class="warning confirm" role="group" aria-label="Please confirm">

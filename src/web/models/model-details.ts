@@ -122,7 +122,7 @@ function HandPrediction({ byHand, planners }: HandPredictionProps) {
 function PlanReasons({ plan }: { plan: PlanDocument | null }) {
   if (plan === null || plan.reasons.length === 0) return null;
   return html`<details>
-    <summary>Why so</summary>
+    <summary>Why this placement</summary>
     <ul class="reasons">
       ${plan.reasons.map((sentence) => html`<li key=${sentence}>${sentence}</li>`)}
     </ul>

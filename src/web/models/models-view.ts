@@ -1,5 +1,6 @@
 import { html } from "htm/preact";
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
+import type { ClusterDocument } from "../api/cluster-document.js";
 import { fieldValue } from "../app/field.js";
 import { toHash } from "../app/route.js";
 import type { AppState } from "../app/state.js";
@@ -10,7 +11,7 @@ import { freeMemory, modelRows, rowOfModel } from "./model-rows.js";
 
 /** Models that are loaded or could be, what they take and how fast they would be, and how they are placed. */
 export function ModelsView({ app }: { app: AppState }) {
-  const cluster = app.cluster.value;
+  const cluster = useLastSeen(app.cluster.value);
   const chosen = app.route.value.rest[0] ?? null;
   if (cluster === null) {
     return html`<h1>Models</h1>
@@ -38,6 +39,13 @@ export function ModelsView({ app }: { app: AppState }) {
       </section>
     </div>
     <${Downloads} cluster=${cluster} />`;
+}
+
+/** A look that fails must not take away what the reader has begun here: a split, or a question that waits for a yes. */
+function useLastSeen(cluster: ClusterDocument | null): ClusterDocument | null {
+  const seen = useRef(cluster);
+  if (cluster !== null) seen.current = cluster;
+  return seen.current;
 }
 
 /** A path or an address that no list has. */
