@@ -9,6 +9,7 @@
 
 #include "error.h"
 #include "plain_tools.h"
+#include "required_call.h"
 #include "sampler_constraint.h"
 
 namespace exo {
@@ -149,9 +150,10 @@ ChatPrompt Chat::apply(const std::string & request) const {
     }
     return as_argument_error("The chat template cannot take these messages: ", [&] {
         const auto inputs = read_request(common_json::parse(request), templates_.get(), thinks());
-        const auto chat   = needs_plain_tools(templates_.get(), inputs)
+        auto       chat   = needs_plain_tools(templates_.get(), inputs)
                                 ? apply_plain_tools(templates_.get(), inputs)
                                 : common_chat_templates_apply(templates_.get(), inputs);
+        if (!inputs.tools.empty() && inputs.tool_choice == COMMON_CHAT_TOOL_CHOICE_REQUIRED) forbid_text_before_call(chat);
         ChatPrompt prompt;
         prompt.prompt           = chat.prompt;
         prompt.constraint       = write_constraint(chat);

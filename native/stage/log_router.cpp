@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdio>
+#include <cstring>
 #include <map>
 #include <mutex>
 #include <regex>
@@ -47,7 +48,9 @@ thread_local LogCapture * capture = nullptr;
 
 // llama.cpp writes lines in pieces (GGML_LOG_LEVEL_CONT); a piece takes the level of the line it goes on with.
 thread_local std::string    pending_line;
-thread_local ggml_log_level pending_level = GGML_LOG_LEVEL_INFO;
+thread_local ggml_log_level pending_level  = GGML_LOG_LEVEL_INFO;
+// It may quote what somebody sent or is answered, on every line that it breaks into.
+thread_local bool           pending_quotes = false;
 
 const char * level_name(ggml_log_level level) {
     switch (level) {
@@ -63,12 +66,24 @@ void emit_line(ggml_log_level level, const std::string & line) {
     if (level == GGML_LOG_LEVEL_ERROR) keep_error(line);
     if (level == GGML_LOG_LEVEL_ERROR && capture != nullptr) capture->add_error(line);
     if (level == GGML_LOG_LEVEL_WARN && capture != nullptr) capture->add_warning(line);
+    if (pending_quotes) return;
     const std::lock_guard<std::mutex> lock(sinks_mutex);
     for (const auto & [id, sink] : sinks) sink(level_name(level), line);
 }
 
+// Of what is asked and answered llama.cpp logs only what it says of grammars, and that word is in all of it.
+bool quotes_requests(const char * text) {
+    return std::strstr(text, "rammar") != nullptr;
+}
+
 void on_log(ggml_log_level level, const char * text, void *) {
-    if (level != GGML_LOG_LEVEL_CONT) pending_level = level;
+    if (level != GGML_LOG_LEVEL_CONT) {
+        // a line of a grammar's that was never ended
+        if (pending_quotes) pending_line.clear();
+        pending_level  = level;
+        pending_quotes = false;
+    }
+    pending_quotes = pending_quotes || quotes_requests(text);
     for (const char * at = text; *at != '\0'; ++at) {
         if (*at != '\n') {
             pending_line += *at;

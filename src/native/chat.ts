@@ -1,9 +1,12 @@
+import { ExoError } from "../core/errors.js";
 import type { ChatPrompt, SamplingOptions } from "../core/inference.js";
 import type { NativeChatMessage, NativeChatPrompt, StageHandle } from "./bindings.js";
 import { loadBindings } from "./load.js";
 import { nativeCall } from "./native-call.js";
-import { grammarOfJsonSchema } from "./sampler.js";
-import { checkSchema, checkSchemaText } from "./schema-limits.js";
+import { grammarOfJsonSchema, schemaTextForGrammar } from "./sampler.js";
+import { forGrammar } from "./schema/for-grammar.js";
+import { field, isJson } from "./schema/json.js";
+import { checkSchemaText, checkToolSizes } from "./schema-limits.js";
 
 /** What the model's chat template made of the messages. */
 export interface RenderedChat {
@@ -43,7 +46,7 @@ export class Chat {
 
   /** Throws `unsupported` when the model has no chat template, `invalid_argument` for messages it cannot take. */
   render(chat: ChatPrompt, sampling: Pick<SamplingOptions, "grammar" | "jsonSchema"> = {}): RenderedChat {
-    for (const [index, tool] of (chat.tools ?? []).entries()) checkSchema(tool, `tools[${index}]`);
+    checkToolSizes(chat.tools ?? []);
     const { jsonSchema } = sampling;
     if (jsonSchema !== undefined) checkSchemaText(jsonSchema);
     const request = toRequest(chat, sampling);
@@ -52,6 +55,7 @@ export class Chat {
     } catch (thrown) {
       // llama-common does not say which part of a request it refuses; alone, a schema that is wrong is named.
       if (jsonSchema !== undefined) grammarOfJsonSchema(jsonSchema);
+      for (const [index, tool] of (chat.tools ?? []).entries()) checkConvertible(tool, `tools[${index}]`);
       throw thrown;
     }
   }
@@ -67,15 +71,40 @@ export class Chat {
 function toRequest(chat: ChatPrompt, sampling: Pick<SamplingOptions, "grammar" | "jsonSchema">): string {
   return JSON.stringify({
     messages: chat.messages,
-    tools: chat.tools ?? null,
+    tools: chat.tools?.map(withSchemaForGrammar) ?? null,
     tool_choice: chat.toolChoice ?? null,
     parallel_tool_calls: chat.parallelToolCalls ?? null,
-    json_schema: sampling.jsonSchema ?? null,
+    json_schema: sampling.jsonSchema === undefined ? null : schemaTextForGrammar(sampling.jsonSchema),
     grammar: sampling.grammar ?? null,
     add_generation_prompt: true,
     enable_thinking: chat.enableThinking ?? null,
     template_variables: chat.templateVariables ?? null,
   });
+}
+
+type Tool = NonNullable<ChatPrompt["tools"]>[number];
+
+function parametersOf(tool: Tool): unknown {
+  const definition = isJson(tool) ? field(tool, "function") : undefined;
+  return isJson(definition) ? field(definition, "parameters") : undefined;
+}
+
+function withSchemaForGrammar(tool: Tool): unknown {
+  const definition = isJson(tool) ? field(tool, "function") : undefined;
+  const parameters = parametersOf(tool);
+  if (!isJson(tool) || !isJson(definition) || !isJson(parameters)) return tool;
+  return { ...tool, function: { ...definition, parameters: forGrammar(parameters) } };
+}
+
+function checkConvertible(tool: Tool, param: string): void {
+  const parameters = parametersOf(tool);
+  if (parameters === undefined || parameters === null) return;
+  try {
+    grammarOfJsonSchema(JSON.stringify(parameters));
+  } catch (thrown) {
+    const { code, message } = ExoError.from(thrown);
+    throw new ExoError(code, message, { cause: thrown, param });
+  }
 }
 
 function toRenderedChat(native: NativeChatPrompt): RenderedChat {

@@ -4,6 +4,7 @@ import type { SamplingOptions } from "../core/inference.js";
 import type { NativeSamplerParams, SamplerHandle, StageHandle } from "./bindings.js";
 import { loadBindings } from "./load.js";
 import { nativeCall } from "./native-call.js";
+import { forGrammar } from "./schema/for-grammar.js";
 import { ANSWER_SCHEMA, checkSchemaText } from "./schema-limits.js";
 
 /** llama.cpp's own defaults. */
@@ -90,8 +91,14 @@ function grammarOf({ grammar, jsonSchema }: SamplingOptions): string | null {
 /** JSON schema text → GBNF. */
 export function grammarOfJsonSchema(schema: string): string {
   checkSchemaText(schema);
-  const convert = (): string => nativeCall(() => loadBindings().json_schema_to_grammar(schema));
+  const mended = schemaTextForGrammar(schema);
+  const convert = (): string => nativeCall(() => loadBindings().json_schema_to_grammar(mended));
   return blaming([["The JSON schema ", ANSWER_SCHEMA]], convert);
+}
+
+/** @param schema JSON text that was checked */
+export function schemaTextForGrammar(schema: string): string {
+  return JSON.stringify(forGrammar<unknown>(JSON.parse(schema)));
 }
 
 /** The field of a request that a grammar came from. */
@@ -125,7 +132,7 @@ function tokenOf(key: string): number {
 
 /** Seeds of any integer are welcome (OpenAI clients send 64-bit ones); llama.cpp takes 32 bits, and all ones means random. */
 function toUint32(seed: number): number {
-  if (!Number.isSafeInteger(seed)) {
+  if (!Number.isInteger(seed)) {
     throw new ExoError("invalid_argument", `Expected an integer for seed, received ${seed}.`, { param: "seed" });
   }
   const low = seed >>> 0;

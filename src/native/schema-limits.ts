@@ -15,6 +15,12 @@ const MOST = {
   patterns: 200,
   /** UTF-16 units. */
   patternLength: 2_000,
+  /** Values of any kind in all tools together. */
+  toolValues: 20_000,
+  /** UTF-16 units of all tools together, as JSON. */
+  toolLength: 1_000_000,
+  /** Over all objects of all tools, the squares of how many properties are not required: the size of their rules. */
+  optionalSquares: 250_000,
 };
 
 /** The field of a request that holds an answer's schema. */
@@ -26,14 +32,42 @@ interface Place {
   readonly nameLength: number;
 }
 
+/** How much of a grammar a schema makes. */
+interface SchemaSize {
+  readonly values: number;
+  readonly optionalSquares: number;
+}
+
+/** Throws `invalid_argument` for tools that would keep the node busy for long, alone or together. */
+export function checkToolSizes(tools: readonly unknown[]): void {
+  const { length } = JSON.stringify(tools);
+  if (length > MOST.toolLength) {
+    const message = `The tools have ${length} characters together; at most ${MOST.toolLength} are allowed.`;
+    throw new ExoError("invalid_argument", message, { param: "tools" });
+  }
+  let [values, optionalSquares] = [0, 0];
+  for (const [index, tool] of tools.entries()) {
+    const size = checkSchema(tool, `tools[${index}]`);
+    values += size.values;
+    optionalSquares += size.optionalSquares;
+    if (values <= MOST.toolValues && optionalSquares <= MOST.optionalSquares) continue;
+    const what =
+      values > MOST.toolValues ? `more than ${MOST.toolValues} values` : "too many properties that are not required";
+    throw new ExoError("invalid_argument", `The schemas of the tools have ${what} together; send fewer tools.`, {
+      param: "tools",
+    });
+  }
+}
+
 /** Throws `invalid_argument` for a JSON schema that would keep the node busy for long, or exhaust its stack. */
-export function checkSchema(schema: unknown, param: string): void {
+export function checkSchema(schema: unknown, param: string): SchemaSize {
   const refuse = (what: string, most: number): never => {
     throw new ExoError("invalid_argument", `A JSON schema has ${what}; at most ${most} are allowed.`, { param });
   };
   const waiting: Place[] = [{ value: schema, depth: 1, nameLength: 0 }];
   let values = 0;
   let patterns = 0;
+  let optionalSquares = 0;
   for (let place = waiting.pop(); place !== undefined; place = waiting.pop()) {
     const { value, depth, nameLength } = place;
     values += 1;
@@ -41,6 +75,7 @@ export function checkSchema(schema: unknown, param: string): void {
     if (!isObject(value)) continue;
     if (depth > MOST.depth) refuse(`more than ${MOST.depth} levels`, MOST.depth);
     const optional = optionalProperties(value);
+    optionalSquares += optional ** 2;
     if (optional > MOST.optionalProperties) {
       refuse(`an object with ${optional} properties that are not required`, MOST.optionalProperties);
     }
@@ -56,6 +91,7 @@ export function checkSchema(schema: unknown, param: string): void {
       waiting.push({ value: child, depth: depth + 1, nameLength: length });
     }
   }
+  return { values, optionalSquares };
 }
 
 /** As `checkSchema`, of the schema that an answer must match. Throws for text that is no JSON, too. */

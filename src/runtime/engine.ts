@@ -125,6 +125,7 @@ export class Engine {
   }
 
   applyTemplate(prompt: ChatPrompt): string {
+    this.#checkChatLength(prompt);
     return this.#options.outputStage.chat.render(prompt).prompt;
   }
 
@@ -177,7 +178,7 @@ export class Engine {
 
   #prepareChat(request: InferenceRequest, input: ChatPrompt, observed: ObservedAnswer): PreparedPrompt {
     const { chat, tokenizer } = this.#options.outputStage;
-    this.#checkLength(JSON.stringify(input.messages).length, "messages");
+    this.#checkChatLength(input);
     const rendered = observed.timed("template", () => chat.render(input, request.sampling));
     const tokens = observed.timed("tokenize", () =>
       tokenizer.encode(rendered.prompt, { addSpecial: true, parseSpecial: true }),
@@ -200,6 +201,11 @@ export class Engine {
   #tokensOf(prompt: string): readonly number[] {
     this.#checkLength(prompt.length, "prompt");
     return this.#options.outputStage.tokenizer.encode(prompt, { addSpecial: true, parseSpecial: true });
+  }
+
+  #checkChatLength({ messages, tools }: ChatPrompt): void {
+    this.#checkLength(JSON.stringify(messages).length, "messages");
+    if (tools !== undefined) this.#checkLength(JSON.stringify(tools).length, "tools");
   }
 
   /** Tokenizing keeps everybody waiting, so what cannot fit is refused before. */

@@ -57,12 +57,15 @@ export function parseMessages(body: unknown): MessagesRequest {
     ...ONE_ANSWER,
     model: parsed.model ?? null,
     inputs: [toPrompt(parsed, body)],
-    sampling: toSampling({
-      temperature: parsed.temperature,
-      top_p: parsed.top_p,
-      top_k: parsed.top_k,
-      json_schema: answerFormat?.schema,
-    }),
+    sampling: toSampling(
+      {
+        temperature: parsed.temperature,
+        top_p: parsed.top_p,
+        top_k: parsed.top_k,
+        json_schema: answerFormat?.schema,
+      },
+      "output_config.format.schema",
+    ),
     maxTokens: parsed.max_tokens,
     stop: toStops(parsed.stop_sequences),
     stream: parsed.stream ?? false,

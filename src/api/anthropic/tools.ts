@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { jsonObject } from "../schema/json-object.js";
 import { list } from "../schema/list.js";
-import { toTools } from "../schema/tools.js";
+import { MAX_TOOLS, toTools } from "../schema/tools.js";
 
 const OWN_TOOL = 'a tool of your own ("custom", with an input_schema; what runs at Anthropic is not here)';
 
@@ -13,6 +13,7 @@ const tool = z.object({
   name: z.string().min(1),
   description: z.string().nullish(),
   input_schema: jsonObject,
+  strict: z.boolean().nullish(),
 });
 
 const parallel = { disable_parallel_tool_use: z.boolean().nullish() };
@@ -29,7 +30,7 @@ const toolChoice = z.discriminatedUnion(
 );
 
 export const toolFields = {
-  tools: list(tool, { min: 0, max: 1024 }).nullish(),
+  tools: list(tool, { min: 0, max: MAX_TOOLS }).nullish(),
   tool_choice: toolChoice.nullish(),
 };
 
@@ -37,14 +38,15 @@ const toolSchema = z.object(toolFields);
 type ToolFields = z.output<typeof toolSchema>;
 
 export function toPromptTools({ tools, tool_choice: choice }: ToolFields): ReturnType<typeof toTools> {
-  return toTools({
-    tools: (tools ?? []).map(({ name, description, input_schema }) => ({
-      type: "function",
-      function: { name, parameters: input_schema, ...(typeof description === "string" ? { description } : {}) },
+  const fields = {
+    tools: (tools ?? []).map(({ name, description, input_schema, strict }) => ({
+      type: "function" as const,
+      function: { name, parameters: input_schema, ...(typeof strict === "boolean" && { strict }), ...(typeof description === "string" ? { description } : {}) },
     })),
     tool_choice: choiceOf(choice),
     parallel_tool_calls: isSingle(choice) ? false : null,
-  });
+  };
+  return toTools(fields, "input_schema");
 }
 
 function choiceOf(choice: ToolFields["tool_choice"]) {

@@ -85,7 +85,7 @@ function optionsOf(body: unknown): unknown {
 
 function samplingOf({ options: wished, format }: Common): SamplingOptions {
   if (format === "json") return toSampling({ ...wished, response_format: { type: "json_object" } });
-  return toSampling({ ...wished, json_schema: typeof format === "string" ? null : format });
+  return toSampling({ ...wished, json_schema: typeof format === "string" ? null : format }, "format");
 }
 
 function thinkingOf(think: Common["think"]): OllamaSettings["thinking"] {

@@ -5,6 +5,9 @@ import { list } from "./list.js";
 /** Answers that one request may ask for, over all its prompts. */
 const MAX_CHOICES = 128;
 
+/** Stop strings of a request. */
+const MAX_STOPS = 16;
+
 /** -1 is how llama.cpp's clients say "no limit". */
 const tokenLimit = z
   .int()
@@ -18,7 +21,9 @@ export const limitFields = {
   n_predict: tokenLimit.nullish(),
   n: z.int().min(1).max(16).nullish(),
   stop: z
-    .union([z.string(), list(z.string(), { min: 0, max: 16 })], { error: "a string or an array of strings" })
+    .union([z.string(), list(z.string(), { min: 0, max: MAX_STOPS })], {
+      error: `a string or an array of at most ${MAX_STOPS} strings`,
+    })
     .nullish(),
   /** Seconds, as LiteLLM's proxy takes it. */
   timeout: z.number().positive().max(86_400).nullish(),

@@ -25,11 +25,14 @@ export function list<Element extends z.ZodType>(element: Element, bounds: { min:
 }
 
 /** An object used as a table; stops at its first wrong entry, like `list`. */
-export function table<Value extends z.ZodType>(key: { pattern: RegExp; expected: string }, value: Value) {
+export function table<Value extends z.ZodType>(
+  key: { accepts: (name: string) => boolean; expected: string },
+  value: Value,
+) {
   return jsonObject.transform((entries, context) => {
     const parsed: Record<string, z.output<Value>> = {};
     for (const [name, item] of Object.entries(entries)) {
-      if (!key.pattern.test(name)) {
+      if (!key.accepts(name)) {
         context.addIssue({ code: "custom", path: [name], message: key.expected, input: item });
         return z.NEVER;
       }

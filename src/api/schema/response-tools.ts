@@ -4,7 +4,7 @@ import type { ChatPrompt } from "../../core/inference.js";
 import { jsonObject } from "./json-object.js";
 import { list } from "./list.js";
 import { wrongField } from "./parse-body.js";
-import { chooseTools, MAX_TOOLS, type Tool, type ToolChoice } from "./tools.js";
+import { checkToolSchemas, chooseTools, MAX_TOOLS, type Tool, type ToolChoice } from "./tools.js";
 
 /** Flat, unlike the tools of chat. */
 const tool = z.looseObject({
@@ -44,7 +44,9 @@ export function toResponseTools(
   body: unknown,
 ): Pick<ChatPrompt, "tools" | "toolChoice" | "parallelToolCalls"> {
   const tools = (fields.tools ?? []).map((one, index) => toTool(one, index, body));
-  return chooseTools(tools, toChoice(fields.tool_choice ?? "auto", body), fields.parallel_tool_calls);
+  const choice = toChoice(fields.tool_choice ?? "auto", body);
+  checkToolSchemas(tools, choice, "parameters");
+  return chooseTools(tools, choice, fields.parallel_tool_calls);
 }
 
 function toTool(one: z.output<typeof tool>, index: number, body: unknown): Tool {

@@ -21,7 +21,7 @@ const textFormat = z.discriminatedUnion(
   [
     z.object({ type: z.literal("text") }),
     z.object({ type: z.literal("json_object") }),
-    z.looseObject({ type: z.literal("json_schema"), schema: jsonObject }),
+    z.looseObject({ type: z.literal("json_schema"), schema: jsonObject, strict: z.boolean().nullish() }),
   ],
   { error: '"text", "json_object" or "json_schema"' },
 );
@@ -73,7 +73,10 @@ export function parseResponses(body: unknown): ParsedResponses {
   refuseFields(REFUSED_IN_RESPONSES, body);
   const parsed = parseBody(responsesSchema, body);
   const input = toPrompt(parsed, body);
-  const options = toSampling({ ...parsed, response_format: toResponseFormat(parsed.text?.format) });
+  const options = toSampling(
+    { ...parsed, response_format: toResponseFormat(parsed.text?.format) },
+    "text.format.schema",
+  );
   refuseGrammarWithTools(input, options);
   return {
     ...toRequest(parsed),
@@ -96,7 +99,7 @@ function toPrompt(parsed: ResponsesBody, body: unknown): ChatPrompt {
 
 function toResponseFormat(format: TextFormat | null | undefined) {
   if (format?.type !== "json_schema") return format;
-  return { type: "json_schema" as const, json_schema: { schema: format.schema } };
+  return { type: "json_schema" as const, json_schema: { schema: format.schema, strict: format.strict } };
 }
 
 function wantsLogprobs({ include, top_logprobs: alternatives }: ResponsesBody): boolean {

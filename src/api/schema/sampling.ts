@@ -1,11 +1,17 @@
 import { z } from "zod";
 import { ExoError } from "../../core/errors.js";
 import type { SamplingOptions } from "../../core/inference.js";
+import { checkMeaning, type SchemaUse } from "../../native/schema/check-schema.js";
 import { present } from "../present.js";
 import { jsonObject } from "./json-object.js";
 import { table } from "./list.js";
 
-const tokenId = { pattern: /^\d{1,10}$/, expected: "token ids as keys" };
+/** What llama.cpp counts tokens with. */
+const MOST_TOKEN_ID = 2 ** 31 - 1;
+const tokenId = {
+  accepts: (key: string) => /^\d{1,10}$/.test(key) && Number(key) <= MOST_TOKEN_ID,
+  expected: "token ids as keys",
+};
 
 const responseFormat = z.discriminatedUnion(
   "type",
@@ -14,7 +20,7 @@ const responseFormat = z.discriminatedUnion(
     z.object({ type: z.literal("json_object"), schema: jsonObject.nullish() }),
     z.object({
       type: z.literal("json_schema"),
-      json_schema: z.object({ schema: jsonObject }),
+      json_schema: z.object({ schema: jsonObject, strict: z.boolean().nullish() }),
     }),
   ],
   { error: 'an object whose "type" is "text", "json_object" or "json_schema"' },
@@ -36,7 +42,11 @@ export const samplingFields = {
   repeat_last_n: z.int().min(-1).nullish(),
   frequency_penalty: z.number().min(-2).max(2).nullish(),
   presence_penalty: z.number().min(-2).max(2).nullish(),
-  seed: z.int().nullish(),
+  /** Of any size: OpenAI's clients send 64 bits, which JavaScript rounds. */
+  seed: z
+    .number()
+    .refine((value) => Number.isInteger(value), { error: "a whole number" })
+    .nullish(),
   logit_bias: table(tokenId, z.number().min(-100).max(100)).nullish(),
   ignore_eos: z.boolean().nullish(),
   cache_prompt: z.boolean().nullish(),
@@ -49,8 +59,11 @@ export const samplingFields = {
 const samplingSchema = z.object(samplingFields);
 export type SamplingFields = z.output<typeof samplingSchema>;
 
-export function toSampling(body: SamplingFields): SamplingOptions {
-  const jsonSchema = answerSchema(body);
+/** @param schemaParam the field that holds the schema of the answer, where the API calls it otherwise */
+export function toSampling(body: SamplingFields, schemaParam?: string): SamplingOptions {
+  const found = answerSchema(body);
+  if (found !== null) checkMeaning(found.schema, { ...found, param: schemaParam ?? found.param });
+  const jsonSchema = found?.schema ?? null;
   const grammar = body.grammar === "" ? null : body.grammar;
   if (jsonSchema !== null && typeof grammar === "string") {
     const message = "An answer can follow a grammar or a JSON schema, not both; leave out grammar or response_format.";
@@ -72,14 +85,19 @@ export function toSampling(body: SamplingFields): SamplingOptions {
   });
 }
 
-/** Samplers take 32 bits; llama.cpp's clients send -1 for "any". */
+/** Samplers take 32 bits, which is what `>>>` leaves of any number; llama.cpp's clients send -1 for "any". */
 function seedOf(seed: number | null | undefined): number | null {
   return typeof seed === "number" && seed !== -1 ? seed >>> 0 : null;
 }
 
-function answerSchema(body: SamplingFields): object | null {
+function answerSchema(body: SamplingFields): (SchemaUse & { readonly schema: object }) | null {
   const format = body.response_format;
-  if (format?.type === "json_schema") return format.json_schema.schema;
-  if (format?.type === "json_object") return format.schema ?? { type: "object" };
-  return body.json_schema ?? null;
+  const param = "response_format";
+  if (format?.type === "json_schema") {
+    const { schema, strict } = format.json_schema;
+    return { schema, param, strict: strict === true };
+  }
+  if (format?.type === "json_object") return { schema: format.schema ?? { type: "object" }, param, strict: false };
+  const schema = body.json_schema ?? null;
+  return schema === null ? null : { schema, param: "json_schema", strict: false };
 }

@@ -1,10 +1,13 @@
 import { z } from "zod";
 import { ExoError } from "../../core/errors.js";
 import type { ChatPrompt } from "../../core/inference.js";
+import { checkMeaning } from "../../native/schema/check-schema.js";
+import { checkToolSizes } from "../../native/schema-limits.js";
 import { jsonObject } from "./json-object.js";
 import { list } from "./list.js";
 
-export const MAX_TOOLS = 1024;
+/** As OpenAI has it. */
+export const MAX_TOOLS = 128;
 
 const tool = z.looseObject({
   type: z.literal("function"),
@@ -12,6 +15,7 @@ const tool = z.looseObject({
     name: z.string().min(1),
     description: z.string().nullish(),
     parameters: jsonObject.nullish(),
+    strict: z.boolean().nullish(),
   }),
 });
 
@@ -56,8 +60,25 @@ export interface ToolChoice {
   readonly param: string;
 }
 
-export function toTools(body: ToolFields): Pick<ChatPrompt, "tools" | "toolChoice" | "parallelToolCalls"> {
-  return chooseTools(body.tools ?? [], choiceOf(body.tool_choice ?? "auto"), body.parallel_tool_calls);
+/** @param schemaField where a tool of the API has the schema of its arguments */
+export function toTools(
+  body: ToolFields,
+  schemaField = "function.parameters",
+): Pick<ChatPrompt, "tools" | "toolChoice" | "parallelToolCalls"> {
+  const tools = body.tools ?? [];
+  const choice = choiceOf(body.tool_choice ?? "auto");
+  checkToolSchemas(tools, choice, schemaField);
+  return chooseTools(tools, choice, body.parallel_tool_calls);
+}
+
+/** What no call could keep is refused before a template is filled. */
+export function checkToolSchemas(tools: readonly Tool[], { mode }: ToolChoice, schemaField: string): void {
+  checkToolSizes(tools);
+  if (mode === "none") return;
+  for (const [index, { function: one }] of tools.entries()) {
+    const use = { param: `tools[${index}].${schemaField}`, strict: one.strict === true };
+    if (one.parameters != null) checkMeaning(one.parameters, use);
+  }
 }
 
 /** Tools for the template: those that may be used. One chosen by name is one that must be used and stands alone. */
