@@ -283,7 +283,10 @@ export class ModelManager<Head extends LoadedHead> implements Service {
   #silentHead(name: string): ExoError | null {
     const found = this.#found.named(name).find(({ ring, reachable }) => !reachable && !ring.draining && !ring.gaveUp);
     if (found === undefined) return null;
-    return new ExoError("not_ready", `${found.ring.model} cannot answer now: the node that is its head does not answer.`);
+    return new ExoError(
+      "not_ready",
+      `${found.ring.model} cannot answer now: the node that is its head does not answer.`,
+    );
   }
 
   /** Of all models that can be asked for. */
