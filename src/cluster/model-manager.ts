@@ -254,8 +254,18 @@ export class ModelManager<Head extends LoadedHead> implements Service {
     }
     const found = onDemand === "off" ? null : this.#known(name);
     const spec = found ?? (onDemand === "any" ? specShaped(name) : null);
-    if (spec === null) throw notKnown(name, onDemand, this.#names());
+    if (spec === null) throw this.#silentHead(name) ?? notKnown(name, onDemand, this.#names());
     this.#ringFor(modelRequest(spec, settings));
+  }
+
+  /** A model that is there, though its head does not answer just now: to be asked for again. */
+  #silentHead(name: string): ExoError | null {
+    const found = this.#found.named(name).find(({ ring, reachable }) => !reachable && !ring.draining && !ring.gaveUp);
+    if (found === undefined) return null;
+    return new ExoError(
+      "not_ready",
+      `${found.ring.model} cannot answer now: the node that is its head does not answer.`,
+    );
   }
 
   /** Of all models that can be asked for. */

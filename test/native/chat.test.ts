@@ -79,6 +79,25 @@ describe("rendering a chat", () => {
     assert.equal(parsed.content.trim(), "Let me look.");
   });
 
+  test("a call that must come comes first", () => {
+    const { constraint } = stage.chat.render({
+      kind: "chat",
+      messages: [{ role: "user", content: "Weather in Oslo?" }],
+      tools: [weatherTool],
+      toolChoice: "required",
+    });
+    const accept = (text: string): void => {
+      const sampler = stage.createSampler({ constraint });
+      try {
+        sampler.acceptAnswer(stage.tokenizer.encode(text, { addSpecial: false }));
+      } finally {
+        sampler.close();
+      }
+    };
+    accept('<tool_call>\n{"name": "weather", "arguments": {"city": "Oslo"}}\n</tool_call>');
+    assert.throws(() => accept("Let me look."), { code: "invalid_argument", message: /does not fit the grammar/ });
+  });
+
   test("an answer is parsed while it grows", () => {
     const rendered = stage.chat.render({ kind: "chat", messages: [{ role: "user", content: "Hi" }] });
     const text = "Hello, world";

@@ -190,6 +190,22 @@ describe("a model that is asked for", () => {
     });
   });
 
+  test("is not unknown, but to be asked for again, while its head does not answer", async (context) => {
+    const made = network(context);
+    const a = await made.add("a");
+    const b = await made.add("b", { onDemand: "off" });
+    made.connect();
+    await startAll(made);
+    await a.manager.load("tiny");
+    await made.beat();
+    b.suspect(a);
+    await assert.rejects(b.manager.ensure("tiny", anySignal), {
+      code: "not_ready",
+      retryable: true,
+      message: /its head does not answer/,
+    });
+  });
+
   test("is no longer waited for when the signal aborts", async (context) => {
     const made = network(context);
     const node = await made.add("a", { given: wants("tiny"), settings: { minNodes: 2 } });

@@ -41,7 +41,12 @@ export function toPromptTools({ tools, tool_choice: choice }: ToolFields): Retur
   const fields = {
     tools: (tools ?? []).map(({ name, description, input_schema, strict }) => ({
       type: "function" as const,
-      function: { name, parameters: input_schema, ...(typeof strict === "boolean" && { strict }), ...(typeof description === "string" ? { description } : {}) },
+      function: {
+        name,
+        parameters: input_schema,
+        ...(typeof strict === "boolean" && { strict }),
+        ...(typeof description === "string" ? { description } : {}),
+      },
     })),
     tool_choice: choiceOf(choice),
     parallel_tool_calls: isSingle(choice) ? false : null,

@@ -33,7 +33,7 @@ function Fact({ name, value }: { name: string; value: string }) {
 function OnlyLocal() {
   return html`<p class="note">
     This address is of this machine alone. For apps on other machines start the node with${" "}
-    <code>--http 0.0.0.0:52415 --api-key KEY</code> and open this page by the machine's own address.
+    <code>--http 0.0.0.0:52415 --api-key YOUR-OWN-KEY</code> and open this page by the machine's own address.
   </p>`;
 }
 
