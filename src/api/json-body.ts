@@ -49,10 +49,24 @@ function refuseOddities(root: unknown): void {
       if (Object.hasOwn(item, "__proto__")) {
         throw new HttpError("malformed_json", "The request body has a field named __proto__, which is not allowed.");
       }
-      for (const child of Object.values(item)) if (isObject(child)) next.push(child);
+      for (const [name, child] of Object.entries(item)) {
+        if (isObject(child)) next.push(child);
+        else refuseHalfCharacter(child);
+        refuseHalfCharacter(name);
+      }
     }
     level = next;
   }
+}
+
+/** Half of a surrogate pair has no UTF-8: each step further on would make something else of it. */
+const HALF_CHARACTER = /\p{Surrogate}/u;
+
+function refuseHalfCharacter(value: unknown): void {
+  if (typeof value !== "string" || !HALF_CHARACTER.test(value)) return;
+  const message =
+    "The request body has a text with half of a surrogate pair (\\ud800 to \\udfff), which is no character.";
+  throw new HttpError("malformed_json", message);
 }
 
 function isObject(value: unknown): value is object {

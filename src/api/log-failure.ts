@@ -36,17 +36,20 @@ export function failureOf(log: FastifyBaseLogger): string | null {
 /**
  * Refusals by code alone, faults of ours with the places in the code: what a message or the name of a field says may be
  * somebody's text, and that is never logged.
+ *
+ * @param onlyRead the request was to read something, as pages, probes and scrapers do again and again
  */
-export function logFailure(log: FastifyBaseLogger, thrown: unknown): void {
+export function logFailure(log: FastifyBaseLogger, thrown: unknown, onlyRead = false): void {
+  const level = (code: string) => (onlyRead ? "debug" : levelOf(code));
   if (thrown instanceof HttpError) {
     CODES.set(log, thrown.code);
-    log[levelOf(thrown.code)]({ code: thrown.code }, "request refused");
+    log[level(thrown.code)]({ code: thrown.code }, "request refused");
     return;
   }
   const error = ExoError.from(thrown);
   CODES.set(log, error.code);
   const { code } = error;
-  if (EXPECTED.has(code)) log[levelOf(code)]({ code }, "request refused or cancelled");
+  if (EXPECTED.has(code)) log[level(code)]({ code }, "request refused or cancelled");
   else if (code === "internal") log.error({ code, ...faultPlace(thrown) }, "request failed");
   else log.warn({ code }, "request failed");
 }

@@ -18,7 +18,8 @@ export function answerErrors(app: FastifyInstance, bodyLimitBytes: number): void
 }
 
 export function sendError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  logFailure(request.log, thrown);
+  // Probes read again and again that a node is not ready yet.
+  logFailure(request.log, thrown, request.method === "GET" || request.method === "HEAD");
   const response = toErrorResponse(thrown, request.id);
   const body = errorBody(request.url, response, request.id);
   return reply.code(response.status).headers(response.headers).send(body);

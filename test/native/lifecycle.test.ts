@@ -158,6 +158,30 @@ test("llama.cpp's log lines reach the logger", async () => {
   assert.equal(lines.length, count);
 });
 
+test("what somebody sent reaches neither the logger nor standard error", async () => {
+  const code = `
+    import { setNativeLogger } from ${JSON.stringify(new URL("../../src/native/log.js", import.meta.url).href)};
+    import { grammarOfJsonSchema } from ${JSON.stringify(new URL("../../src/native/sampler.js", import.meta.url).href)};
+    import { loadRange } from ${JSON.stringify(new URL("../support/stages.js", import.meta.url).href)};
+    const say = (fields, message) => console.error(message);
+    const logger = { debug: say, info: say, warn: say, error: say, child: () => logger };
+    setNativeLogger(logger);
+    grammarOfJsonSchema('{"type": "string", "pattern": "^(?=SECRET)a$"}');
+    grammarOfJsonSchema('{"type": "string", "pattern": "SECRET"}');
+    const stage = await loadRange(${JSON.stringify(tiny.path)}, [0, 4, true]);
+    for (const grammar of ["root ::= *\\nSECRET ::= )", "root ::= SECRET", "SECRET ::= SECRET\\n"]) {
+      try { stage.createSampler({ grammar }); } catch {}
+    }
+    await stage.close();
+    await new Promise((done) => setTimeout(done, 10));
+    console.error("END");
+  `;
+  const { stderr } = spawnSync(process.execPath, ["--input-type=module", "--eval", code], { encoding: "utf8" });
+  assert.match(stderr, /END/);
+  assert.match(stderr, /llama_model_loader/);
+  assert.doesNotMatch(stderr, /SECRET/);
+});
+
 describe("nothing leaks", () => {
   before(collectAll);
 

@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { tinyGguf } from "../support/tiny-gguf.js";
+import { TINY_VOCABULARY_SIZE, tinyGguf } from "../support/tiny-gguf.js";
 
 /** Tokens of context per request, on both servers. */
 export const CONTEXT = 2048;
@@ -21,15 +21,20 @@ const THINKING = TOOLS.replace(
   "{%- if enable_thinking is defined and enable_thinking is false %}{{- '<think>\\n\\n</think>\\n\\n' }}{%- else %}{{- '<think>\\n' }}{%- endif %}{%- endif %}",
 );
 
-const TEMPLATES = { plain: PLAIN, tools: TOOLS, thinking: THINKING };
+/** `caller` is `tools` with a token that begins a call, which a request can ask for: left to itself it would never call. */
+const TEMPLATES = { plain: PLAIN, tools: TOOLS, thinking: THINKING, caller: TOOLS };
+
+/** The first token beyond those of every tiny model. */
+export const CALL_TOKEN = TINY_VOCABULARY_SIZE;
 
 export type ParityModel = keyof typeof TEMPLATES;
-export const PARITY_MODELS = ["plain", "tools", "thinking"] as const satisfies readonly ParityModel[];
+export const PARITY_MODELS = ["plain", "tools", "thinking", "caller"] as const satisfies readonly ParityModel[];
 
 /** Writes a model that is the same, to the bit, wherever this runs. Returns its path. */
 export function writeParityModel(directory: string, name: ParityModel): string {
   const path = join(directory, `${name}.gguf`);
   const chatTemplate = TEMPLATES[name];
-  writeFileSync(path, tinyGguf({ layers: 4, contextLength: CONTEXT, plainText: true, chatTemplate }));
+  const moreTokens = name === "caller" ? ["<tool_call>\n"] : [];
+  writeFileSync(path, tinyGguf({ layers: 4, contextLength: CONTEXT, plainText: true, chatTemplate, moreTokens }));
   return path;
 }

@@ -1,5 +1,6 @@
+import { TINY_EOS } from "../support/tiny-gguf.js";
 import type { Differences } from "./compare.js";
-import type { ParityModel } from "./models.js";
+import { CALL_TOKEN, type ParityModel } from "./models.js";
 import type { ParityPath } from "./outcome.js";
 
 /** A request that both servers answer. */
@@ -48,6 +49,9 @@ const QUESTION = say("What is the capital of France?");
 const NO_THINKING = { chat_template_kwargs: { enable_thinking: false } };
 
 const UNKNOWN_TOOLS = "llama-server leaves such tools out; here they are described in the system prompt.";
+const TEXT_FIRST =
+  "llama-server lets a model write without end before a call that it must make; here the call comes first.";
+const CALL_FIRST: Differences = { answer: TEXT_FIRST, finish: TEXT_FIRST, usage: TEXT_FIRST };
 const SUMMED = "OpenAI counts the tokens of all choices, llama-server those of the first.";
 
 function shape(
@@ -68,6 +72,12 @@ const tools = (name: string, body: object, except?: Differences): Shape =>
   shape("/v1/chat/completions", "tools", name, { max_tokens: 16, ...body }, except);
 const thinking = (name: string, body: object, except?: Differences): Shape =>
   shape("/v1/chat/completions", "thinking", name, { max_tokens: 16, ...body }, except);
+/** A call is begun wherever one may begin, and the answer ends as soon as it may. */
+const ONE_CALL = { [CALL_TOKEN]: 50, [TINY_EOS]: 100 };
+/** A call is begun wherever one may begin. */
+const MANY_CALLS = { [CALL_TOKEN]: 100 };
+const caller = (name: string, body: object, except?: Differences): Shape =>
+  shape("/v1/chat/completions", "caller", name, { max_tokens: 150, logit_bias: ONE_CALL, ...body }, except);
 const response = (name: string, model: ParityModel, body: object, except?: Differences): Shape =>
   shape("/v1/responses", model, name, { max_output_tokens: 16, ...body }, except);
 
@@ -153,23 +163,29 @@ const CHATS: readonly Shape[] = [
 
 const TOOLS: readonly Shape[] = [
   tools("no tools", QUESTION),
-  tools("a tool that must be used", { ...QUESTION, tools: [weather()], tool_choice: "required" }),
-  tools("one of two tools", { ...QUESTION, tools: [weather(), clock], tool_choice: "required" }),
-  tools("one call at a time", {
-    ...QUESTION,
-    tools: [weather(), clock],
-    tool_choice: "required",
-    parallel_tool_calls: false,
-  }),
-  tools("calls beside each other", {
-    ...QUESTION,
-    tools: [clock],
-    tool_choice: "required",
-    parallel_tool_calls: true,
-  }),
-  tools("a tool that may be used", { ...QUESTION, tools: [clock] }),
+  tools(
+    "a tool that must be used, cut short",
+    { ...QUESTION, tools: [weather()], tool_choice: "required" },
+    CALL_FIRST,
+  ),
+  tools("one of two tools, cut short", { ...QUESTION, tools: [weather(), clock], tool_choice: "required" }, CALL_FIRST),
+  tools(
+    "one call at a time, cut short",
+    { ...QUESTION, tools: [weather(), clock], tool_choice: "required", parallel_tool_calls: false },
+    CALL_FIRST,
+  ),
+  tools(
+    "calls beside each other, cut short",
+    { ...QUESTION, tools: [clock], tool_choice: "required", parallel_tool_calls: true },
+    CALL_FIRST,
+  ),
+  tools("a tool that may be used and is not", { ...QUESTION, tools: [clock] }),
   tools("tools that must not be used", { ...QUESTION, tools: [clock], tool_choice: "none" }),
-  tools("a strict tool", { ...QUESTION, tools: [weather({ strict: true })], tool_choice: "required" }),
+  tools(
+    "a strict tool, cut short",
+    { ...QUESTION, tools: [weather({ strict: true })], tool_choice: "required" },
+    CALL_FIRST,
+  ),
   tools("the answer of a tool", {
     messages: [
       ...QUESTION.messages,
@@ -191,11 +207,45 @@ const TOOLS: readonly Shape[] = [
   thinking("thoughts", QUESTION),
   thinking("thoughts that are switched off", { ...QUESTION, ...NO_THINKING }),
   thinking("thoughts that are switched off by effort", { ...QUESTION, reasoning_effort: "none" }),
-  thinking("a tool after no thoughts", {
+  thinking(
+    "a tool after no thoughts, cut short",
+    { ...QUESTION, ...NO_THINKING, tools: [clock], tool_choice: "required" },
+    CALL_FIRST,
+  ),
+];
+
+const ONE = { parallel_tool_calls: false };
+const CALLS: readonly Shape[] = [
+  caller("a call that must be", { ...QUESTION, ...ONE, tools: [weather()], tool_choice: "required" }),
+  caller("a call of one of two", { ...QUESTION, ...ONE, tools: [weather(), clock], tool_choice: "required" }),
+  caller("a call that may be", { ...QUESTION, tools: [clock], logit_bias: MANY_CALLS }),
+  caller("a strict call", { ...QUESTION, ...ONE, tools: [weather({ strict: true })], tool_choice: "required" }),
+  caller("a call that is cut short", {
     ...QUESTION,
-    ...NO_THINKING,
-    tools: [clock],
+    ...ONE,
+    tools: [weather()],
     tool_choice: "required",
+    max_tokens: 30,
+  }),
+  caller("a call after another", {
+    messages: [
+      ...QUESTION.messages,
+      {
+        role: "assistant",
+        content: null,
+        tool_calls: [{ id: "call_1", type: "function", function: { name: "clock", arguments: '{"exact":true}' } }],
+      },
+      { role: "tool", tool_call_id: "call_1", content: "noon" },
+    ],
+    tools: [clock],
+    logit_bias: MANY_CALLS,
+  }),
+  caller("calls beside each other", {
+    ...QUESTION,
+    tools: [weather(), clock],
+    tool_choice: "required",
+    parallel_tool_calls: true,
+    logit_bias: MANY_CALLS,
   }),
 ];
 
@@ -217,12 +267,25 @@ const RESPONSES: readonly Shape[] = [
     ],
     tools: [{ type: "function", name: "clock", parameters: clock.function.parameters, strict: true }],
   }),
-  response("a tool that must be used", "tools", {
+  response(
+    "a tool that must be used, cut short",
+    "tools",
+    {
+      input: "What time is it?",
+      tools: [{ type: "function", name: "clock", parameters: clock.function.parameters, strict: true }],
+      tool_choice: "required",
+    },
+    CALL_FIRST,
+  ),
+  response("a call", "caller", {
     input: "What time is it?",
     tools: [{ type: "function", name: "clock", parameters: clock.function.parameters, strict: true }],
     tool_choice: "required",
+    ...ONE,
+    logit_bias: ONE_CALL,
+    max_output_tokens: 150,
   }),
   response("thoughts", "thinking", { input: "Hello" }),
 ];
 
-export const SHAPES: readonly Shape[] = [...COMPLETIONS, ...CHATS, ...TOOLS, ...RESPONSES];
+export const SHAPES: readonly Shape[] = [...COMPLETIONS, ...CHATS, ...TOOLS, ...CALLS, ...RESPONSES];

@@ -59,7 +59,7 @@ describe("what a JSON schema asks for", () => {
       [of({ type: "string", pattern: "^(?=a)b$" }), "properties.a.pattern"],
       [of({ type: "string", pattern: "^a$", maxLength: 5 }), "properties.a.maxLength"],
       [of({ type: "string", not: { const: "x" } }), "properties.a.not"],
-      [{ type: "object", properties: {}, if: {}, else: {} }, "if"],
+      [{ type: "object", properties: {}, if: {} }, "if"],
       [{ type: "object", properties: {}, patternProperties: {} }, "patternProperties"],
       [{ type: "object", properties: {}, required: ["b"] }, "required"],
       [{ minimum: 3 }, "minimum"],
